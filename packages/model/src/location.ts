@@ -1,0 +1,94 @@
+import { z } from 'zod'
+import { id } from './text.ts'
+
+const control = /[\u0000-\u001f\u007f]/
+
+/** Free text that ends up as one argument of an nginx directive: no control characters, at most 4,000 bytes (nginx refuses tokens of 4,096). */
+export const argument = z
+  .string()
+  .refine((text) => Buffer.byteLength(text) <= 4000, 'must be at most 4000 bytes')
+  .refine((text) => !control.test(text), 'must not contain control characters')
+
+/** Directives by name, each with its arguments as nginx would read them. Their syntax is checked by the nginx package. */
+export const customDirectives = z.record(
+  z.string().regex(/^[a-z][a-z0-9_]*$/, 'must be the name of an nginx directive'),
+  z.string().max(4000, 'must be at most 4000 characters'),
+)
+
+const escapedLineBreak = /\\[rn]/
+
+/** A header to set. `direction` says who gets it: the upstream (`request`) or the client (`response`); absent, the name decides. */
+export const header = z.strictObject({
+  name: z
+    .string()
+    .max(256, 'must be at most 256 characters')
+    .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'must be a header name (RFC 9110 token)'),
+  value: argument.refine((text) => !escapedLineBreak.test(text), 'must not contain the escapes \\r or \\n'),
+  always: z.boolean().default(false),
+  direction: z.enum(['request', 'response']).optional(),
+})
+
+export const rewriteFlags = ['last', 'break', 'redirect', 'permanent'] as const
+
+export const rewriteRule = z.strictObject({
+  pattern: argument.min(1, 'must not be empty'),
+  replacement: argument
+    .min(1, 'must not be empty')
+    .refine((text) => !escapedLineBreak.test(text), 'must not contain the escapes \\r or \\n'),
+  flag: z.enum(rewriteFlags, `must be one of ${rewriteFlags.join(', ')}`).optional(),
+})
+
+export const proxyPass = argument
+  .regex(/^https?:\/\/(unix:\/[^\s;{}"'\\]+|[^\s;{}"'\\/?#]+)([/?][^\s;{}"'\\]*)?$/, 'must be an http:// or https:// address')
+  .refine((text) => validAuthority(text), 'must name a host and, if any, a port from 1 to 65535')
+
+export const location = z.strictObject({
+  path: argument.min(1, 'must not be empty').superRefine((path, ctx) => {
+    const message = pathProblem(path)
+    if (message !== undefined) ctx.addIssue({ code: 'custom', message })
+  }),
+  proxy_pass: proxyPass.optional(),
+  upstream_id: id.optional(),
+  root: argument.regex(/^\/[^$]*$/, 'must be an absolute path without variables').optional(),
+  index: argument.regex(/^[^\s$]+( [^\s$]+)*$/, 'must be file names separated by single spaces').optional(),
+  custom_headers: z.array(header).max(100).default([]),
+  rewrite_rules: z.array(rewriteRule).max(100).default([]),
+  custom_directives: customDirectives.default({}),
+})
+
+export type Header = z.infer<typeof header>
+export type RewriteRule = z.infer<typeof rewriteRule>
+export type Location = z.infer<typeof location>
+
+/** How a location is matched: nginx's modifiers, or none for a prefix. */
+export type LocationModifier = '' | '=' | '^~' | '~' | '~*' | '@'
+
+/** Splits a location's path into nginx's modifier and the pattern after it. Source: nginx core module, "location". */
+export function splitPath(path: string): { modifier: LocationModifier; pattern: string } {
+  const parts = /^(=|\^~|~\*|~)\s*(.*)$/s.exec(path)
+  if (parts) return { modifier: parts[1] as LocationModifier, pattern: parts[2]! }
+  if (path.startsWith('@')) return { modifier: '@', pattern: path.slice(1) }
+  return { modifier: '', pattern: path }
+}
+
+function pathProblem(path: string): string | undefined {
+  const { modifier, pattern } = splitPath(path)
+  switch (modifier) {
+    case '~':
+    case '~*':
+      return pattern === '' ? 'must have a regular expression after the modifier' : undefined
+    case '@':
+      return /^[A-Za-z0-9_-]+$/.test(pattern) ? undefined : 'must have a name of letters, digits, "_" or "-" after "@"'
+    default:
+      return pattern.startsWith('/') ? undefined : 'must begin with "/", or with one of the modifiers =, ^~, ~, ~*, @'
+  }
+}
+
+function validAuthority(address: string): boolean {
+  const authority = /^https?:\/\/([^/?]+)/.exec(address)?.[1] ?? ''
+  if (authority.startsWith('unix:')) return true
+  const parts = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.$-]+)(?::(\d{1,5}|\$[a-z0-9_]+))?$/.exec(authority)
+  if (!parts) return false
+  const port = parts[2]
+  return port === undefined || port.startsWith('$') || (Number(port) >= 1 && Number(port) <= 65_535)
+}
