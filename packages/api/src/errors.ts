@@ -1,0 +1,39 @@
+import type { Problem } from '@nxmesh/model/problem'
+
+/** The closed list of error codes and the HTTP status of each. */
+export const errorStatus = {
+  UNAUTHORIZED: 401,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
+  CONFLICT: 409,
+  PRECONDITION_FAILED: 412,
+  VALIDATION_ERROR: 422,
+  RATE_LIMITED: 429,
+  INTERNAL_ERROR: 500,
+  SERVICE_UNAVAILABLE: 503,
+} as const
+
+export type ErrorCode = keyof typeof errorStatus
+
+/** The body of every error answer. */
+export interface ErrorBody {
+  error: { code: ErrorCode; message: string; request_id: string; details: Problem[] }
+}
+
+/** An expected failure with a code from the closed list; thrown anywhere, turned into an answer at the edge. */
+export class ApiError extends Error {
+  override name = 'ApiError'
+  readonly code: ErrorCode
+  readonly details: Problem[]
+
+  constructor(code: ErrorCode, message: string, details: Problem[] = [], options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.details = details
+  }
+}
+
+/** The error for input that is refused for these reasons. */
+export function invalid(details: Problem[]): ApiError {
+  return new ApiError('VALIDATION_ERROR', 'Request validation failed', details)
+}

@@ -1,0 +1,30 @@
+import { z } from 'zod'
+
+type Json = unknown
+
+/** Applies a JSON merge patch to a value: absent keeps, null removes, objects merge, all else replaces (RFC 7396 section 2). */
+export function mergePatch(target: Json, patch: Json): Json {
+  if (!isObject(patch)) return patch
+  const result: Record<string, Json> = isObject(target) ? { ...target } : {}
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key]
+    else Object.defineProperty(result, key, { value: mergePatch(result[key], value), enumerable: true, configurable: true, writable: true })
+  }
+  return result
+}
+
+/**
+ * The schema of a merge patch for what `input` describes: every field may be left out or null, unknown ones are refused.
+ * The values themselves are checked once the patch is applied, because they may be partial.
+ */
+export function patchOf<S extends z.ZodObject>(input: S) {
+  const shape = Object.fromEntries(Object.keys(input.shape).map((key) => [key, z.unknown()]))
+  return z.strictObject(shape) as unknown as z.ZodType<Patch<z.input<S>>>
+}
+
+/** A merge patch of T: every member may be left out, or null to clear it. */
+export type Patch<T> = { [K in keyof T]?: T[K] | null }
+
+function isObject(value: Json): value is Record<string, Json> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,89 @@
+import { id } from '@nxmesh/model/text'
+import { z } from 'zod'
+
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
+
+/** What a workspace role may do: a viewer reads, an operator changes config and commands agents, an admin changes the workspace itself. */
+export type WorkspaceNeed = 'viewer' | 'operator' | 'admin'
+/** What an organization role may do: a member sees it, an admin changes it, an owner deletes it. */
+export type OrganizationNeed = 'member' | 'admin' | 'owner'
+
+/** Who may call a route: anybody, anyone signed in, or a role on the resource that the path names. */
+export type Access =
+  | { on: 'none' }
+  | { on: 'user' }
+  | { on: 'organization'; need: OrganizationNeed }
+  | { on: 'workspace' | 'agent' | 'virtual_host' | 'upstream'; need: WorkspaceNeed }
+
+/** One operation of the REST API as data: everything that the server, the client and the document need to know. */
+export interface Route<
+  Params extends z.ZodType = z.ZodType,
+  Query extends z.ZodType = z.ZodType,
+  Body extends z.ZodType = z.ZodType,
+  Response extends z.ZodType = z.ZodType,
+> {
+  /** The operation id: resource and verb, as the CLI shows it. */
+  id: string
+  method: Method
+  /** Relative to the API's base (`/v1`), parameters in braces. */
+  path: string
+  summary: string
+  access: Access
+  params: Params
+  query: Query
+  body: Body
+  response: Response
+  status: 200 | 201 | 204
+}
+
+/** Declares a route; what is left out is empty. */
+export function route<
+  const Id extends string,
+  P extends z.ZodType = typeof nothing,
+  Q extends z.ZodType = typeof nothing,
+  B extends z.ZodType = z.ZodUndefined,
+  R extends z.ZodType = z.ZodUndefined,
+>(
+  declaration: Pick<Route, 'method' | 'path' | 'summary' | 'access'> & {
+    id: Id
+    params?: P
+    query?: Q
+    body?: B
+    response?: R
+    status?: 200 | 201 | 204
+  },
+): Route<P, Q, B, R> & { id: Id } {
+  return {
+    ...declaration,
+    params: declaration.params ?? (nothing as unknown as P),
+    query: declaration.query ?? (nothing as unknown as Q),
+    body: declaration.body ?? (z.undefined() as unknown as B),
+    response: declaration.response ?? (z.undefined() as unknown as R),
+    status: declaration.status ?? (declaration.response ? 200 : 204),
+  }
+}
+
+const nothing = z.strictObject({})
+
+/** Path parameters that are ids, by name. */
+export function ids<const Names extends string[]>(...names: Names) {
+  return z.strictObject(Object.fromEntries(names.map((name) => [name, id])) as Record<Names[number], typeof id>)
+}
+
+const whole = (fallback: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(1, `must be from 1 to ${max}`).max(max, `must be from 1 to ${max}`))
+    .default(fallback)
+
+/** `page` from 1 and `per_page` from 1 to 100, as text in a query. */
+export const paging = z.strictObject({ page: whole(1, 1_000_000), per_page: whole(20, 100) })
+
+export type Paging = z.infer<typeof paging>
+
+/** The answer of a list. */
+export function pageOf<T extends z.ZodType>(item: T) {
+  return z.strictObject({ data: z.array(item), meta: z.strictObject({ page: z.int(), per_page: z.int(), total: z.int() }) })
+}
