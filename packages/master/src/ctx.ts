@@ -1,0 +1,26 @@
+import type { Kysely } from 'kysely'
+import type { Logger } from 'pino'
+import type { Authority } from './authority.ts'
+import type { Database } from './db/schema.ts'
+import type { Sessions } from './link/sessions.ts'
+import type { Wake } from './reconcilers.ts'
+import type { Tokens } from './tokens.ts'
+import type { WorkspaceConfigs } from './workspace-config.ts'
+
+/** What the parts of the master are given: handles, no behaviour. */
+export interface Ctx {
+  db: Kysely<Database>
+  /** Milliseconds since the epoch. */
+  now(): number
+  log: Logger
+  wake: Wake
+  tokens: Tokens
+  authority: Authority
+  sessions: Sessions
+  workspaceConfigs: WorkspaceConfigs
+}
+
+/** The present moment as the database and the API write it. */
+export function timestamp(ctx: Pick<Ctx, 'now'>): string {
+  return new Date(ctx.now()).toISOString()
+}

@@ -1,0 +1,153 @@
+import type { AgentState } from '@nxmesh/model/agent'
+import type { Insertable, Selectable } from 'kysely'
+
+/** Times are RFC 3339 UTC text, ids UUIDs, documents JSON text, booleans 0 or 1: the same in every engine. */
+export interface Database {
+  organizations: Organizations
+  workspaces: Workspaces
+  users: Users
+  organization_members: OrganizationMembers
+  workspace_members: WorkspaceMembers
+  refresh_tokens: RefreshTokens
+  keys: Keys
+  agents: Agents
+  virtual_hosts: Documents
+  upstreams: Documents
+  history: History
+  revisions: Revisions
+}
+
+interface Organizations {
+  id: string
+  name: string
+  slug: string
+  created_at: string
+  updated_at: string
+}
+
+interface Workspaces {
+  id: string
+  organization_id: string
+  name: string
+  slug: string
+  /** The config version: raised by one with each change to what agents must serve. */
+  version: number
+  settings: string
+  created_at: string
+  updated_at: string
+}
+
+interface Users {
+  id: string
+  email: string
+  password_hash: string
+  created_at: string
+}
+
+interface OrganizationMembers {
+  organization_id: string
+  user_id: string
+  role: 'owner' | 'admin' | 'member'
+}
+
+interface WorkspaceMembers {
+  workspace_id: string
+  user_id: string
+  role: 'admin' | 'operator' | 'viewer'
+}
+
+interface RefreshTokens {
+  /** SHA-256 of the token. */
+  hash: string
+  family: string
+  user_id: string
+  expires_at: string
+  used_at: string | null
+}
+
+/** Private keys of the master itself, encrypted under its secret key. */
+interface Keys {
+  kid: string
+  purpose: 'jwt' | 'ca'
+  private_pem: string
+  certificate_pem: string | null
+  created_at: string
+}
+
+interface Agents {
+  id: string
+  workspace_id: string
+  name: string
+  created_at: string
+  /** SHA-256 of the token's secret; null once revoked. */
+  token_hash: string | null
+  /** Until when the token may register for the first time. */
+  token_expires_at: string
+  token_labels: string
+  registered_at: string | null
+  /** Set when the agent first came with a certificate of ours; its token is worth nothing from then on. */
+  upgraded_at: string | null
+  /** Certificates issued before this moment are refused. */
+  certificates_valid_from: string | null
+  machine_id: string
+  boot_id: string
+  hostname: string
+  ip_address: string
+  agent_version: string
+  deployment_mode: string
+  capabilities: string
+  capability: number
+  reported_labels: string
+  central_labels: string
+  connected: number
+  last_seen_at: string | null
+  heartbeat_interval_seconds: number
+  /** Last health report, as AgentHealth, or null. */
+  health: string | null
+  sent_version: number | null
+  sent_digest: string | null
+  applied_version: number | null
+  applied_digest: string | null
+  serving_digest: string | null
+  /** The digest that the agent refused; it is not offered again until it changes or somebody asks. */
+  rejected_digest: string | null
+  config_status: string
+  config_error: string | null
+  findings: string
+  drift: string | null
+  /** Derived from the facts above by stateOf, kept so that lists can filter by it. */
+  state: AgentState
+  state_reason: string | null
+}
+
+interface Documents {
+  id: string
+  workspace_id: string
+  name: string
+  doc: string
+  /** Raised by one with each change of this resource. */
+  revision: number
+  created_at: string
+  updated_at: string
+}
+
+interface History {
+  workspace_id: string
+  version: number
+  kind: 'virtual_host' | 'upstream' | 'settings'
+  id: string
+  /** The whole resource at this version, or null where it was deleted. */
+  doc: string | null
+}
+
+interface Revisions {
+  workspace_id: string
+  version: number
+  author: string
+  created_at: string
+  reason: string
+}
+
+export type AgentRow = Selectable<Agents>
+export type NewAgentRow = Insertable<Agents>
+export type DocumentRow = Selectable<Documents>

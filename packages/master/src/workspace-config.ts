@@ -1,0 +1,70 @@
+import type { WorkspaceConfig } from '@nxmesh/model/agent-config'
+import type { Settings } from '@nxmesh/model/settings'
+import type { Upstream } from '@nxmesh/model/upstream'
+import type { VirtualHost } from '@nxmesh/model/virtual-host'
+import type { Kysely } from 'kysely'
+import type { Database } from './db/schema.ts'
+
+/** What the workspaces of a master hold, remembered by version: a later version costs only what changed since. */
+export type WorkspaceConfigs = Map<string, WorkspaceConfig>
+
+/**
+ * The resources of a workspace at its present version, or undefined when there is no such workspace. Inside a transaction
+ * pass no memory: what it reads may yet be rolled back.
+ */
+export async function loadWorkspaceConfig(db: Kysely<Database>, workspaceId: string, memory?: WorkspaceConfigs): Promise<WorkspaceConfig | undefined> {
+  const workspace = await db.selectFrom('workspaces').select(['version', 'settings']).where('id', '=', workspaceId).executeTakeFirst()
+  if (!workspace) {
+    memory?.delete(workspaceId)
+    return undefined
+  }
+  const known = memory?.get(workspaceId)
+  if (known?.version === workspace.version) return known
+  const config = known ? await advance(db, workspaceId, known, workspace.version) : await readWhole(db, workspaceId, workspace)
+  memory?.set(workspaceId, config)
+  return config
+}
+
+async function readWhole(db: Kysely<Database>, workspaceId: string, workspace: { version: number; settings: string }): Promise<WorkspaceConfig> {
+  const read = async (table: 'virtual_hosts' | 'upstreams') => {
+    const rows = await db.selectFrom(table).select('doc').where('workspace_id', '=', workspaceId).orderBy('created_at').orderBy('id').execute()
+    return rows.map((row) => JSON.parse(row.doc) as unknown)
+  }
+  return {
+    version: workspace.version,
+    virtual_hosts: (await read('virtual_hosts')) as VirtualHost[],
+    upstreams: (await read('upstreams')) as Upstream[],
+    settings: JSON.parse(workspace.settings) as Settings,
+  }
+}
+
+// The history holds each resource as it was at each version, so what is known is brought forward by the rows above it.
+async function advance(db: Kysely<Database>, workspaceId: string, known: WorkspaceConfig, version: number): Promise<WorkspaceConfig> {
+  const rows = await db
+    .selectFrom('history')
+    .select(['kind', 'id', 'doc'])
+    .where('workspace_id', '=', workspaceId)
+    .where('version', '>', known.version)
+    .where('version', '<=', version)
+    .orderBy('version')
+    .execute()
+  const hosts = new Map(known.virtual_hosts.map((host) => [host.id, host]))
+  const upstreams = new Map(known.upstreams.map((upstream) => [upstream.id, upstream]))
+  let { settings } = known
+  for (const { kind, id, doc } of rows) {
+    if (kind === 'settings') settings = JSON.parse(doc ?? '{}') as Settings
+    else if (kind === 'virtual_host') put(hosts, id, doc)
+    else put(upstreams, id, doc)
+  }
+  return { version, virtual_hosts: inOrder(hosts), upstreams: inOrder(upstreams), settings }
+}
+
+function put<T>(map: Map<string, T>, id: string, doc: string | null): void {
+  if (doc === null) map.delete(id)
+  else map.set(id, JSON.parse(doc) as T)
+}
+
+function inOrder<T extends { id: string; created_at: string }>(map: Map<string, T>): T[] {
+  const key = (item: T) => `${item.created_at} ${item.id}`
+  return [...map.values()].sort((a, b) => (key(a) < key(b) ? -1 : 1))
+}
