@@ -1,0 +1,65 @@
+import { spawn } from 'node:child_process'
+import { accessSync, constants, realpathSync, statSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)))
+export const bin = join(root, 'node_modules', '.bin')
+
+/** What stops a script with one sentence for people instead of a stack trace. */
+export class Refusal extends Error {}
+
+/**
+ * Runs a command to its end without a terminal behind it.
+ * Returns its exit code (-1 when it could not be started) and everything it printed.
+ */
+export function run(command, args, { cwd = root, env = process.env, inherit = false } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd, env, stdio: inherit ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    child.stdout?.on('data', (chunk) => (output += chunk))
+    child.stderr?.on('data', (chunk) => (output += chunk))
+    child.on('error', (error) => resolve({ ok: false, code: -1, output: error.message }))
+    child.on('close', (code, signal) =>
+      resolve({ ok: code === 0, code: code ?? -1, output: output.trim() || (signal ? `killed by ${signal}` : '') }),
+    )
+  })
+}
+
+// A user's PATH often lacks the sbin folders, where distributions put nginx.
+const searchPath = () => [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'].filter(Boolean)
+
+/** The full path of a command, or undefined when no folder of PATH or sbin holds it. */
+export function which(command) {
+  return searchPath()
+    .map((folder) => join(folder, command))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK)
+        return statSync(path).isFile()
+      } catch {
+        return false
+      }
+    })
+}
+
+/** The last lines of a command's output, indented to stand under a sentence. */
+export const tail = (output, lines = 15) =>
+  output
+    .split('\n')
+    .slice(-lines)
+    .map((line) => `  ${line}`)
+    .join('\n')
+
+/** Runs a script's main function: a Refusal ends it with its sentence and code 1, any other error with its stack. */
+export async function main(body) {
+  try {
+    process.exitCode = (await body(process.argv.slice(2))) ?? 0
+  } catch (error) {
+    console.error(error instanceof Refusal ? error.message : error)
+    process.exitCode = 1
+  }
+}
+
+/** Whether this module is the program that was started, and not one imported by another. */
+export const isProgram = (moduleUrl) => process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(moduleUrl)
