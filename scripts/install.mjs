@@ -14,10 +14,7 @@ function dependenciesPresent() {
   if (present === undefined) return false
   return Object.entries(wanted)
     .filter(([path, entry]) => path.startsWith('node_modules/') && !entry.optional)
-    .every(
-      ([path, entry]) =>
-        present[path]?.version === entry.version && present[path]?.resolved === (entry.resolved ?? present[path]?.resolved),
-    )
+    .every(([path, entry]) => present[path]?.version === entry.version)
 }
 
 /** Installs the locked dependencies when node_modules does not hold them. */
