@@ -1,1 +1,46 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { helpText, readConfig } from './config.ts'
+import { startMaster } from './start.ts'
+
+const asked = readConfig(process.argv.slice(2), process.env)
+switch (asked.kind) {
+  case 'help':
+    console.log(helpText())
+    break
+  case 'version':
+    console.log(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version)
+    break
+  case 'refused':
+    console.error(asked.message)
+    process.exitCode = 2
+    break
+  case 'run':
+    await run(asked.config)
+}
+
+async function run(config: Parameters<typeof startMaster>[0]): Promise<void> {
+  const stopped = Promise.withResolvers<void>()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.resolve())
+  try {
+    await using master = await startMaster(config)
+    const { http, agents, administrator } = master
+    if (administrator) console.log(`administrator email=${administrator.email} password=${administrator.password}`)
+    console.log(`ready http=http://${authority(http)} agents=${authority(agents)}`)
+    await stopped.promise
+  } catch (error) {
+    console.error(sentenceOf(error, config))
+    process.exitCode = 1
+  }
+}
+
+function authority({ host, port }: { host: string; port: number }): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+function sentenceOf(error: unknown, config: Parameters<typeof startMaster>[0]): string {
+  const { code, port, message } = error as { code?: string; port?: number; message?: string }
+  if (code !== 'EADDRINUSE') return message ?? String(error)
+  const [flag, variable] = port === config.http.port ? ['--http', 'NXMESH_HTTP'] : ['--agents', 'NXMESH_AGENTS']
+  return `port ${port} is already in use; choose another one with ${flag} or ${variable}`
+}

@@ -9,10 +9,14 @@ import type { Database } from './db/schema.ts'
 export type WorkspaceConfigs = Map<string, WorkspaceConfig>
 
 /**
- * The resources of a workspace at its present version, or undefined when there is no such workspace. Inside a transaction
- * pass no memory: what it reads may yet be rolled back.
+ * The resources of a workspace at its present version, or undefined when there is no such workspace. What is read goes into
+ * the memory, so a transaction may call this only before it writes.
  */
-export async function loadWorkspaceConfig(db: Kysely<Database>, workspaceId: string, memory?: WorkspaceConfigs): Promise<WorkspaceConfig | undefined> {
+export async function loadWorkspaceConfig(
+  db: Kysely<Database>,
+  workspaceId: string,
+  memory?: WorkspaceConfigs,
+): Promise<WorkspaceConfig | undefined> {
   const workspace = await db.selectFrom('workspaces').select(['version', 'settings']).where('id', '=', workspaceId).executeTakeFirst()
   if (!workspace) {
     memory?.delete(workspaceId)
@@ -25,9 +29,19 @@ export async function loadWorkspaceConfig(db: Kysely<Database>, workspaceId: str
   return config
 }
 
-async function readWhole(db: Kysely<Database>, workspaceId: string, workspace: { version: number; settings: string }): Promise<WorkspaceConfig> {
+async function readWhole(
+  db: Kysely<Database>,
+  workspaceId: string,
+  workspace: { version: number; settings: string },
+): Promise<WorkspaceConfig> {
   const read = async (table: 'virtual_hosts' | 'upstreams') => {
-    const rows = await db.selectFrom(table).select('doc').where('workspace_id', '=', workspaceId).orderBy('created_at').orderBy('id').execute()
+    const rows = await db
+      .selectFrom(table)
+      .select('doc')
+      .where('workspace_id', '=', workspaceId)
+      .orderBy('created_at')
+      .orderBy('id')
+      .execute()
     return rows.map((row) => JSON.parse(row.doc) as unknown)
   }
   return {

@@ -1,5 +1,6 @@
 import { upstream, upstreamInput } from '@nxmesh/model/upstream'
-import { patchOf } from '../merge-patch.ts'
+import type { z } from 'zod'
+import { type Patch, patchOf } from '../merge-patch.ts'
 import { ids, pageOf, paging, route } from '../route.ts'
 
 export const listUpstreams = route({
@@ -54,3 +55,5 @@ export const deleteUpstream = route({
   access: { on: 'upstream', need: 'operator' },
   params: ids('upstream_id'),
 })
+
+export type UpstreamPatch = Patch<z.input<typeof upstreamInput>>

@@ -1,5 +1,6 @@
 import { virtualHost, virtualHostInput } from '@nxmesh/model/virtual-host'
-import { patchOf } from '../merge-patch.ts'
+import type { z } from 'zod'
+import { type Patch, patchOf } from '../merge-patch.ts'
 import { ids, pageOf, paging, route } from '../route.ts'
 
 export const listVirtualHosts = route({
@@ -54,3 +55,5 @@ export const deleteVirtualHost = route({
   access: { on: 'virtual_host', need: 'operator' },
   params: ids('virtual_host_id'),
 })
+
+export type VirtualHostPatch = Patch<z.input<typeof virtualHostInput>>

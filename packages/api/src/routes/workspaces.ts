@@ -1,7 +1,7 @@
 import { settings } from '@nxmesh/model/settings'
 import { workspace, workspaceInput } from '@nxmesh/model/workspace'
 import { z } from 'zod'
-import { patchOf } from '../merge-patch.ts'
+import { type Patch, patchOf } from '../merge-patch.ts'
 import { ids, pageOf, paging, route } from '../route.ts'
 
 export const listWorkspaces = route({
@@ -78,3 +78,5 @@ export const updateSettings = route({
   body: patchOf(settings),
   response: settings,
 })
+
+export type SettingsPatch = Patch<z.input<typeof settings>>

@@ -1,0 +1,143 @@
+import { ApiError } from '@nxmesh/api/errors'
+import type { Patch } from '@nxmesh/api/merge-patch'
+import type { Paging } from '@nxmesh/api/route'
+import { type Agent, type AgentDetail, type AgentHealth, type AgentState, agentChanges, type DeploymentMode } from '@nxmesh/model/agent'
+import { effectiveLabels, type Labels } from '@nxmesh/model/labels'
+import { matches, parseSelector } from '@nxmesh/model/selector'
+import type { Kysely } from 'kysely'
+import { type Ctx, timestamp } from './ctx.ts'
+import type { AgentRow, Database } from './db/schema.ts'
+import { type Tx, transaction } from './db/transaction.ts'
+import { pageOf } from './page.ts'
+import { patched } from './patched.ts'
+import { desiredOf, versionRunning } from './rollout/desired.ts'
+import { refusingDuplicate } from './unique.ts'
+
+const taken = 'an agent with this name exists already in the workspace'
+
+export async function listAgents(
+  ctx: Ctx,
+  workspaceId: string,
+  query: Paging & { state: AgentState | 'all'; label_selector?: string | undefined },
+) {
+  const { state, label_selector, ...paging } = query
+  let rows = ctx.db.selectFrom('agents').selectAll().where('workspace_id', '=', workspaceId).orderBy('created_at').orderBy('id')
+  if (state !== 'all') rows = rows.where('state', '=', state)
+  const selector = parseSelector(label_selector ?? '')
+  const found = (await rows.execute()).filter((row) => selector.ok && matches(selector.selector, labelsOf(row)))
+  const page = pageOf(found, paging)
+  return { ...page, data: page.data.map(shown) }
+}
+
+export async function getAgent(ctx: Ctx, id: string): Promise<AgentDetail> {
+  return detail(ctx, await readAgent(ctx.db, id))
+}
+
+/** Renames an agent or sets labels centrally; these overrule what its token and it itself say. */
+export async function updateAgent(ctx: Ctx, id: string, patch: Patch<{ name: string; labels: Labels }>): Promise<AgentDetail> {
+  const after = await refusingDuplicate('name', taken, () =>
+    transaction(ctx.db, async ({ db, onCommit }) => {
+      const row = await readAgent(db, id)
+      const { name, labels } = patched(agentChanges, { name: row.name, labels: JSON.parse(row.central_labels) }, { labels: {}, ...patch })
+      const changes = { name, central_labels: JSON.stringify(labels) }
+      await db.updateTable('agents').set(changes).where('id', '=', id).execute()
+      onCommit(() => ctx.wake('rollout'))
+      return { ...row, ...changes }
+    }),
+  )
+  return detail(ctx, after)
+}
+
+/** Deletes an agent: its identity is worth nothing from then on and its session ends at once. */
+export async function deleteAgent(ctx: Ctx, id: string): Promise<void> {
+  await ctx.db.deleteFrom('agents').where('id', '=', id).execute()
+  ctx.sessions.cut(id, 'the agent was deleted')
+}
+
+/** Makes the token and every certificate of an agent worthless and ends its session. */
+export async function revokeAgent(ctx: Ctx, id: string): Promise<void> {
+  const revoked = { token_hash: null, certificates_valid_from: timestamp(ctx) }
+  await ctx.db.updateTable('agents').set(revoked).where('id', '=', id).execute()
+  ctx.sessions.cut(id, 'the agent was revoked')
+}
+
+/** Forgets that an agent refused its config, so that it is offered again. */
+export async function retryAgent(ctx: Ctx, id: string): Promise<void> {
+  await ctx.db.updateTable('agents').set({ rejected_digest: null }).where('id', '=', id).execute()
+  ctx.sessions.get(id)?.forgetRejection()
+  ctx.wake('rollout')
+}
+
+/** Ids and labels of every agent of a workspace. */
+export async function labelsOfAgents(db: Kysely<Database>, workspaceId: string): Promise<{ id: string; labels: Labels }[]> {
+  const rows = await db
+    .selectFrom('agents')
+    .select(['id', 'token_labels', 'reported_labels', 'central_labels'])
+    .where('workspace_id', '=', workspaceId)
+    .execute()
+  return rows.map((row) => ({ id: row.id, labels: labelsOf(row) }))
+}
+
+/** Throws CONFLICT while workspaces that are to be deleted have registered agents, unless forced: then their sessions are cut. */
+export async function requireNoAgents(ctx: Ctx, { db, onCommit }: Tx, workspaceIds: string[], force: boolean): Promise<void> {
+  if (workspaceIds.length === 0) return
+  const agents = await db.selectFrom('agents').select(['id', 'name', 'registered_at']).where('workspace_id', 'in', workspaceIds).execute()
+  const registered = agents.filter((agent) => agent.registered_at !== null)
+  if (registered.length > 0 && !force) {
+    const details = registered
+      .slice(0, 100)
+      .map((agent) => ({ field: 'force', message: `agent "${agent.name}" (${agent.id}) is registered`, code: 'IN_USE' as const }))
+    throw new ApiError('CONFLICT', 'agents are registered; delete them first or add ?force=true', details)
+  }
+  onCommit(() => {
+    for (const agent of agents) ctx.sessions.cut(agent.id, 'the workspace was deleted')
+  })
+}
+
+export async function readAgent(db: Kysely<Database>, id: string): Promise<AgentRow> {
+  const row = await db.selectFrom('agents').selectAll().where('id', '=', id).executeTakeFirst()
+  if (!row) throw new ApiError('NOT_FOUND', 'agent not found')
+  return row
+}
+
+function labelsOf(row: Pick<AgentRow, 'token_labels' | 'reported_labels' | 'central_labels'>): Labels {
+  return effectiveLabels(JSON.parse(row.token_labels), JSON.parse(row.reported_labels), JSON.parse(row.central_labels))
+}
+
+function shown(row: AgentRow): Agent {
+  return {
+    id: row.id,
+    workspace_id: row.workspace_id,
+    name: row.name,
+    hostname: row.hostname,
+    ip_address: row.ip_address,
+    version: row.agent_version,
+    state: row.state,
+    deployment_mode: row.deployment_mode as DeploymentMode,
+    last_seen_at: row.last_seen_at,
+    capabilities: JSON.parse(row.capabilities) as string[],
+    labels: { ...labelsOf(row) },
+    created_at: row.created_at,
+  }
+}
+
+async function detail(ctx: Ctx, row: AgentRow): Promise<AgentDetail> {
+  const desired = await desiredOf(ctx, row)
+  const running = versionRunning(row, desired)
+  const health = row.health === null ? null : (JSON.parse(row.health) as AgentHealth)
+  const fact = (version: number | null, digest: string | null) => (version === null || digest === null ? null : { version, digest })
+  return {
+    ...shown(row),
+    state_reason: row.state_reason,
+    health: health && { ...health, config_version: running ?? health.config_version },
+    config: {
+      desired: { version: desired.version, digest: desired.digest },
+      sent: fact(row.sent_version, row.sent_digest),
+      applied: fact(running, row.applied_digest),
+      serving: fact(row.serving_digest === row.applied_digest ? running : row.sent_version, row.serving_digest),
+      status: row.config_status as AgentDetail['config']['status'],
+      error: row.config_error,
+      findings: JSON.parse(row.findings) as AgentDetail['config']['findings'],
+    },
+  }
+}

@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { parse as parseYaml } from 'yaml'
+import { z } from 'zod'
+
+const address = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'must be host:port')
+  .transform((text) => ({
+    host: text.slice(0, text.lastIndexOf(':')).replace(/^\[|\]$/g, ''),
+    port: Number(text.slice(text.lastIndexOf(':') + 1)),
+  }))
+  .refine(({ port }) => port <= 65_535, 'must have a port up to 65535')
+
+const number = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
+
+/** Every setting of the master: its schema, its variable in the environment and its line of help. */
+export const settings = {
+  'data-dir': {
+    schema: z.string().min(1).default('./data'),
+    env: 'NXMESH_DATA_DIR',
+    help: 'directory for the embedded database, keys and certificates',
+  },
+  http: { schema: address.prefault('127.0.0.1:8080'), env: 'NXMESH_HTTP', help: 'address of the REST API' },
+  agents: { schema: address.prefault('127.0.0.1:8443'), env: 'NXMESH_AGENTS', help: 'address for agents: gRPC over TLS' },
+  'agent-names': {
+    schema: z
+      .string()
+      .default('')
+      .transform((text) => text.split(',').filter((name) => name !== '')),
+    env: 'NXMESH_AGENT_NAMES',
+    help: 'further host names and addresses of the agents’ listener, comma-separated, for its certificate',
+  },
+  'public-url': { schema: z.url().optional(), env: 'NXMESH_PUBLIC_URL', help: 'address at which people and agents reach this master' },
+  'admin-email': {
+    schema: z.email().default('admin@nxmesh.local'),
+    env: 'NXMESH_ADMIN_EMAIL',
+    help: 'e-mail address of the first administrator; first start only',
+  },
+  'admin-password': {
+    schema: z.string().min(8, 'must have at least 8 characters').max(1024).optional(),
+    env: 'NXMESH_ADMIN_PASSWORD',
+    help: 'password of the first administrator, made and printed when absent; first start only',
+    secret: true,
+  },
+  'secret-key-file': {
+    schema: z.string().min(1).optional(),
+    env: 'NXMESH_SECRET_KEY_FILE',
+    help: 'file with 32 bytes in base64 that encrypts keys at rest (DATA_DIR/secret.key)',
+  },
+  'local-agent-token': {
+    schema: z.string().min(1).optional(),
+    env: 'NXMESH_LOCAL_AGENT_TOKEN',
+    help: 'file to write a token for an agent named "local" to, until that agent has registered',
+  },
+  'heartbeat-interval': {
+    schema: number(1, 3600).default(10),
+    env: 'NXMESH_HEARTBEAT_INTERVAL',
+    help: 'seconds between heartbeats of an agent',
+  },
+  'log-level': {
+    schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    env: 'NXMESH_LOG_LEVEL',
+    help: 'least severity that is logged',
+  },
+} as const
+
+type Settings = typeof settings
+export type Config = { readonly [K in keyof Settings]: z.output<Settings[K]['schema']> }
+
+export type Asked = { kind: 'run'; config: Config } | { kind: 'help' } | { kind: 'version' } | { kind: 'refused'; message: string }
+
+/** Reads flags, environment, the YAML file and defaults, in that order of precedence. An unknown key or a bad value refuses the start. */
+export function readConfig(args: string[], env: NodeJS.ProcessEnv): Asked {
+  try {
+    const { help, version, config: file, ...flags } = readFlags(args)
+    if (help) return { kind: 'help' }
+    if (version) return { kind: 'version' }
+    const path = (file as string | undefined) ?? env['NXMESH_CONFIG']
+    const fromFile = path === undefined ? {} : readFile(path)
+    return { kind: 'run', config: parse({ ...fromFile, ...fromEnvironment(env), ...flags }) }
+  } catch (error) {
+    return { kind: 'refused', message: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+/** The text of `--help`. */
+export function helpText(): string {
+  const lines = Object.entries(settings).map(([name, { env, help }]) => `  --${name.padEnd(20)} ${env.padEnd(26)} ${help}`)
+  return [
+    'nxmesh-master: stores what every nginx should serve, and brings it there.',
+    '',
+    'Usage: nxmesh-master [settings]',
+    '',
+    ...lines,
+    `  --${'config'.padEnd(20)} ${'NXMESH_CONFIG'.padEnd(26)} YAML file with settings by their names`,
+    '  --help, --version',
+    '',
+    'A flag wins over the environment, the environment over the file. NXMESH_ADMIN_PASSWORD_FILE names a file to read it from.',
+    'Exit codes: 0 stopped as asked, 1 failed, 2 wrong settings.',
+  ].join('\n')
+}
+
+function readFlags(args: string[]): Record<string, string | boolean | undefined> {
+  const options = Object.fromEntries([...Object.keys(settings), 'config'].map((name) => [name, { type: 'string' as const }]))
+  const { values } = parseArgs({
+    args,
+    options: { ...options, help: { type: 'boolean' }, version: { type: 'boolean' } },
+    strict: true,
+    allowPositionals: false,
+  })
+  return values as Record<string, string | boolean | undefined>
+}
+
+function readFile(path: string): Record<string, unknown> {
+  const content: unknown = parseYaml(readFileSync(path, 'utf8')) ?? {}
+  if (typeof content !== 'object' || Array.isArray(content)) throw new Error(`${path} must hold settings by name`)
+  const unknown = Object.keys(content as object).find((key) => !(key in settings))
+  if (unknown !== undefined) throw new Error(`${path}: "${unknown}" is not a setting`)
+  return content as Record<string, unknown>
+}
+
+function fromEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const [name, setting] of Object.entries(settings)) {
+    const file = env[`${setting.env}_FILE`]
+    if ('secret' in setting && file !== undefined) found[name] = readFileSync(file, 'utf8').trim()
+    const value = env[setting.env]
+    if (value !== undefined && value !== '') found[name] = value
+  }
+  return found
+}
+
+function parse(values: Record<string, unknown>): Config {
+  const schema = z.object(Object.fromEntries(Object.entries(settings).map(([name, setting]) => [name, setting.schema])))
+  const result = schema.safeParse(values)
+  if (result.success) return Object.freeze(result.data) as Config
+  const issue = result.error.issues[0]!
+  const name = String(issue.path[0])
+  throw new Error(`--${name} (${settings[name as keyof Settings].env}): ${issue.message}`)
+}

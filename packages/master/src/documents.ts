@@ -1,0 +1,82 @@
+import { ApiError } from '@nxmesh/api/errors'
+import type { Paging } from '@nxmesh/api/route'
+import type { Kysely } from 'kysely'
+import { type Ctx, timestamp } from './ctx.ts'
+import type { Database, DocumentRow } from './db/schema.ts'
+import { rangeOf } from './page.ts'
+
+export type DocumentTable = 'virtual_hosts' | 'upstreams'
+
+/** A resource with the number that its next change must find, for ETag and If-Match. */
+export interface Tagged<T> {
+  body: T
+  revision: number
+}
+
+/** A page of the resources of a workspace, in order of creation. */
+export async function listDocuments<T>(ctx: Ctx, table: DocumentTable, workspaceId: string, paging: Paging) {
+  const all = ctx.db.selectFrom(table).where('workspace_id', '=', workspaceId)
+  const { limit, offset } = rangeOf(paging)
+  const rows = await all.select('doc').orderBy('created_at').orderBy('id').limit(limit).offset(offset).execute()
+  const { total } = await all.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
+  return { data: rows.map((row) => JSON.parse(row.doc) as T), meta: { ...paging, total } }
+}
+
+/** One resource with its revision; throws NOT_FOUND. */
+export async function getDocument<T>(db: Kysely<Database>, table: DocumentTable, id: string): Promise<Tagged<T>> {
+  const row = await readDocument(db, table, id)
+  return { body: JSON.parse(row.doc) as T, revision: row.revision }
+}
+
+/** The row of a resource that is about to change; throws NOT_FOUND, or PRECONDITION_FAILED when If-Match names another revision. */
+export async function readDocument(db: Kysely<Database>, table: DocumentTable, id: string, ifMatch?: string): Promise<DocumentRow> {
+  const row = await db.selectFrom(table).selectAll().where('id', '=', id).executeTakeFirst()
+  if (!row) throw new ApiError('NOT_FOUND', `${table === 'upstreams' ? 'upstream' : 'virtual host'} not found`)
+  if (ifMatch !== undefined && ifMatch !== '*' && ifMatch !== etag(row.revision)) {
+    throw new ApiError('PRECONDITION_FAILED', `it was changed meanwhile: its ETag is now ${etag(row.revision)}`)
+  }
+  return row
+}
+
+export async function insertDocument<T extends Stored>(db: Kysely<Database>, table: DocumentTable, body: T): Promise<Tagged<T>> {
+  const { id, workspace_id, name, created_at, updated_at } = body
+  await db
+    .insertInto(table)
+    .values({ id, workspace_id, name, doc: JSON.stringify(body), revision: 1, created_at, updated_at })
+    .execute()
+  return { body, revision: 1 }
+}
+
+export async function replaceDocument<T extends Stored>(
+  db: Kysely<Database>,
+  table: DocumentTable,
+  body: T,
+  before: DocumentRow,
+): Promise<Tagged<T>> {
+  const revision = before.revision + 1
+  const { name, updated_at } = body
+  await db
+    .updateTable(table)
+    .set({ name, doc: JSON.stringify(body), revision, updated_at })
+    .where('id', '=', body.id)
+    .execute()
+  return { body, revision }
+}
+
+/** The entity tag of a revision (RFC 9110 section 8.8.3). */
+export function etag(revision: number): string {
+  return `"${revision}"`
+}
+
+/** What a stored resource looks like with a new content: who it is stays, when it changed does not. */
+export function withContent<B extends Stored, I>(ctx: Pick<Ctx, 'now'>, before: B, input: I) {
+  return { id: before.id, workspace_id: before.workspace_id, ...input, created_at: before.created_at, updated_at: timestamp(ctx) }
+}
+
+interface Stored {
+  id: string
+  workspace_id: string
+  name: string
+  created_at: string
+  updated_at: string
+}

@@ -1,0 +1,82 @@
+import type { Route } from '@nxmesh/api/route'
+import type { Routes } from '@nxmesh/api/routes'
+import type { Upstream } from '@nxmesh/model/upstream'
+import type { VirtualHost } from '@nxmesh/model/virtual-host'
+import type { z } from 'zod'
+import type { Actor } from '../access.ts'
+import { createAgentToken } from '../agent-tokens.ts'
+import * as agents from '../agents.ts'
+import { login, refresh } from '../auth.ts'
+import { commandAgent } from '../commands.ts'
+import type { Ctx } from '../ctx.ts'
+import { getDocument, listDocuments, type Tagged } from '../documents.ts'
+import * as organizations from '../organizations.ts'
+import { getSettings, updateSettings } from '../settings.ts'
+import * as upstreams from '../upstreams.ts'
+import * as virtualHosts from '../virtual-hosts.ts'
+import * as workspaces from '../workspaces.ts'
+
+/** A request that has been authenticated, authorised and checked against its route. */
+export interface Request<R extends Route> {
+  actor: R['access']['on'] extends 'none' ? undefined : Actor
+  params: z.output<R['params']>
+  query: z.output<R['query']>
+  body: z.output<R['body']>
+  ifMatch: string | undefined
+}
+
+type Answer<T> = undefined extends T ? void : T | Tagged<T>
+type Handler<R extends Route> = (ctx: Ctx, request: Request<R>) => Promise<Answer<z.output<R['response']>>>
+
+/** What each operation does: one line from the request to the file of its resource. */
+export const handlers: { [Name in keyof Routes]: Handler<Routes[Name]> } = {
+  login: (ctx, { body }) => login(ctx, body),
+  refresh: (ctx, { body }) => refresh(ctx, body),
+
+  listOrganizations: (ctx, { actor, query }) => organizations.listOrganizations(ctx, actor, query),
+  createOrganization: (ctx, { actor, body }) => organizations.createOrganization(ctx, actor, body),
+  getOrganization: (ctx, { params }) => organizations.getOrganization(ctx, params.organization_id),
+  updateOrganization: (ctx, { params, body }) => organizations.updateOrganization(ctx, params.organization_id, body),
+  deleteOrganization: (ctx, { params, query }) => organizations.deleteOrganization(ctx, params.organization_id, query.force === 'true'),
+
+  listWorkspaces: (ctx, { actor, params, query }) => workspaces.listWorkspaces(ctx, actor, params.organization_id, query),
+  createWorkspace: (ctx, { params, body }) => workspaces.createWorkspace(ctx, params.organization_id, body),
+  getWorkspace: (ctx, { params }) => workspaces.getWorkspace(ctx, params.workspace_id),
+  updateWorkspace: (ctx, { params, body }) => workspaces.updateWorkspace(ctx, params.workspace_id, body),
+  deleteWorkspace: (ctx, { params, query }) => workspaces.deleteWorkspace(ctx, params.workspace_id, query.force === 'true'),
+  getSettings: (ctx, { params }) => getSettings(ctx, params.workspace_id),
+  updateSettings: (ctx, { actor, params, body }) => updateSettings(ctx, actor, params.workspace_id, body),
+
+  listAgents: (ctx, { params, query }) => agents.listAgents(ctx, params.workspace_id, query),
+  createAgentToken: (ctx, { params, body }) => createAgentToken(ctx, params.workspace_id, body),
+  getAgent: (ctx, { params }) => agents.getAgent(ctx, params.agent_id),
+  updateAgent: (ctx, { params, body }) => agents.updateAgent(ctx, params.agent_id, body),
+  deleteAgent: (ctx, { params }) => agents.deleteAgent(ctx, params.agent_id),
+  revokeAgent: (ctx, { params }) => agents.revokeAgent(ctx, params.agent_id),
+  retryAgent: (ctx, { params }) => agents.retryAgent(ctx, params.agent_id),
+  reloadAgent: (ctx, { params }) => commandAgent(ctx, params.agent_id, { kind: 'reload', graceful: true }),
+  restartAgent: (ctx, { params, body }) => commandAgent(ctx, params.agent_id, { kind: 'restart', force: body?.force ?? false }),
+  stopAgent: (ctx, { params, body }) => {
+    const { graceful = true, timeout_seconds = 30 } = body ?? {}
+    return commandAgent(ctx, params.agent_id, { kind: 'stop', graceful, timeout_seconds }, timeout_seconds + 5)
+  },
+  validateAgent: (ctx, { params, body }) =>
+    commandAgent(ctx, params.agent_id, { kind: 'validate_config', config_content: body.config_content }),
+  refreshAgent: async (ctx, { params }) => {
+    await commandAgent(ctx, params.agent_id, { kind: 'get_status' })
+    return agents.getAgent(ctx, params.agent_id)
+  },
+
+  listVirtualHosts: (ctx, { params, query }) => listDocuments<VirtualHost>(ctx, 'virtual_hosts', params.workspace_id, query),
+  createVirtualHost: (ctx, { actor, params, body }) => virtualHosts.createVirtualHost(ctx, actor, params.workspace_id, body),
+  getVirtualHost: (ctx, { params }) => getDocument<VirtualHost>(ctx.db, 'virtual_hosts', params.virtual_host_id),
+  updateVirtualHost: (ctx, { actor, params, body, ifMatch }) =>
+    virtualHosts.updateVirtualHost(ctx, actor, params.virtual_host_id, body, ifMatch),
+  deleteVirtualHost: (ctx, { actor, params, ifMatch }) => virtualHosts.deleteVirtualHost(ctx, actor, params.virtual_host_id, ifMatch),
+
+  listUpstreams: (ctx, { params, query }) => listDocuments<Upstream>(ctx, 'upstreams', params.workspace_id, query),
+  createUpstream: (ctx, { actor, params, body }) => upstreams.createUpstream(ctx, actor, params.workspace_id, body),
+  getUpstream: (ctx, { params }) => getDocument<Upstream>(ctx.db, 'upstreams', params.upstream_id),
+  updateUpstream: (ctx, { actor, params, body, ifMatch }) => upstreams.updateUpstream(ctx, actor, params.upstream_id, body, ifMatch),
+  deleteUpstream: (ctx, { actor, params, ifMatch }) => upstreams.deleteUpstream(ctx, actor, params.upstream_id, ifMatch),
+}

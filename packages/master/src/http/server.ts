@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto'
+import { ApiError, invalid } from '@nxmesh/api/errors'
+import { problemsOf } from '@nxmesh/api/problems'
+import type { Route } from '@nxmesh/api/route'
+import { type RouteName, routes } from '@nxmesh/api/routes'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { z } from 'zod'
+import { type Actor, authorise } from '../access.ts'
+import { authenticate } from '../auth.ts'
+import type { Ctx } from '../ctx.ts'
+import { etag, type Tagged } from '../documents.ts'
+import { toAnswer } from './errors.ts'
+import { handlers, type Request } from './handlers.ts'
+import { readJson } from './json.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    actor: Actor | undefined
+  }
+}
+
+/** Builds the HTTP server: the API under `/v1`, bound to the route table, and the probes beside it. It does not listen yet. */
+export function createServer(ctx: Ctx): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    bodyLimit: 16 * 1024 * 1024,
+    genReqId: (request) => saneRequestId(request.headers['x-request-id']) ?? `req-${randomUUID()}`,
+    routerOptions: { maxParamLength: 1000, querystringParser: (text) => queryOf(text) },
+    forceCloseConnections: 'idle',
+  })
+  app.decorateRequest('actor', undefined)
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    ['application/json', 'application/merge-patch+json'],
+    { parseAs: 'string' },
+    async (_request: FastifyRequest, body: string) => readJson(body),
+  )
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+  })
+  app.setErrorHandler((error, request, reply) => answerError(ctx, error, request, reply))
+  app.setNotFoundHandler((request, reply) =>
+    answerError(ctx, new ApiError('NOT_FOUND', 'there is nothing at this address'), request, reply),
+  )
+  for (const name of Object.keys(routes) as RouteName[]) bind(ctx, app, name)
+  app.get('/.well-known/jwks.json', async () => ctx.tokens.jwks)
+  app.get('/healthz', async () => ({ status: 'ok' }))
+  app.get('/readyz', async () => {
+    await ctx.db.selectFrom('organizations').select('id').limit(1).execute()
+    return { status: 'ready' }
+  })
+  return app
+}
+
+function bind(ctx: Ctx, app: FastifyInstance, name: RouteName): void {
+  const route: Route = routes[name]
+  const handler = handlers[name] as (ctx: Ctx, request: Request<Route>) => Promise<unknown>
+  app.route({
+    method: route.method,
+    url: `/v1${route.path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
+    // Before the body is read: nobody's bytes are parsed for a stranger.
+    onRequest: async (request) => {
+      if (route.access.on !== 'none') request.actor = await authenticate(ctx, request.headers.authorization)
+    },
+    handler: async (request, reply) => {
+      const outcome = await handler(ctx, await admit(ctx, route, request))
+      if (outcome === undefined) return reply.code(204).send()
+      reply.code(route.status)
+      if (!isTagged(outcome)) return outcome
+      return reply.header('etag', etag(outcome.revision)).send(outcome.body)
+    },
+  })
+}
+
+// Ids first, then whether the caller may, then what was sent: a stranger learns nothing about what is there.
+async function admit(ctx: Ctx, route: Route, request: FastifyRequest): Promise<Request<Route>> {
+  const params = route.params.safeParse(request.params)
+  if (!params.success) throw new ApiError('NOT_FOUND', 'no resource has such an id')
+  if (request.actor) await authorise(ctx.db, request.actor, route.access, params.data as Record<string, string>)
+  return {
+    // Routes open to all have no actor, and their handlers' types say so.
+    actor: request.actor as Actor,
+    params: params.data,
+    query: read(route.query, request.query),
+    body: read(route.body, request.body ?? undefined),
+    ifMatch: request.headers['if-match'],
+  }
+}
+
+function read(schema: z.ZodType, value: unknown): unknown {
+  const result = schema.safeParse(value)
+  if (!result.success) throw invalid(problemsOf(result.error).map((problem) => ({ ...problem, field: problem.field || 'body' })))
+  return result.data
+}
+
+function answerError(ctx: Ctx, error: unknown, request: FastifyRequest, reply: FastifyReply) {
+  const { status, body } = toAnswer(ctx, error, request.id)
+  if (status === 401) reply.header('www-authenticate', 'Bearer')
+  return reply.code(status).send(body)
+}
+
+function isTagged(outcome: unknown): outcome is Tagged<unknown> {
+  return typeof outcome === 'object' && outcome !== null && 'revision' in outcome && 'body' in outcome
+}
+
+function saneRequestId(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' && /^[A-Za-z0-9._:-]{1,128}$/.test(header) ? header : undefined
+}
+
+// A parameter that comes twice is refused by its schema, which takes text and no list.
+function queryOf(text: string): Record<string, string | string[]> {
+  const parameters = new URLSearchParams(text)
+  return Object.fromEntries([...new Set(parameters.keys())].map((key) => [key, one(parameters.getAll(key))]))
+}
+
+function one(values: string[]): string | string[] {
+  return values.length === 1 ? values[0]! : values
+}

@@ -1,0 +1,96 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import { type Logger, pino } from 'pino'
+import { localAgentToken } from './agent-tokens.ts'
+import { openAgentWrites } from './agent-writes.ts'
+import { deleteEndedTokens } from './auth.ts'
+import { openAuthority } from './authority.ts'
+import type { Config } from './config.ts'
+import type { Ctx } from './ctx.ts'
+import { openSqlite } from './db/open.ts'
+import { replaceFile } from './files.ts'
+import { firstStart } from './first-start.ts'
+import { createServer } from './http/server.ts'
+import { startLink } from './link/server.ts'
+import { openSessions } from './link/sessions.ts'
+import { livenessReconciler } from './liveness.ts'
+import { type Reconciler, startReconcilers } from './reconcilers.ts'
+import { rolloutReconciler } from './rollout/reconcile.ts'
+import { openSecrets } from './secrets.ts'
+import { openTokens } from './tokens.ts'
+
+export interface Master extends AsyncDisposable {
+  http: { host: string; port: number }
+  agents: { host: string; port: number }
+  /** The first administrator, when the password was made by this start. */
+  administrator: { email: string; password: string } | undefined
+  ctx: Ctx
+}
+
+/** What tests put in the place of the real thing. */
+export interface Overrides {
+  now?: () => number
+  log?: Logger
+}
+
+/** The composition root: opens everything a master consists of, serves, and closes it in reverse when disposed. */
+export async function startMaster(config: Config, overrides: Overrides = {}): Promise<Master> {
+  const now = overrides.now ?? Date.now
+  const log = overrides.log ?? pino({ level: config['log-level'], base: null }, pino.destination({ fd: 2, sync: false }))
+  const directory = config['data-dir']
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await using stack = new AsyncDisposableStack()
+
+  const keyFile = config['secret-key-file']
+  const secrets = await openSecrets(keyFile ?? join(directory, 'secret.key'), keyFile === undefined)
+  const db = stack.adopt(await openSqlite(join(directory, 'nxmesh.db')), (opened) => opened.destroy())
+  const authority = await openAuthority(db, secrets, now)
+  await replaceFile(join(directory, 'ca.pem'), authority.caPem, 0o644)
+  const agentWrites = stack.use(openAgentWrites(db, log))
+
+  const ctx: Ctx = {
+    db,
+    now,
+    log,
+    wake: (name) => reconcilers.wake(name),
+    tokens: await openTokens(db, secrets, now),
+    authority,
+    sessions: openSessions(),
+    agentWrites,
+    workspaceConfigs: new Map(),
+    desired: new Map(),
+  }
+  const administrator = await firstStart(ctx, { email: config['admin-email'], password: config['admin-password'] })
+  const reconcilers = stack.use(startReconcilers([rolloutReconciler(ctx), livenessReconciler(ctx), housekeeping(ctx)], log, now))
+  const names = [config.agents.host, hostname(), ...hostOf(config['public-url']), ...config['agent-names']]
+  const heartbeat_interval_seconds = config['heartbeat-interval']
+  const link = stack.use(await startLink(ctx, { ...config.agents, names, heartbeat_interval_seconds }))
+  const app = stack.adopt(createServer(ctx), (server) => server.close())
+  const http = await listen(app, config.http)
+  if (config['local-agent-token'] !== undefined) await offerLocalToken(ctx, config['local-agent-token'])
+
+  const opened = stack.move()
+  return { http, agents: { host: link.host, port: link.port }, administrator, ctx, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
+async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }) {
+  await app.listen({ host, port })
+  const address = app.server.address()
+  return { host, port: typeof address === 'object' && address ? address.port : port }
+}
+
+async function offerLocalToken(ctx: Ctx, file: string): Promise<void> {
+  const token = await localAgentToken(ctx)
+  if (token === undefined) await rm(file, { force: true })
+  else await replaceFile(file, `${token}\n`, 0o600)
+}
+
+function housekeeping(ctx: Ctx): Reconciler {
+  return { name: 'housekeeping', every: 600_000, run: async () => ({ ended_tokens: await deleteEndedTokens(ctx) }) }
+}
+
+function hostOf(url: string | undefined): string[] {
+  return url === undefined ? [] : [new URL(url).hostname]
+}

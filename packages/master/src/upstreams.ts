@@ -1,0 +1,70 @@
+import { ApiError, invalid } from '@nxmesh/api/errors'
+import type { UpstreamPatch } from '@nxmesh/api/routes/upstreams'
+import { type Upstream, type UpstreamInput, upstreamInput } from '@nxmesh/model/upstream'
+import { checkUpstream } from '@nxmesh/nginx/check'
+import type { Actor } from './access.ts'
+import { changeConfig } from './change.ts'
+import { type Ctx, timestamp } from './ctx.ts'
+import { getDocument, insertDocument, readDocument, replaceDocument, type Tagged, withContent } from './documents.ts'
+import { patched } from './patched.ts'
+import { refusingDuplicate } from './unique.ts'
+import { uuidv7 } from './uuid.ts'
+
+const taken = 'an upstream with this name exists already in the workspace'
+
+export async function createUpstream(ctx: Ctx, actor: Actor, workspaceId: string, input: UpstreamInput): Promise<Tagged<Upstream>> {
+  requireSound(input)
+  return refusingDuplicate('name', taken, () =>
+    changeConfig(ctx, actor, workspaceId, async ({ db }) => {
+      const now = timestamp(ctx)
+      const upstream = { id: uuidv7(ctx.now()), workspace_id: workspaceId, ...input, created_at: now, updated_at: now }
+      const result = await insertDocument(db, 'upstreams', upstream)
+      return { result, kind: 'upstream', id: upstream.id, after: upstream, reason: `created upstream "${upstream.name}"` }
+    }),
+  )
+}
+
+export async function updateUpstream(
+  ctx: Ctx,
+  actor: Actor,
+  id: string,
+  patch: UpstreamPatch,
+  ifMatch: string | undefined,
+): Promise<Tagged<Upstream>> {
+  const { body } = await getDocument<Upstream>(ctx.db, 'upstreams', id)
+  return refusingDuplicate('name', taken, () =>
+    changeConfig(ctx, actor, body.workspace_id, async ({ db }) => {
+      const row = await readDocument(db, 'upstreams', id, ifMatch)
+      const before = JSON.parse(row.doc) as Upstream
+      const { id: _id, workspace_id: _workspace, created_at: _created, updated_at: _updated, ...inputBefore } = before
+      const input = patched(upstreamInput, inputBefore, patch)
+      requireSound(input)
+      const after = withContent(ctx, before, input)
+      const result = await replaceDocument(db, 'upstreams', after, row)
+      return { result, kind: 'upstream', id, after, reason: `changed upstream "${after.name}"` }
+    }),
+  )
+}
+
+export async function deleteUpstream(ctx: Ctx, actor: Actor, id: string, ifMatch: string | undefined): Promise<void> {
+  const { body } = await getDocument<Upstream>(ctx.db, 'upstreams', id)
+  await changeConfig(ctx, actor, body.workspace_id, async ({ db }, config) => {
+    const row = await readDocument(db, 'upstreams', id, ifMatch)
+    const users = config.virtual_hosts.filter((host) => host.locations.some((location) => location.upstream_id === id))
+    if (users.length > 0) {
+      const details = users.map((host) => ({
+        field: 'id',
+        message: `is used by virtual host "${host.name}" (${host.id})`,
+        code: 'IN_USE' as const,
+      }))
+      throw new ApiError('CONFLICT', 'the upstream is in use', details)
+    }
+    await db.deleteFrom('upstreams').where('id', '=', id).execute()
+    return { result: undefined, kind: 'upstream', id, after: null, reason: `deleted upstream "${row.name}"` }
+  })
+}
+
+function requireSound(input: UpstreamInput): void {
+  const problems = checkUpstream(input)
+  if (problems.length > 0) throw invalid(problems)
+}

@@ -1,0 +1,92 @@
+import { ApiError, invalid } from '@nxmesh/api/errors'
+import type { VirtualHostPatch } from '@nxmesh/api/routes/virtual-hosts'
+import type { WorkspaceConfig } from '@nxmesh/model/agent-config'
+import type { Problem } from '@nxmesh/model/problem'
+import { type VirtualHost, type VirtualHostInput, virtualHostInput } from '@nxmesh/model/virtual-host'
+import { checkVirtualHost } from '@nxmesh/nginx/check'
+import type { Kysely } from 'kysely'
+import type { Actor } from './access.ts'
+import { labelsOfAgents } from './agents.ts'
+import { changeConfig } from './change.ts'
+import { type Ctx, timestamp } from './ctx.ts'
+import type { Database } from './db/schema.ts'
+import { getDocument, insertDocument, readDocument, replaceDocument, type Tagged, withContent } from './documents.ts'
+import { hostConflicts } from './host-conflicts.ts'
+import { patched } from './patched.ts'
+import { uuidv7 } from './uuid.ts'
+
+export async function createVirtualHost(
+  ctx: Ctx,
+  actor: Actor,
+  workspaceId: string,
+  input: VirtualHostInput,
+): Promise<Tagged<VirtualHost>> {
+  return changeConfig(ctx, actor, workspaceId, async ({ db }, config) => {
+    const now = timestamp(ctx)
+    const host = { id: uuidv7(ctx.now()), workspace_id: workspaceId, ...input, created_at: now, updated_at: now }
+    await requireSound(db, config, host)
+    const result = await insertDocument(db, 'virtual_hosts', host)
+    return { result, kind: 'virtual_host', id: host.id, after: host, reason: `created virtual host "${host.name}"` }
+  })
+}
+
+export async function updateVirtualHost(
+  ctx: Ctx,
+  actor: Actor,
+  id: string,
+  patch: VirtualHostPatch,
+  ifMatch: string | undefined,
+): Promise<Tagged<VirtualHost>> {
+  const { body } = await getDocument<VirtualHost>(ctx.db, 'virtual_hosts', id)
+  return changeConfig(ctx, actor, body.workspace_id, async ({ db }, config) => {
+    const row = await readDocument(db, 'virtual_hosts', id, ifMatch)
+    const before = JSON.parse(row.doc) as VirtualHost
+    const input = patched(virtualHostInput, inputOf(before, patch), patch)
+    const after = withContent(ctx, before, input)
+    await requireSound(db, config, after)
+    const result = await replaceDocument(db, 'virtual_hosts', after, row)
+    return { result, kind: 'virtual_host', id, after, reason: `changed virtual host "${after.name}"` }
+  })
+}
+
+export async function deleteVirtualHost(ctx: Ctx, actor: Actor, id: string, ifMatch: string | undefined): Promise<void> {
+  const { body } = await getDocument<VirtualHost>(ctx.db, 'virtual_hosts', id)
+  await changeConfig(ctx, actor, body.workspace_id, async ({ db }) => {
+    const row = await readDocument(db, 'virtual_hosts', id, ifMatch)
+    await db.deleteFrom('virtual_hosts').where('id', '=', id).execute()
+    return { result: undefined, kind: 'virtual_host', id, after: null, reason: `deleted virtual host "${row.name}"` }
+  })
+}
+
+// A new kind of target does not inherit the members of the old kind.
+function inputOf(host: VirtualHost, patch: VirtualHostPatch): Partial<VirtualHostInput> {
+  const { id: _id, workspace_id: _workspace, created_at: _created, updated_at: _updated, target_agents, ...input } = host
+  return patch.target_agents?.type === undefined ? { ...input, target_agents } : input
+}
+
+async function requireSound(db: Kysely<Database>, config: WorkspaceConfig, host: VirtualHost): Promise<void> {
+  const agents = await labelsOfAgents(db, host.workspace_id)
+  const problems = [...checkVirtualHost(host), ...unknownReferences(config, host, new Set(agents.map((agent) => agent.id)))]
+  if (problems.length > 0) throw invalid(problems)
+  const conflicts = hostConflicts(config, host.id, host, agents)
+  if (conflicts.length > 0) throw new ApiError('CONFLICT', 'another virtual host claims the same name and port', conflicts)
+}
+
+function unknownReferences(config: WorkspaceConfig, host: VirtualHost, agentIds: Set<string>): Problem[] {
+  const upstreams = new Set(config.upstreams.map((upstream) => upstream.id))
+  const problems: Problem[] = []
+  const unknown = (field: string, what: string) =>
+    problems.push({ field, message: `no such ${what} in this workspace`, code: 'UNKNOWN_REFERENCE' })
+  host.locations.forEach((location, index) => {
+    if (location.upstream_id !== undefined && !upstreams.has(location.upstream_id)) unknown(`locations.${index}.upstream_id`, 'upstream')
+  })
+  if (host.ssl_certificate_id !== null) unknown('ssl_certificate_id', 'certificate')
+  else if (host.ssl_enabled)
+    problems.push({ field: 'ssl_certificate_id', message: 'is required where ssl_enabled is true', code: 'REQUIRED' })
+  if (host.target_agents.type === 'agents') {
+    host.target_agents.agent_ids.forEach((id, index) => {
+      if (!agentIds.has(id)) unknown(`target_agents.agent_ids.${index}`, 'agent')
+    })
+  }
+  return problems
+}
