@@ -1,0 +1,45 @@
+/** Where a custom directive is put. */
+export type DirectiveContext = 'main' | 'events' | 'http' | 'server' | 'location'
+
+const codeOrFiles =
+  /^(include|load_module|ssl_engine|ssl_conf_command|ssl_password_file|perl.*|js_.*|lua_.*|.*_by_lua|.*_by_lua_(block|file)|njs_.*|xslt_stylesheet|.*_temp_path|proxy_store|proxy_store_access|fastcgi_store|uwsgi_store|scgi_store|modsecurity_rules_(file|remote)|google_perftools_profiles|geoip_.*|geoip2|create_full_put_path|dav_.*|passenger.*|init_worker_by.*|exec.*)$/
+
+const ours: Readonly<Record<string, string>> = {
+  server: 'add a virtual host instead',
+  server_name: 'use the field server_name',
+  listen: 'use the field listen_port',
+  location: 'use the field locations',
+  upstream: 'add an upstream instead',
+  http: 'it is written by NxMesh',
+  events: 'it is written by NxMesh',
+  stream: 'it is outside the http configuration that NxMesh manages',
+  mail: 'it is outside the http configuration that NxMesh manages',
+  proxy_pass: 'use the field proxy_pass or upstream_id',
+  ssl_certificate: 'use the field ssl_certificate_id',
+  ssl_certificate_key: 'use the field ssl_certificate_id',
+  ssl_reject_handshake: 'it is written by NxMesh',
+  ssl_session_cache: 'it is written by NxMesh',
+  ssl: 'use the field ssl_enabled',
+  http2: 'use the field http2_enabled',
+  http3: 'use the field http3_enabled',
+  stub_status: 'it is written by NxMesh',
+  user: 'it is set where the agent runs',
+  daemon: 'it is set by the agent',
+  pid: 'it is set by the agent',
+  master_process: 'it is set by the agent',
+  env: 'use the setting env_vars',
+  working_directory: 'it is set by the agent',
+  lock_file: 'it is set by the agent',
+  debug_points: 'it stops nginx',
+}
+
+const logs = new Set(['access_log', 'error_log'])
+
+/** Says why a directive may not be set by users, or undefined when it may. Unknown names are left to nginx, whose modules differ from host to host. */
+export function refusal(name: string, args: readonly string[]): string | undefined {
+  const reason = Object.hasOwn(ours, name) ? ours[name] : undefined
+  if (reason !== undefined) return `"${name}" cannot be set here: ${reason}`
+  if (codeOrFiles.test(name)) return `"${name}" is not allowed: it runs code or reaches files of the host`
+  if (logs.has(name) && !(args.length === 1 && args[0] === 'off')) return `"${name}" may only be "off"`
+  return undefined
+}

@@ -1,0 +1,109 @@
+/** What the renderer and the agent need to know about one nginx binary. Paths are absolute. */
+export interface NginxFacts {
+  version: string
+  configure_arguments: string[]
+  prefix: string
+  conf_path: string
+  pid_path: string
+  error_log_path: string
+  modules_path: string
+  /** The TLS library it runs with, empty when there is none. */
+  openssl: string
+  supports: NginxSupport
+}
+
+export interface NginxSupport {
+  ssl: boolean
+  http2: boolean
+  /** `http2 on;` instead of `listen … http2`. */
+  http2_directive: boolean
+  http3: boolean
+  reject_handshake: boolean
+  stub_status: boolean
+  /** The `-e` switch; there is no probe for it, as an unknown switch needs no config to fail. */
+  error_log_option: boolean
+}
+
+/**
+ * Reads the output of `nginx -V`. What is supported is a first guess from the version and the configure arguments:
+ * distributions carry newer directives back, so an agent overrules it with `probes`. Returns undefined for any other text.
+ */
+export function parseVersion(output: string): NginxFacts | undefined {
+  const version = /^nginx version: [^/\s]+\/(\d+\.\d+\.\d+)/m.exec(output)?.[1]
+  if (version === undefined) return undefined
+  const configure_arguments = shellWords(/^configure arguments:(.*)$/m.exec(output)?.[1] ?? '')
+  const openssl = /^built with (\S.*?)(?: \(running with (.*)\))?$/m.exec(output)
+  const prefix = option(configure_arguments, 'prefix') ?? '/usr/local/nginx'
+  const path = (name: string, fallback: string) => under(prefix, option(configure_arguments, name) ?? fallback)
+  return {
+    version,
+    configure_arguments,
+    prefix,
+    conf_path: path('conf-path', 'conf/nginx.conf'),
+    pid_path: path('pid-path', 'logs/nginx.pid'),
+    error_log_path: path('error-log-path', 'logs/error.log'),
+    modules_path: path('modules-path', 'modules'),
+    openssl: openssl?.[2] ?? openssl?.[1] ?? '',
+    supports: guess(version, configure_arguments),
+  }
+}
+
+/** Compares two version numbers: negative when the first is older. */
+export function compareVersions(a: string, b: string): number {
+  const left = a.split('.').map(Number)
+  const right = b.split('.').map(Number)
+  for (let at = 0; at < Math.max(left.length, right.length); at++) {
+    const difference = (left[at] ?? 0) - (right[at] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return 0
+}
+
+// Source: nginx changes; `http2 on` came with 1.25.1, ssl_reject_handshake with 1.19.4, `-e` with 1.19.5.
+function guess(version: string, configureArguments: string[]): NginxSupport {
+  const since = (wanted: string) => compareVersions(version, wanted) >= 0
+  const built = (module: string) => configureArguments.includes(`--with-http_${module}_module`)
+  const ssl = built('ssl')
+  const http2 = built('v2')
+  return {
+    ssl,
+    http2,
+    http2_directive: http2 && since('1.25.1'),
+    http3: ssl && built('v3') && since('1.25.0'),
+    reject_handshake: ssl && since('1.19.4'),
+    stub_status: built('stub_status'),
+    error_log_option: since('1.19.5'),
+  }
+}
+
+/**
+ * Tiny configurations that tell for certain what a binary supports. Each is run with `nginx -t -p DIRECTORY -c FILE`:
+ * exit code 0 means that `supports[name]` is true. They listen nowhere and write only below the prefix.
+ */
+export const probes: readonly { name: Exclude<keyof NginxSupport, 'error_log_option'>; text: string }[] = [
+  { name: 'ssl', text: probe('ssl_session_timeout 5m;') },
+  { name: 'http2', text: probe('http2_max_concurrent_streams 128;') },
+  { name: 'http2_directive', text: probe('http2 on;') },
+  { name: 'http3', text: probe('http3 on;') },
+  { name: 'reject_handshake', text: probe('ssl_reject_handshake on;') },
+  { name: 'stub_status', text: probe('server { listen unix:probe.sock; location / { stub_status; } }') },
+]
+
+function probe(statement: string): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path temp/${kind};`).join(' ')
+  return `pid probe.pid; error_log stderr;\nevents {}\nhttp { access_log off; ${temporary}\n${statement}\n}\n`
+}
+
+function option(configureArguments: string[], name: string): string | undefined {
+  const lead = `--${name}=`
+  return configureArguments.findLast((argument) => argument.startsWith(lead))?.slice(lead.length)
+}
+
+function under(prefix: string, path: string): string {
+  return path.startsWith('/') || !path.includes('/') ? path : `${prefix.replace(/\/$/, '')}/${path}`
+}
+
+function shellWords(text: string): string[] {
+  const words = text.match(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g) ?? []
+  return words.map((word) => word.replace(/'([^']*)'|"([^"]*)"/g, '$1$2'))
+}

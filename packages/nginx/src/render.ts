@@ -1,0 +1,64 @@
+import type { AgentConfig } from '@nxmesh/model/agent-config'
+import { renderCertificates } from './render/certificates.ts'
+import { bucketSize, renderHttpHead } from './render/http.ts'
+import { renderMain } from './render/main-conf.ts'
+import { planPorts } from './render/plan.ts'
+import type { Rendering } from './render/rendering.ts'
+import { type Report, reportOn } from './render/report.ts'
+import { renderFallback, renderHost } from './render/server.ts'
+import { placeSettings } from './render/settings.ts'
+import type { Listen, Rendered, RenderedFile, RenderTarget } from './render/target.ts'
+import { nameUpstreams, renderUpstream } from './render/upstream.ts'
+import { ConfigWriter } from './render/writer.ts'
+
+/**
+ * Renders what an agent must run into the files of one generation. In owned mode `nginx.conf` is what nginx is started with and
+ * `test.conf` the same configuration for `nginx -t`; in include mode `http.conf` is for the http block of the host's own
+ * nginx.conf. There, no server is made the default of its port: the host may have one, and nginx refuses two.
+ */
+export function render(config: AgentConfig, target: RenderTarget): Rendered {
+  const report: Report = []
+  const { files, paths } = renderCertificates(config.certificates, target)
+  const placed = placeSettings(config.settings, target, report)
+  const ports = planPorts(config, target, paths, report)
+  const upstreams = nameUpstreams(config.upstreams)
+  const writer = new ConfigWriter()
+  const rendering: Rendering = { target, writer, report, upstreams, placed }
+  renderHttpHead(writer, target, placed, ports)
+  for (const upstream of config.upstreams) renderUpstream(writer, upstream, upstreams.get(upstream.id)!.name, report)
+  for (const port of ports) {
+    if (target.mode === 'owned' && !port.fallback) renderFallback(rendering, port)
+    for (const planned of port.hosts) renderHost(rendering, port, planned)
+  }
+  if (target.mode === 'include') reportLongNames(ports, report)
+  const writers = new Map([['http.conf', writer]])
+  if (target.mode === 'owned') {
+    writers.set('nginx.conf', renderMain(target, config.settings, placed, 'serve'))
+    writers.set('test.conf', renderMain(target, config.settings, placed, 'test'))
+  }
+  const texts: RenderedFile[] = [...writers].map(([path, { text }]) => ({ path, text, mode: 0o644 }))
+  return {
+    files: [...texts, ...files],
+    sources: (file, line) => writers.get(file)?.sourceOf(line),
+    listens: listensOf(ports),
+    findings: report,
+  }
+}
+
+function listensOf(ports: ReturnType<typeof planPorts>): Listen[] {
+  return ports.flatMap(({ port, hosts }): Listen[] => [
+    { port, transport: 'tcp' },
+    ...(hosts.some((planned) => planned.http3) ? [{ port, transport: 'udp' } as const] : []),
+  ])
+}
+
+// nginx's default bucket of 64 bytes holds names of up to 46 characters; the directive may stand only once, so it is the host's to set.
+function reportLongNames(ports: ReturnType<typeof planPorts>, report: Report): void {
+  for (const { hosts } of ports) {
+    for (const { host, names } of hosts) {
+      if (!names.some((name) => !name.startsWith('~') && name.length > 46)) continue
+      const message = `may need "server_names_hash_bucket_size ${bucketSize(names)};" in the http block of the host's nginx.conf`
+      reportOn(report, 'warning', host, 'server_name', message)
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import { dollarDefinition, literal, quote } from '../quote.ts'
+import type { Statement } from './custom-directives.ts'
+import { connectionVariable } from './headers.ts'
+import { mimeTypes } from './mime-types.ts'
+import type { PlannedPort } from './plan.ts'
+import { type PlacedSettings, writeSettings } from './settings.ts'
+import type { RenderTarget } from './target.ts'
+import type { ConfigWriter } from './writer.ts'
+
+/** What the http block of an nginx of ours sets unless the workspace's settings say otherwise. */
+const httpDefaults = [
+  ['default_type', 'application/octet-stream'],
+  ['sendfile', 'on'],
+  ['tcp_nopush', 'on'],
+  ['server_tokens', 'off'],
+  ['absolute_redirect', 'off'],
+  ['port_in_redirect', 'off'],
+  ['types_hash_max_size', '2048'],
+] as const
+
+/** Writes what comes before the servers: defaults, settings and the variables that our servers use. */
+export function renderHttpHead(writer: ConfigWriter, target: RenderTarget, placed: PlacedSettings, ports: readonly PlannedPort[]): void {
+  writer.line(`# Written by NxMesh for ${target.digest}: changes made here are lost with the next configuration.`)
+  if (target.mode === 'owned') renderDefaults(writer, target, placed.http, ports)
+  writeSettings(
+    writer,
+    placed.http.filter((statement) => statement.name !== 'types'),
+    '',
+  )
+  writer.line(dollarDefinition)
+  for (const [kind, idle] of [
+    ['kept', '""'],
+    ['closed', 'close'],
+  ] as const) {
+    writer.line(`map $http_upgrade ${connectionVariable[kind]} {`)
+    writer.line('    default upgrade;')
+    writer.line(`    "" ${idle};`)
+    writer.line('}')
+  }
+  if (target.access_log !== undefined) {
+    writer.line(`map "" ${virtualHostVariable} { default ""; }`)
+    writer.line(logFormat)
+  }
+  renderPrivateServer(writer, target)
+}
+
+function renderDefaults(writer: ConfigWriter, target: RenderTarget, settings: readonly Statement[], ports: readonly PlannedPort[]): void {
+  const set = new Set(settings.map((statement) => statement.name))
+  const missing = (name: string) => !set.has(name)
+  for (const [name, value] of httpDefaults) if (missing(name)) writer.line(`${name} ${value};`)
+  const names = ports.flatMap((port) => port.hosts.flatMap((planned) => planned.names))
+  if (missing('server_names_hash_bucket_size')) writer.line(`server_names_hash_bucket_size ${bucketSize(names)};`)
+  if (missing('server_names_hash_max_size')) writer.line(`server_names_hash_max_size ${powerOfTwo(names.length * 4, 1024)};`)
+  if (target.facts.supports.ssl) {
+    if (missing('ssl_protocols')) writer.line('ssl_protocols TLSv1.2 TLSv1.3;')
+    writer.line('ssl_session_cache shared:nxmesh_tls:4m;')
+  }
+  renderTypes(
+    writer,
+    settings.find((statement) => statement.name === 'types'),
+    '',
+  )
+}
+
+/** Writes the media types: nginx's own with those of a `types` directive over them, where nginx alone would forget its own. */
+export function renderTypes(writer: ConfigWriter, custom: Statement | undefined, indent: string): void {
+  const own = new Map<string, string>()
+  for (const [type, extensions] of mimeTypes) for (const extension of extensions.split(' ')) own.set(extension, type)
+  for (const { type, extensions } of custom?.types ?? []) for (const extension of extensions) own.set(extension, type)
+  const byType = new Map<string, string[]>()
+  for (const [extension, type] of own) {
+    const extensions = byType.get(type)
+    if (extensions) extensions.push(extension)
+    else byType.set(type, [extension])
+  }
+  writer.line(`${indent}types {`)
+  for (const [type, extensions] of byType) writer.line(`${indent}    ${quote(type)} ${extensions.map(quote).join(' ')};`)
+  writer.line(`${indent}}`)
+}
+
+/** The bucket that the longest name needs: nginx's pointer, length and alignment, then the next power of two. Source: nginx, ngx_hash_init. */
+export function bucketSize(names: readonly string[]): number {
+  let longest = 0
+  for (const name of names) if (!name.startsWith('~') && name.length > longest) longest = name.length
+  return powerOfTwo(24 + Math.ceil((longest + 2) / 8) * 8, 128)
+}
+
+function powerOfTwo(least: number, start: number): number {
+  let size = start
+  while (size < least) size *= 2
+  return size
+}
+
+/** Answers the agent, and nobody else, over a unix socket: which digest these workers serve, and nginx's counters. */
+function renderPrivateServer(writer: ConfigWriter, target: RenderTarget): void {
+  writer.line('server {')
+  writer.line(`    listen ${quote(`unix:${target.runtime_directory}/nginx.sock`)};`)
+  writer.line('    access_log off;')
+  writer.line('    location = /digest {')
+  writer.line('        default_type text/plain;')
+  writer.line(`        return 200 "${literal(target.digest).replaceAll('"', '')} $pid";`)
+  writer.line('    }')
+  if (target.facts.supports.stub_status) {
+    writer.line('    location = /stub_status {')
+    writer.line('        stub_status;')
+    writer.line('    }')
+  }
+  writer.line('    location / {')
+  writer.line('        return 404;')
+  writer.line('    }')
+  writer.line('}')
+}
+
+/** The variable that holds the id of the virtual host that a request was for. */
+export const virtualHostVariable = '$nxmesh_virtual_host'
+
+const logFields = [
+  ['timestamp', '$time_iso8601'],
+  ['msec', '$msec'],
+  ['virtual_host', virtualHostVariable],
+  ['remote_addr', '$remote_addr'],
+  ['method', '$request_method'],
+  ['uri', '$request_uri'],
+  ['protocol', '$server_protocol'],
+  ['host', '$host'],
+  ['status', '$status'],
+  ['body_bytes_sent', '$body_bytes_sent'],
+  ['bytes_sent', '$bytes_sent'],
+  ['request_length', '$request_length'],
+  ['request_time', '$request_time'],
+  ['upstream_addr', '$upstream_addr'],
+  ['upstream_status', '$upstream_status'],
+  ['upstream_response_time', '$upstream_response_time'],
+  ['user_agent', '$http_user_agent'],
+  ['referer', '$http_referer'],
+  ['request_id', '$request_id'],
+] as const
+
+// Every field is quoted, numbers too: nginx writes "-", "" or a list where there is no single number.
+const logFormat = `log_format nxmesh escape=json '{${logFields.map(([name, variable]) => `"${name}":"${variable}"`).join(',')}}';`

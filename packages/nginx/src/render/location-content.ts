@@ -1,0 +1,42 @@
+import type { Location } from '@nxmesh/model/location'
+import type { ConnectionKind } from './headers.ts'
+import type { Rendering } from './rendering.ts'
+
+/** What a location answers with. */
+export type Content =
+  | { kind: 'upstream'; block: string }
+  | { kind: 'proxy'; address: string }
+  | { kind: 'unusable'; field: string; message: string }
+  | { kind: 'other' }
+
+/** Decides what a location answers with. `exactPath` tells that nginx can replace the matched part of the URI: a prefix or exact location. */
+export function contentOf(rendering: Rendering, location: Location, exactPath: boolean): Content {
+  if (location.upstream_id !== undefined) {
+    const block = rendering.upstreams.get(location.upstream_id)
+    if (!block)
+      return { kind: 'unusable', field: 'upstream_id', message: `the upstream ${location.upstream_id} is not part of this configuration` }
+    return { kind: 'upstream', block: block.name }
+  }
+  if (location.proxy_pass === undefined) return { kind: 'other' }
+  if (!exactPath && hasUri(location.proxy_pass) && !location.proxy_pass.includes('$')) {
+    return { kind: 'unusable', field: 'proxy_pass', message: uriMessage }
+  }
+  return { kind: 'proxy', address: location.proxy_pass }
+}
+
+/** Why nginx refuses `proxy_pass` with a path in a regular expression or named location. Source: nginx proxy module, "proxy_pass". */
+export const uriMessage =
+  'cannot have a path in a location matched by a regular expression or by name: leave the path out and use a rewrite rule'
+
+/** Tells whether an address of `proxy_pass` has a URI part, even only "/". */
+export function hasUri(address: string): boolean {
+  const rest = address.replace(/^https?:\/\//, '')
+  if (rest.startsWith('unix:')) return rest.slice(5).includes(':')
+  return /[/?]/.test(rest)
+}
+
+/** How a location asks for its upstream connection, or undefined when it does not proxy. */
+export function connectionOf(rendering: Rendering, location: Location): ConnectionKind | undefined {
+  if (location.upstream_id !== undefined) return rendering.upstreams.get(location.upstream_id)?.connection
+  return location.proxy_pass === undefined ? undefined : 'closed'
+}

@@ -1,0 +1,141 @@
+import { type Location, splitPath } from '@nxmesh/model/location'
+import { literal, quote, template } from '../quote.ts'
+import type { Statement } from './custom-directives.ts'
+import {
+  type ConnectionKind,
+  type HeaderSet,
+  proxyHeaders,
+  requestLine,
+  responseLines,
+  withCustomHeaders,
+  withStatements,
+} from './headers.ts'
+import { renderTypes } from './http.ts'
+import { lintLocation } from './lint.ts'
+import { connectionOf, contentOf } from './location-content.ts'
+import { locationKey, locationPattern } from './location-path.ts'
+import type { PlannedHost } from './plan.ts'
+import { readCustomDirectives } from './read-custom.ts'
+import type { Rendering } from './rendering.ts'
+import { reportOn } from './report.ts'
+
+export interface LocationInServer {
+  planned: PlannedHost
+  location: Location
+  at: number
+  inherited: { headers: HeaderSet; connection: ConnectionKind | undefined }
+  /** The keys of the locations already written. */
+  taken: Set<string>
+  source: { kind: 'virtual_host'; id: string; name: string }
+  server: ReadonlyMap<string, Statement>
+}
+
+const outer = '    '
+const indent = '        '
+const noStatements: readonly Statement[] = []
+
+/** Writes one location: rewrite rules, where requests go, headers, files and custom directives, in this order. */
+export function renderLocation(rendering: Rendering, input: LocationInServer): void {
+  const { writer, report } = rendering
+  const { location, at, taken, source, planned } = input
+  const { host } = planned
+  const field = `locations.${at}`
+  const { modifier } = splitPath(location.path)
+  const key = locationKey(location.path)
+  if (taken.has(key)) {
+    reportOn(report, 'error', host, `${field}.path`, `is left out: "${location.path}" is already a location of this virtual host`)
+    return
+  }
+  if (modifier !== '~' && modifier !== '~*') taken.add(key)
+  const custom = readCustomDirectives(location.custom_directives, (name, message) =>
+    reportOn(report, 'error', host, `${field}.custom_directives.${name}`, `is left out: ${message}`),
+  )
+  lintLocation(report, host, location, field)
+  writer.from({ ...source, field: `${field}.path` })
+  writer.line(`${outer}location ${modifier === '' || modifier === '@' ? '' : `${modifier} `}${quote(locationPattern(location.path))} {`)
+  for (const [rule, { pattern, replacement, flag }] of location.rewrite_rules.entries()) {
+    writer.from({ ...source, field: `${field}.rewrite_rules.${rule}` })
+    writer.line(`${indent}rewrite ${quote(pattern)} ${template(replacement)}${flag === undefined ? '' : ` ${flag}`};`)
+  }
+  const content = contentOf(rendering, location, modifier === '' || modifier === '^~' || modifier === '=')
+  switch (content.kind) {
+    case 'upstream':
+      writer.from({ ...source, field: `${field}.upstream_id` })
+      writer.line(`${indent}proxy_pass http://${content.block};`)
+      break
+    case 'proxy':
+      writer.from({ ...source, field: `${field}.proxy_pass` })
+      writer.line(`${indent}proxy_pass ${template(content.address)};`)
+      if (content.address.startsWith('https:') && !custom.has('proxy_ssl_server_name') && !input.server.has('proxy_ssl_server_name'))
+        writer.line(`${indent}proxy_ssl_server_name on;`)
+      break
+    case 'unusable':
+      reportOn(report, 'error', host, `${field}.${content.field}`, `requests are answered with 502: ${content.message}`)
+      writer.from({ ...source, field: `${field}.${content.field}` })
+      writer.line(`${indent}return 502;`)
+      break
+    case 'other':
+      break
+    default:
+      content satisfies never
+  }
+  const proxies = content.kind === 'upstream' || content.kind === 'proxy'
+  renderHeaders(rendering, input, custom, proxies)
+  if (location.root !== undefined && !custom.has('root')) {
+    writer.from({ ...source, field: `${field}.root` })
+    writer.line(`${indent}root ${literal(location.root)};`)
+  }
+  if (location.index !== undefined && !custom.has('index')) {
+    writer.from({ ...source, field: `${field}.index` })
+    writer.line(`${indent}index ${location.index.split(' ').map(literal).join(' ')};`)
+  }
+  for (const statement of custom.values()) {
+    if (isHeader(statement)) continue
+    writer.from({ ...source, field: `${field}.custom_directives.${statement.name}` })
+    if (statement.name === 'types') renderTypes(writer, statement, indent)
+    else writer.lines(indent + statement.text)
+  }
+  if (content.kind === 'other' && location.root === undefined && custom.size === 0 && !input.server.has('root')) {
+    // Without this nginx would look for files in the folder it was built with.
+    writer.from({ ...source, field })
+    writer.line(`${indent}return 404;`)
+  }
+  writer.from({ ...source, field })
+  writer.line(`${outer}}`)
+}
+
+/** Writes the headers in full where a location sets any of its own: nginx drops the inherited ones then. */
+function renderHeaders(rendering: Rendering, input: LocationInServer, custom: ReadonlyMap<string, Statement>, proxies: boolean): void {
+  const { writer } = rendering
+  const { location, at, inherited, source } = input
+  const statements = custom.size === 0 ? noStatements : [...custom.values()].filter(isHeader)
+  const connection = connectionOf(rendering, location)
+  const otherConnection = connection !== undefined && connection !== inherited.connection
+  const hides = proxies && custom.has('proxy_hide_header')
+  if (location.custom_headers.length === 0 && statements.length === 0 && !otherConnection && !hides) return
+  let base = inherited.headers
+  if (otherConnection && connection !== undefined) {
+    const request = new Map(base.request)
+    const own = proxyHeaders(connection).find((header) => header.name === 'Connection')!
+    if (request.get('connection')?.value.startsWith('$nxmesh_connection_')) request.set('connection', own)
+    base = { ...base, request }
+  }
+  const headers = withStatements(withCustomHeaders(base, location.custom_headers, proxies), statements)
+  writer.from({ ...source, field: `locations.${at}.custom_headers` })
+  if (proxies && !sameRequest(headers.request, inherited.headers.request))
+    for (const header of headers.request.values()) writer.line(indent + requestLine(header))
+  if (hides || !sameResponse(headers.response, inherited.headers.response))
+    for (const header of headers.response.values()) for (const line of responseLines(header, proxies)) writer.line(indent + line)
+}
+
+function isHeader({ name }: Statement): boolean {
+  return name === 'add_header' || name === 'proxy_set_header'
+}
+
+function sameRequest(a: HeaderSet['request'], b: HeaderSet['request']): boolean {
+  return a.size === b.size && [...a].every(([key, header]) => b.get(key) === header)
+}
+
+function sameResponse(a: HeaderSet['response'], b: HeaderSet['response']): boolean {
+  return a.size === b.size && [...a].every(([key, header]) => b.get(key) === header)
+}

@@ -1,0 +1,94 @@
+import type { AgentConfig, ConfigVirtualHost } from '@nxmesh/model/agent-config'
+import { parseServerNames } from '@nxmesh/model/server-name'
+import type { CertificateFiles } from './certificates.ts'
+import { type Report, reportOn } from './report.ts'
+import type { RenderTarget } from './target.ts'
+
+/** A virtual host that can be served, with everything about its listening decided. */
+export interface PlannedHost {
+  host: ConfigVirtualHost
+  names: string[]
+  files?: { certificate: string; key: string }
+  http2: boolean
+  http3: boolean
+}
+
+/** One port: what all its virtual hosts share. The first of them decides whether it speaks TLS. */
+export interface PlannedPort {
+  port: number
+  tls: boolean
+  hosts: PlannedHost[]
+  /** The virtual host named `_`, which answers for every name that no other has. */
+  fallback?: PlannedHost
+}
+
+/** Decides which virtual hosts can be served on which port; the others are reported as errors and left out, so that they never break the rest. */
+export function planPorts(config: AgentConfig, target: RenderTarget, certificates: CertificateFiles, report: Report): PlannedPort[] {
+  const ports = new Map<number, PlannedPort>()
+  for (const host of config.virtual_hosts) {
+    const planned = planHost(host, target, certificates, report)
+    if (!planned) continue
+    const port = ports.get(host.listen_port) ?? { port: host.listen_port, tls: host.ssl_enabled, hosts: [] }
+    if (port.tls !== host.ssl_enabled) {
+      const message = `is left out: port ${port.port} ${port.tls ? 'speaks TLS' : 'does not speak TLS'} for "${port.hosts[0]!.host.name}"`
+      reportOn(report, 'error', host, 'ssl_enabled', message)
+      continue
+    }
+    if (planned.names.includes('_')) {
+      if (port.fallback)
+        reportOn(report, 'warning', host, 'server_name', `"_" is taken by "${port.fallback.host.name}" on port ${port.port}`)
+      else port.fallback = planned
+    }
+    port.hosts.push(planned)
+    ports.set(port.port, port)
+  }
+  const sorted = [...ports.values()].sort((a, b) => a.port - b.port)
+  if (!target.facts.supports.http2_directive) for (const port of sorted) reportSharedHttp2(port, report)
+  return sorted
+}
+
+function planHost(host: ConfigVirtualHost, target: RenderTarget, certificates: CertificateFiles, report: Report): PlannedHost | undefined {
+  const parsed = parseServerNames(host.server_name)
+  if (!parsed.ok) {
+    reportOn(report, 'error', host, 'server_name', `is left out: ${parsed.message}`)
+    return undefined
+  }
+  const { supports, version } = target.facts
+  const planned: PlannedHost = { host, names: parsed.names, http2: false, http3: false }
+  if (host.ssl_enabled) {
+    const files = host.ssl_certificate_id === null ? undefined : certificates.get(host.ssl_certificate_id)
+    if (!files || !supports.ssl) {
+      const reason = supports.ssl ? 'its certificate is not on this agent' : `nginx ${version} here is built without TLS`
+      reportOn(report, 'error', host, supports.ssl ? 'ssl_certificate_id' : 'ssl_enabled', `is left out: ${reason}`)
+      return undefined
+    }
+    planned.files = files
+  }
+  // Before the directive, `listen … http2` without TLS would turn HTTP/1 off for the whole port.
+  planned.http2 = host.http2_enabled && supports.http2 && (host.ssl_enabled || supports.http2_directive)
+  if (host.http2_enabled && !planned.http2)
+    reportOn(
+      report,
+      'warning',
+      host,
+      'http2_enabled',
+      `HTTP/2 ${host.ssl_enabled ? '' : 'without TLS '}is not supported by nginx ${version} here`,
+    )
+  planned.http3 = host.http3_enabled && host.ssl_enabled && supports.http3
+  if (host.http3_enabled && !planned.http3)
+    reportOn(
+      report,
+      'warning',
+      host,
+      'http3_enabled',
+      host.ssl_enabled ? `HTTP/3 is not supported by nginx ${version} here` : 'HTTP/3 needs TLS',
+    )
+  return planned
+}
+
+function reportSharedHttp2(port: PlannedPort, report: Report): void {
+  if (!port.hosts.some((planned) => planned.http2)) return
+  for (const { host, http2 } of port.hosts) {
+    if (!http2) reportOn(report, 'warning', host, 'http2_enabled', `speaks HTTP/2 all the same, as others on port ${port.port} do`)
+  }
+}

@@ -1,0 +1,43 @@
+import type { Finding } from '@nxmesh/model/agent'
+import type { NginxFacts } from '../facts.ts'
+import type { LineSource } from './writer.ts'
+
+/** The nginx that a config is rendered for. Paths are absolute. */
+export interface RenderTarget {
+  facts: NginxFacts
+  /** `owned`: the whole nginx.conf is ours. `include`: one file inside the http block of the host's own nginx.conf. */
+  mode: 'owned' | 'include'
+  digest: string
+  /** Where the pid file, the private socket, temporary files and logs of the running nginx live. */
+  runtime_directory: string
+  ipv6: boolean
+  /** The user of the workers; only when the master process runs as root. */
+  worker_user?: string
+  /** The folder the files are written to. Needed in include mode to name certificate files: nginx resolves relative paths against the host's nginx.conf. */
+  directory?: string
+  /** Where requests are logged as one JSON object per line; absent, they are not logged (owned) or as the host says (include). */
+  access_log?: string
+}
+
+export interface RenderedFile {
+  /** Relative to the folder of the generation. */
+  path: string
+  text: string
+  /** Permission bits. */
+  mode: number
+}
+
+export interface Listen {
+  port: number
+  transport: 'tcp' | 'udp'
+}
+
+export interface Rendered {
+  files: RenderedFile[]
+  /** Where a line (from 1) of a rendered file comes from; undefined for lines that are ours alone. */
+  sources: (file: string, line: number) => LineSource | undefined
+  /** The ports that nginx binds, in ascending order, without those of the host's own configuration. */
+  listens: Listen[]
+  /** What cannot be served as asked. An `error` means that the object, or that part of it, is left out. */
+  findings: Finding[]
+}
