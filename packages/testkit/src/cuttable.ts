@@ -1,0 +1,51 @@
+import { connect, createServer, type Socket } from 'node:net'
+
+export interface Cuttable extends AsyncDisposable {
+  port: number
+  /** Lets no byte through either way and accepts nothing new, without closing anything: as when a cable is pulled. */
+  cut(): void
+  /** Lets bytes through again. */
+  mend(): void
+  /** Closes every connection. */
+  reset(): void
+}
+
+/** A TCP relay to a port of this machine whose line can be cut. */
+export async function startCuttable(target: number): Promise<Cuttable> {
+  const pairs = new Set<[Socket, Socket]>()
+  let isCut = false
+  const server = createServer((near) => {
+    const far = connect(target, '127.0.0.1')
+    const pair: [Socket, Socket] = [near, far]
+    pairs.add(pair)
+    const end = () => {
+      near.destroy()
+      far.destroy()
+      pairs.delete(pair)
+    }
+    for (const socket of pair) socket.on('error', end).on('close', end)
+    near.on('data', (chunk) => void far.write(chunk))
+    far.on('data', (chunk) => void near.write(chunk))
+    if (isCut) for (const socket of pair) socket.pause()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const each = (action: (socket: Socket) => void) => {
+    for (const pair of pairs) for (const socket of pair) action(socket)
+  }
+  return {
+    port: (server.address() as { port: number }).port,
+    cut() {
+      isCut = true
+      each((socket) => socket.pause())
+    },
+    mend() {
+      isCut = false
+      each((socket) => socket.resume())
+    },
+    reset: () => each((socket) => socket.destroy()),
+    async [Symbol.asyncDispose]() {
+      each((socket) => socket.destroy())
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}

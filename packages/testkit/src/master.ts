@@ -1,0 +1,47 @@
+import { type Client, createClient } from '@nxmesh/api/client'
+import { routes } from '@nxmesh/api/routes'
+import { type Config, readConfig } from '@nxmesh/master/config'
+import { type Master, type Overrides, startMaster } from '@nxmesh/master/start'
+import { pino } from 'pino'
+
+export const administrator = { email: 'admin@nxmesh.local', password: 'correct horse battery staple' }
+
+export interface TestMaster extends AsyncDisposable {
+  master: Master
+  base: string
+  /** A client signed in as the administrator. */
+  client: Client
+  organizationId: string
+  workspaceId: string
+}
+
+/** Starts a real master on free ports with its data in `directory`, and signs the administrator in. */
+export async function startTestMaster(directory: string, settings: string[] = [], overrides: Overrides = {}): Promise<TestMaster> {
+  const master = await startMaster(masterConfig(directory, settings), { log: pino({ level: 'silent' }), ...overrides })
+  const base = `http://127.0.0.1:${master.http.port}`
+  const client = await signIn(base)
+  const organizations = await client.call(routes.listOrganizations, {})
+  const organizationId = organizations.data[0]!.id
+  const workspaces = await client.call(routes.listWorkspaces, { params: { organization_id: organizationId } })
+  return {
+    master,
+    base,
+    client,
+    organizationId,
+    workspaceId: workspaces.data[0]!.id,
+    [Symbol.asyncDispose]: () => master[Symbol.asyncDispose](),
+  }
+}
+
+/** A client of the master at `base`, signed in. */
+export async function signIn(base: string, credentials = administrator): Promise<Client> {
+  const tokens = await createClient(base, () => undefined).call(routes.login, { body: credentials })
+  return createClient(base, () => tokens.access_token)
+}
+
+function masterConfig(directory: string, settings: string[]): Config {
+  const args = ['--data-dir', directory, '--http', '127.0.0.1:0', '--agents', '127.0.0.1:0', ...settings]
+  const asked = readConfig(args, { NXMESH_ADMIN_EMAIL: administrator.email, NXMESH_ADMIN_PASSWORD: administrator.password })
+  if (asked.kind !== 'run') throw new Error(`the settings of the master were not taken: ${JSON.stringify(asked)}`)
+  return asked.config
+}
