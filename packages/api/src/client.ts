@@ -2,7 +2,11 @@ import type { z } from 'zod'
 import { ApiError, type ErrorBody } from './errors.ts'
 import type { Route } from './route.ts'
 
-type Optional<K extends string, T> = undefined extends T ? { [P in K]?: T } : Record<never, never> extends T ? { [P in K]?: T } : { [P in K]: T }
+type Optional<K extends string, T> = undefined extends T
+  ? { [P in K]?: T }
+  : Record<never, never> extends T
+    ? { [P in K]?: T }
+    : { [P in K]: T }
 
 /** What a call of a route takes: path parameters, query and body, each only where the route has it. */
 export type Call<R extends Route> = Optional<'params', z.input<R['params']>> &
