@@ -18,7 +18,7 @@ export function mergePatch(target: Json, patch: Json): Json {
  * The values themselves are checked once the patch is applied, because they may be partial.
  */
 export function patchOf<S extends z.ZodObject>(input: S) {
-  const shape = Object.fromEntries(Object.keys(input.shape).map((key) => [key, z.unknown()]))
+  const shape = Object.fromEntries(Object.keys(input.shape).map((key) => [key, z.unknown().optional()]))
   return z.strictObject(shape) as unknown as z.ZodType<Patch<z.input<S>>>
 }
 

@@ -1,13 +1,19 @@
 import type { Problem, ProblemCode } from '@nxmesh/model/problem'
 import type { z } from 'zod'
 
-/** Turns what a schema found wrong into problems, one for each field; `prefix` is put before every path. */
-export function problemsOf(error: z.ZodError, prefix = ''): Problem[] {
-  return error.issues.flatMap((issue) => fromIssue(issue, prefix))
+/** Reads a value by a schema: the value with its defaults, or one problem for each field that is wrong. */
+export function check<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+): { ok: true; value: z.output<S> } | { ok: false; problems: Problem[] } {
+  // The input tells a missing field from one of a wrong type.
+  const result = schema.safeParse(value, { reportInput: true })
+  if (result.success) return { ok: true, value: result.data }
+  return { ok: false, problems: result.error.issues.flatMap(fromIssue) }
 }
 
-function fromIssue(issue: z.core.$ZodIssue, prefix: string): Problem[] {
-  const field = [prefix, ...issue.path.map(String)].filter((part) => part !== '').join('.')
+function fromIssue(issue: z.core.$ZodIssue): Problem[] {
+  const field = issue.path.map(String).join('.')
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
       field: field === '' ? key : `${field}.${key}`,

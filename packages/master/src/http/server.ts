@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { ApiError, invalid } from '@nxmesh/api/errors'
-import { problemsOf } from '@nxmesh/api/problems'
+import { check } from '@nxmesh/api/problems'
 import type { Route } from '@nxmesh/api/route'
 import { type RouteName, routes } from '@nxmesh/api/routes'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
@@ -88,9 +88,9 @@ async function admit(ctx: Ctx, route: Route, request: FastifyRequest): Promise<R
 }
 
 function read(schema: z.ZodType, value: unknown): unknown {
-  const result = schema.safeParse(value)
-  if (!result.success) throw invalid(problemsOf(result.error).map((problem) => ({ ...problem, field: problem.field || 'body' })))
-  return result.data
+  const result = check(schema, value)
+  if (!result.ok) throw invalid(result.problems.map((problem) => ({ ...problem, field: problem.field || 'body' })))
+  return result.value
 }
 
 function answerError(ctx: Ctx, error: unknown, request: FastifyRequest, reply: FastifyReply) {
