@@ -1,9 +1,11 @@
 import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
+import type { AgentWrites } from './agent-writes.ts'
 import type { Authority } from './authority.ts'
 import type { Database } from './db/schema.ts'
 import type { Sessions } from './link/sessions.ts'
 import type { Wake } from './reconcilers.ts'
+import type { DesiredMemory } from './rollout/desired.ts'
 import type { Tokens } from './tokens.ts'
 import type { WorkspaceConfigs } from './workspace-config.ts'
 
@@ -17,7 +19,9 @@ export interface Ctx {
   tokens: Tokens
   authority: Authority
   sessions: Sessions
+  agentWrites: AgentWrites
   workspaceConfigs: WorkspaceConfigs
+  desired: DesiredMemory
 }
 
 /** The present moment as the database and the API write it. */

@@ -1,0 +1,172 @@
+import type { Kysely } from 'kysely'
+import type { Logger } from 'pino'
+import { stateOf } from './agent-state.ts'
+import type { AgentRow, Database } from './db/schema.ts'
+
+/** What the master learns about an agent from the agent itself, and from having sent it something. */
+export type AgentFacts = Pick<AgentRow, (typeof factColumns)[number]>
+
+const factColumns = [
+  'registered_at',
+  'upgraded_at',
+  'machine_id',
+  'boot_id',
+  'hostname',
+  'ip_address',
+  'agent_version',
+  'deployment_mode',
+  'capabilities',
+  'capability',
+  'reported_labels',
+  'connected',
+  'last_seen_at',
+  'heartbeat_interval_seconds',
+  'health',
+  'sent_version',
+  'sent_digest',
+  'applied_version',
+  'applied_digest',
+  'serving_digest',
+  'rejected_digest',
+  'config_status',
+  'config_error',
+  'findings',
+  'drift',
+  'state',
+  'state_reason',
+] as const
+
+type Changes = Partial<Omit<AgentFacts, 'state' | 'state_reason'>>
+
+/** How soon a change must be in the database: as soon as the write before it ended, or with the next beat of a second. */
+export type Urgency = 'now' | 'soon'
+
+/** Writes what is learned about agents: many changes in few transactions, and the facts of connected agents kept at hand. */
+export interface AgentWrites extends AsyncDisposable {
+  /** Keeps the facts of an agent at hand, from its row, until they are released. */
+  hold(row: AgentRow): void
+  /** The present facts of a held agent, newer than its row. */
+  facts(agentId: string): Readonly<AgentFacts> | undefined
+  /** Merges a change into the facts of an agent; its state is derived anew. */
+  change(agentId: string, changes: Changes, urgency?: Urgency): void
+  /** Lets go of the facts of an agent once they are written. */
+  release(agentId: string): void
+  /** Resolves when the changes of one agent, or of all, that were made before this call are in the database. */
+  flush(agentId?: string): Promise<void>
+}
+
+const perTransaction = 250
+const beat = 1000
+
+export function openAgentWrites(db: Kysely<Database>, log: Logger): AgentWrites {
+  const held = new Map<string, AgentFacts>()
+  const released = new Set<string>()
+  const urgent = new Map<string, Partial<AgentFacts>>()
+  const patient = new Map<string, Partial<AgentFacts>>()
+  const writing = new Map<string, Partial<AgentFacts>>()
+  let running: Promise<void> | undefined
+
+  function change(agentId: string, changes: Changes, urgency: Urgency = 'now') {
+    const facts = held.get(agentId)
+    const merged: Partial<AgentFacts> = { ...urgent.get(agentId), ...patient.get(agentId), ...changes }
+    let soonest = urgency
+    if (facts) {
+      Object.assign(facts, changes)
+      const { state, reason } = stateOf(facts)
+      if (state !== facts.state || reason !== facts.state_reason) {
+        Object.assign(facts, { state, state_reason: reason })
+        Object.assign(merged, { state, state_reason: reason })
+        soonest = 'now'
+      }
+    }
+    if (soonest === 'now' || urgent.has(agentId)) {
+      patient.delete(agentId)
+      urgent.set(agentId, merged)
+      start()
+    } else {
+      patient.set(agentId, merged)
+    }
+  }
+
+  // The first change waits for the end of the present turn of the event loop, so that changes made together are written together.
+  function start() {
+    running ??= new Promise<void>((resolve) => setImmediate(resolve)).then(writeAll).finally(() => {
+      running = undefined
+      if (urgent.size > 0) start()
+    })
+  }
+
+  async function writeAll() {
+    while (urgent.size > 0) {
+      for (const [agentId, changes] of urgent) {
+        writing.set(agentId, changes)
+        urgent.delete(agentId)
+        if (writing.size === perTransaction) break
+      }
+      try {
+        await write(db, writing)
+      } catch (error) {
+        log.error({ err: error, agents: writing.size }, 'facts of agents could not be written; trying again')
+        // Put back for the next beat, older changes under newer ones: an agent is never in two of the maps that wait.
+        for (const [agentId, changes] of writing) {
+          patient.set(agentId, { ...changes, ...urgent.get(agentId), ...patient.get(agentId) })
+          urgent.delete(agentId)
+        }
+      }
+      writing.clear()
+      for (const agentId of released) if (!isPending(agentId)) letGo(agentId)
+    }
+  }
+
+  function isPending(agentId: string): boolean {
+    return urgent.has(agentId) || patient.has(agentId) || writing.has(agentId)
+  }
+
+  function letGo(agentId: string) {
+    released.delete(agentId)
+    held.delete(agentId)
+  }
+
+  function hurry(agentId?: string) {
+    for (const [id, changes] of patient) {
+      if (agentId !== undefined && id !== agentId) continue
+      patient.delete(id)
+      urgent.set(id, changes)
+    }
+    if (urgent.size > 0) start()
+  }
+
+  const timer = setInterval(() => hurry(), beat)
+  timer.unref()
+
+  return {
+    hold(row) {
+      released.delete(row.id)
+      const known = { ...row, ...writing.get(row.id), ...urgent.get(row.id), ...patient.get(row.id) }
+      held.set(row.id, Object.fromEntries(factColumns.map((column) => [column, known[column]])) as unknown as AgentFacts)
+    },
+    facts: (agentId) => held.get(agentId),
+    change,
+    release(agentId) {
+      if (isPending(agentId)) released.add(agentId)
+      else letGo(agentId)
+    },
+    async flush(agentId) {
+      hurry(agentId)
+      while (running && (agentId === undefined || isPending(agentId))) await running
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      hurry()
+      while (running) await running
+    },
+  }
+}
+
+async function write(db: Kysely<Database>, batch: Map<string, Partial<AgentFacts>>): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    for (const [agentId, changes] of batch) {
+      await trx.updateTable('agents').set(changes).where('id', '=', agentId).execute()
+    }
+  })
+}

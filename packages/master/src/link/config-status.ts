@@ -1,0 +1,90 @@
+import { type Finding, finding } from '@nxmesh/model/agent'
+import { ConfigApplyStatus, type ConfigStatus, type Finding as WireFinding } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import type { AgentFacts } from '../agent-writes.ts'
+
+/** A config as it was offered to an agent. */
+export interface Offer {
+  version: number
+  digest: string
+  configId: string
+}
+
+/** What an agent's word on a config means: facts to note, and whether it is its last word on that digest. */
+export type StatusReading =
+  | { kind: 'malformed'; field: string; reason: string }
+  /** It speaks of a config that this master does not remember offering. */
+  | { kind: 'unknown' }
+  | { kind: 'progress'; digest: string; changes: Partial<AgentFacts> }
+  | { kind: 'final'; digest: string; success: boolean; changes: Partial<AgentFacts> }
+
+const digestPattern = /^[0-9a-f]{64}$/
+const longestError = 65_536
+const mostFindings = 1000
+
+/** Reads a ConfigStatus. An agent that echoes no digest is matched by config id or version with what it was offered. */
+export function readConfigStatus(status: ConfigStatus, offered: Offer | undefined): StatusReading {
+  if (status.configChecksum !== '' && !digestPattern.test(status.configChecksum)) {
+    return { kind: 'malformed', field: 'config_checksum', reason: 'must be 64 hexadecimal digits' }
+  }
+  if (status.findings.length > mostFindings) return { kind: 'malformed', field: 'findings', reason: `must hold at most ${mostFindings}` }
+  const version = Number(status.version)
+  if (version < 0 || !Number.isSafeInteger(version)) return { kind: 'malformed', field: 'version', reason: 'must be a version of a config' }
+  const subject = subjectOf(status, version, offered)
+  if (!subject) return { kind: 'unknown' }
+  const error = status.errorMessage.slice(0, longestError)
+  switch (status.status) {
+    case ConfigApplyStatus.PENDING:
+      return { kind: 'progress', digest: subject.digest, changes: { config_status: 'pending' } }
+    case ConfigApplyStatus.VALIDATING:
+      return { kind: 'progress', digest: subject.digest, changes: { config_status: 'validating' } }
+    case ConfigApplyStatus.APPLYING:
+      return { kind: 'progress', digest: subject.digest, changes: { config_status: 'applying' } }
+    case ConfigApplyStatus.SUCCESS: {
+      const applied = { applied_version: subject.version, applied_digest: subject.digest, rejected_digest: null }
+      const changes = { ...applied, config_status: 'success', config_error: null, findings: findingsOf(status) }
+      return { kind: 'final', digest: subject.digest, success: true, changes }
+    }
+    case ConfigApplyStatus.FAILED:
+    case ConfigApplyStatus.ROLLED_BACK: {
+      const word = status.status === ConfigApplyStatus.FAILED ? 'failed' : 'rolled_back'
+      const changes = {
+        rejected_digest: subject.digest,
+        config_status: word,
+        config_error: error === '' ? 'the agent gave no reason' : error,
+        findings: findingsOf(status),
+      }
+      return { kind: 'final', digest: subject.digest, success: false, changes }
+    }
+    default:
+      return { kind: 'malformed', field: 'status', reason: 'is not one of the contract' }
+  }
+}
+
+function subjectOf(status: ConfigStatus, version: number, offered: Offer | undefined): { version: number; digest: string } | undefined {
+  if (status.configChecksum !== '') {
+    const known = offered?.digest === status.configChecksum ? offered.version : version
+    return { version: known, digest: status.configChecksum }
+  }
+  if (!offered) return undefined
+  const matches = status.configId === '' ? version === offered.version : status.configId === offered.configId
+  return matches ? offered : undefined
+}
+
+function findingsOf(status: ConfigStatus): string {
+  return JSON.stringify(status.findings.flatMap((wire) => readFinding(wire) ?? []))
+}
+
+function readFinding(wire: WireFinding): Finding | undefined {
+  const text = (value: string) => (value === '' ? undefined : value.slice(0, longestError))
+  const read = finding.safeParse({
+    severity: wire.severity,
+    message: wire.message.slice(0, longestError),
+    kind: text(wire.kind),
+    id: text(wire.id),
+    name: text(wire.name),
+    field: text(wire.field),
+    file: text(wire.file),
+    line: wire.line === 0 ? undefined : wire.line,
+  })
+  return read.success ? read.data : undefined
+}

@@ -1,0 +1,81 @@
+import type { AgentHealth } from '@nxmesh/model/agent'
+import type { HealthReport } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+
+export interface HealthReading {
+  health: AgentHealth
+  config_digest: string | null
+  config_version: number
+  serving_digest: string | null
+  drift: string | null
+}
+
+const digest = /^[0-9a-f]{64}$/
+const megabyte = 1_048_576
+
+/** Reads a health report, or says which field cannot be believed. */
+export function readHealth(report: HealthReport): { ok: true; reading: HealthReading } | { ok: false; reason: string } {
+  const { nginx, system } = report
+  const numbers: [string, number | bigint, number][] = [
+    ['config_version', report.configVersion, Number.MAX_SAFE_INTEGER],
+    ['nginx.uptime_seconds', nginx?.uptimeSeconds ?? 0, 1e11],
+    ['nginx.total_requests', nginx?.totalRequests ?? 0, Number.MAX_SAFE_INTEGER],
+    ['nginx.requests_per_second', nginx?.requestsPerSecond ?? 0, 1e10],
+    ['system.cpu_percent', system?.cpuPercent ?? 0, 1e6],
+    ['system.load_average_1m', system?.loadAverage1m ?? 0, 1e6],
+    ['system.memory_used_bytes', system?.memoryUsedBytes ?? 0, Number.MAX_SAFE_INTEGER],
+    ['system.memory_total_bytes', system?.memoryTotalBytes ?? 0, Number.MAX_SAFE_INTEGER],
+    ['system.disk_used_bytes', system?.diskUsedBytes ?? 0, Number.MAX_SAFE_INTEGER],
+    ['system.disk_total_bytes', system?.diskTotalBytes ?? 0, Number.MAX_SAFE_INTEGER],
+  ]
+  for (const [field, value, max] of numbers) {
+    const number = Number(value)
+    if (!Number.isFinite(number) || number < 0 || number > max) return { ok: false, reason: `${field} must be a number from 0 to ${max}` }
+  }
+  const texts = { running_version: nginx?.runningVersion ?? '', installed_version: nginx?.installedVersion ?? '' }
+  for (const [field, text] of Object.entries(texts)) {
+    if (text.length > 100) return { ok: false, reason: `nginx.${field} must be at most 100 characters` }
+  }
+  if (report.driftMessage.length > 65_536) return { ok: false, reason: 'drift_message must be at most 65536 characters' }
+  if (report.alerts.length > 1000) return { ok: false, reason: 'alerts must hold at most 1000 entries' }
+  const health: AgentHealth = {
+    nginx_status: nginx ? (nginx.isRunning ? 'running' : 'stopped') : 'unknown',
+    nginx_uptime_seconds: Number(nginx?.uptimeSeconds ?? 0),
+    active_connections: nginx?.activeConnections ?? 0,
+    requests_per_second: decimals(nginx?.requestsPerSecond ?? 0),
+    cpu_percent: decimals(system?.cpuPercent ?? 0),
+    memory_used_mb: megabytes(system?.memoryUsedBytes),
+    config_version: Number(report.configVersion),
+    memory_total_mb: megabytes(system?.memoryTotalBytes),
+    disk_used_mb: megabytes(system?.diskUsedBytes),
+    disk_total_mb: megabytes(system?.diskTotalBytes),
+    load_average_1m: decimals(system?.loadAverage1m ?? 0),
+    nginx_pid: nginx?.pid ?? 0,
+    total_requests: Number(nginx?.totalRequests ?? 0),
+    nginx_version: texts.running_version,
+    nginx_installed_version: texts.installed_version,
+    workers: nginx?.workers ?? 0,
+    workers_shutting_down: nginx?.workersShuttingDown ?? 0,
+    drifted: report.drifted,
+  }
+  const drift = report.drifted ? report.driftMessage || 'files differ from what the agent wrote' : null
+  return {
+    ok: true,
+    reading: {
+      health,
+      // A checksum of another kind, as an agent that is not ours may send, says nothing about a digest.
+      config_digest: digest.test(report.configChecksum) ? report.configChecksum : null,
+      config_version: Number(report.configVersion),
+      serving_digest: digest.test(report.servingChecksum) ? report.servingChecksum : null,
+      drift,
+    },
+  }
+}
+
+// A float of 32 bits has about seven digits; the rest is noise of the conversion.
+function decimals(value: number): number {
+  return Math.round(value * 100) / 100
+}
+
+function megabytes(bytes: bigint | undefined): number {
+  return Math.round(Number(bytes ?? 0n) / megabyte)
+}

@@ -1,0 +1,96 @@
+import { ApiError } from '@nxmesh/api/errors'
+import { agentConfig, type WorkspaceConfig } from '@nxmesh/model/agent-config'
+import { digestOf } from '@nxmesh/model/digest'
+import { effectiveLabels, type Labels } from '@nxmesh/model/labels'
+import type { Ctx } from '../ctx.ts'
+import type { AgentRow } from '../db/schema.ts'
+import { configFrame } from '../link/frames.ts'
+import { loadWorkspaceConfig } from '../workspace-config.ts'
+import { type Targets, targetsOf } from './targets.ts'
+
+/** What an agent must run. Agents that must run the same share this object, and so its digest and its encoded message. */
+export interface Desired {
+  version: number
+  digest: string
+  /** Names this config to an agent. */
+  configId: string
+  /** The config as a message ready for the wire, encoded once. */
+  frame(): Buffer
+}
+
+interface Version {
+  config: WorkspaceConfig
+  targets: Targets
+  byAgentKey: Map<string, Desired>
+  byMatching: Map<string, Desired>
+}
+
+/** What was computed for the present version of each workspace. */
+export type DesiredMemory = Map<string, Version>
+
+type Labelled = Pick<AgentRow, 'id' | 'workspace_id' | 'token_labels' | 'reported_labels' | 'central_labels'>
+
+/** What an agent must run now; throws NOT_FOUND when its workspace is gone. */
+export async function desiredOf(ctx: Ctx, row: Labelled): Promise<Desired> {
+  const find = await desiredIn(ctx, row.workspace_id)
+  if (!find) throw new ApiError('NOT_FOUND', 'agent not found')
+  return find(row)
+}
+
+/** Finds what agents of a workspace must run at its present version, or undefined when there is no such workspace. */
+export async function desiredIn(ctx: Ctx, workspaceId: string): Promise<((row: Labelled) => Desired) | undefined> {
+  const config = await loadWorkspaceConfig(ctx.db, workspaceId, ctx.workspaceConfigs)
+  if (!config) {
+    ctx.desired.delete(workspaceId)
+    return undefined
+  }
+  const version = versionOf(ctx.desired, workspaceId, config)
+  return (row) => find(version, workspaceId, row.id, labelsOf(row))
+}
+
+/** The newest version that an agent is known to run: what it applied, or the present one when that asks for the same. */
+export function versionRunning(row: Pick<AgentRow, 'applied_version' | 'applied_digest'>, desired: Desired): number | null {
+  return row.applied_digest === desired.digest ? desired.version : row.applied_version
+}
+
+function labelsOf(row: Labelled): Labels {
+  return effectiveLabels(JSON.parse(row.token_labels), JSON.parse(row.reported_labels), JSON.parse(row.central_labels))
+}
+
+function versionOf(memory: DesiredMemory, workspaceId: string, config: WorkspaceConfig): Version {
+  const known = memory.get(workspaceId)
+  if (known?.config === config) return known
+  const version = { config, targets: targetsOf(config), byAgentKey: new Map(), byMatching: new Map() }
+  memory.set(workspaceId, version)
+  return version
+}
+
+function find(version: Version, workspaceId: string, agentId: string, labels: Labels): Desired {
+  const key = version.targets.keyOf(agentId, labels)
+  const known = version.byAgentKey.get(key)
+  if (known) return known
+  const matching = version.targets.matching({ id: agentId, labels })
+  let desired = version.byMatching.get(matching)
+  if (!desired) {
+    desired = compute(version, workspaceId, matching)
+    version.byMatching.set(matching, desired)
+  }
+  version.byAgentKey.set(key, desired)
+  return desired
+}
+
+function compute({ config, targets }: Version, workspaceId: string, matching: string): Desired {
+  const wanted = agentConfig(config, targets.hostsOf(matching))
+  const digest = digestOf(wanted)
+  const configId = `${workspaceId}:${config.version}`
+  let frame: Buffer | undefined
+  return {
+    version: config.version,
+    digest,
+    configId,
+    frame() {
+      frame ??= configFrame({ configId, version: config.version, digest, config: wanted })
+      return frame
+    },
+  }
+}
