@@ -1,0 +1,273 @@
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Finding } from '@nxmesh/model/agent'
+import type { AgentConfig } from '@nxmesh/model/agent-config'
+import { explainOutput } from '@nxmesh/nginx/explain-output'
+import type { NginxFacts } from '@nxmesh/nginx/facts'
+import { render } from '@nxmesh/nginx/render'
+import type { Rendered } from '@nxmesh/nginx/render/target'
+import { replaceLink } from './durable.ts'
+import { watchErrorLog } from './error-log.ts'
+import {
+  changedFiles,
+  currentGeneration,
+  freeName,
+  type Generation,
+  hashesOf,
+  pruneGenerations,
+  readGeneration,
+  removeGeneration,
+  sameFiles,
+  writeGeneration,
+} from './generations.ts'
+import type { Fact } from './ledger.ts'
+import { binaryOf, reloadNginx, stopNginx, workersOf } from './nginx.ts'
+import { causeOf, firstTrouble, portFindings, proofTimeout } from './plan.ts'
+import { takenPorts } from './ports.ts'
+import { askServing, prove } from './proof.ts'
+import type { Scope } from './scope.ts'
+
+export type ApplyResult =
+  | { kind: 'unchanged'; findings: Finding[] }
+  | { kind: 'applied'; findings: Finding[] }
+  /** Nothing had changed yet. */
+  | { kind: 'failed'; message: string; findings: Finding[]; cause: 'config' | 'host' }
+  /** It was tried, and the last good config serves again. */
+  | { kind: 'rolled_back'; message: string; findings: Finding[]; cause: 'config' | 'host' }
+  /** It was tried, and not even the last good config could be brought to serve. */
+  | { kind: 'broken'; message: string; findings: Finding[]; cause: 'config' | 'host' }
+
+export interface ApplyRequest extends Fact {
+  config: AgentConfig
+  /** Reload even when nothing differs. */
+  force: boolean
+  /** Stop nginx and start the installed binary instead of a reload; `force` cuts connections. */
+  restart?: { force: boolean } | undefined
+  onStage?: (stage: 'validating' | 'applying') => void
+  timeoutMs?: number
+  signal?: AbortSignal | undefined
+}
+
+/** Makes nginx serve a config and proves it, or leaves everything as it was. A kill at any instruction leaves the old config or the new. */
+export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyResult> {
+  const { installation, paths } = scope
+  request.onStage?.('validating')
+  const obstacle = await installation.obstacle()
+  if (obstacle !== undefined) return failed(obstacle, 'host', [{ severity: 'error', message: obstacle }])
+
+  const master = await installation.findMaster()
+  // The binary that will read the config decides what may be in it: the running one on a reload, the installed one on a start.
+  const binary = master === undefined || request.restart ? installation.binary : await binaryOf(master, installation.binary)
+  const facts = await scope.factsOf(binary)
+  const before = await currentGeneration(paths)
+  const same = before?.manifest.digest === request.digest ? await renderedAs(scope, request, facts, before) : undefined
+  if (same && !request.force && master !== undefined && (await askServing(paths.socket))?.digest === request.digest) {
+    await remember(scope, request, before!)
+    return { kind: 'unchanged', findings: same.findings }
+  }
+
+  const staged = await stage(scope, request, facts, same && before && (await changedFiles(before)).length === 0 ? before : undefined)
+  const { generation, rendered } = staged
+  await scope.at('written')
+  const discard = () => (generation.name === before?.name ? Promise.resolve() : removeGeneration(generation))
+
+  const taken = await takenPorts(rendered.listens, master, scope.ipv6)
+  if (taken.length > 0) {
+    await discard()
+    const findings = [...portFindings(taken, request.config.virtual_hosts), ...rendered.findings]
+    return failed(taken.map((port) => port.reason).join('; '), 'host', findings)
+  }
+  const test = await installation.test(generation, binary, facts, request.signal)
+  const tested = distinct([...explainOutput(test.output, rendered), ...rendered.findings])
+  if (!test.ok) {
+    await discard()
+    return failed(wordsOf(tested, test.output), causeOf(test.output, generation.directory), tested)
+  }
+  await scope.at('tested')
+
+  request.onStage?.('applying')
+  const timeoutMs = request.timeoutMs ?? proofTimeout(rendered.files)
+  if (request.restart && master !== undefined) await stopNginx(master, { graceful: !request.restart.force, timeoutMs: 10_000 })
+  const trouble = await bringUp(scope, { generation, master: request.restart ? undefined : master, timeoutMs, signal: request.signal })
+  if (trouble !== undefined) {
+    const findings = distinct([...explainOutput(trouble.output, rendered), ...tested])
+    const result = { message: trouble.message, cause: causeOf(trouble.output, generation.directory), findings }
+    const restored = await restore(scope, before)
+    if (restored !== undefined)
+      return { ...result, kind: 'broken', message: `${result.message}; and the last good config does not serve: ${restored}` }
+    await discard()
+    return { ...result, kind: 'rolled_back' }
+  }
+  await scope.at('proved')
+  await remember(scope, request, generation)
+  await scope.at('marked')
+  await pruneGenerations(paths, new Set([generation.name]))
+  await scope.at('pruned')
+  return { kind: 'applied', findings: tested }
+}
+
+// The workers serve it, whether or not the disk can take the note; the reconciler goes on trying to write it.
+async function remember({ ledger, log }: Scope, { version, digest }: Fact, generation: Generation): Promise<void> {
+  await ledger
+    .change({ good: { version, digest, generation: generation.name }, rejected: null })
+    .catch((cause: Error) => log('error', 'the ledger cannot be written', { error: cause.message }))
+}
+
+/** What a generation on disk would hold if it were rendered now; nothing when that differs, as after an upgrade of nginx. */
+async function renderedAs(scope: Scope, request: ApplyRequest, facts: NginxFacts, generation: Generation): Promise<Rendered | undefined> {
+  const rendered = renderFor(scope, request, facts, generation.directory)
+  return sameFiles(hashesOf(rendered.files), generation.manifest.files) ? rendered : undefined
+}
+
+async function stage(
+  scope: Scope,
+  request: ApplyRequest,
+  facts: NginxFacts,
+  reusable: Generation | undefined,
+): Promise<{ generation: Generation; rendered: Rendered }> {
+  const { paths } = scope
+  if (reusable) return { generation: reusable, rendered: renderFor(scope, request, facts, reusable.directory) }
+  const { version, digest } = request
+  const name = await freeName(paths, { version, digest })
+  const rendered = renderFor(scope, request, facts, join(paths.generations, name))
+  const content = { version, digest, files: rendered.files, listens: rendered.listens, nginx_version: facts.version }
+  const generation = await writeGeneration(paths, name, content, () => scope.at('half-written'))
+  return { generation, rendered }
+}
+
+/** Renders for this machine; only the include mode names its own directory, so that an owned config does not change with its place. */
+export function renderFor(
+  scope: Scope,
+  { config, digest }: { config: AgentConfig; digest: string },
+  facts: NginxFacts,
+  directory: string,
+): Rendered {
+  const { installation, paths, ipv6, workerUser } = scope
+  return render(config, {
+    facts,
+    mode: installation.mode,
+    digest,
+    runtime_directory: paths.runtime,
+    ipv6,
+    ...(workerUser === undefined ? {} : { worker_user: workerUser }),
+    ...(installation.mode === 'include' ? { directory } : {}),
+  })
+}
+
+export interface Trouble {
+  message: string
+  output: string
+}
+
+/** Switches the one link to a generation and has nginx serve it; says what went wrong, if anything. */
+export async function bringUp(
+  scope: Scope,
+  step: { generation: Generation; master: number | undefined; timeoutMs: number; signal?: AbortSignal | undefined },
+): Promise<Trouble | undefined> {
+  const { installation, paths } = scope
+  const { generation, master, timeoutMs, signal } = step
+  await scope.at('switching')
+  if (master === undefined) {
+    await replaceLink(paths.current, generation.directory)
+    await scope.at('switched')
+    return startAndProve(scope, { generation, timeoutMs, signal })
+  }
+  const oldWorkers = new Set((await workersOf(master)).map((worker) => worker.pid))
+  const log = await watchErrorLog(await installation.errorLog(master), master)
+  await replaceLink(paths.current, generation.directory)
+  await scope.at('switched')
+  reloadNginx(master)
+  await scope.at('reloaded')
+  const proof = await prove({
+    socket: paths.socket,
+    digest: generation.manifest.digest,
+    master,
+    binaryName: installation.binaryName,
+    oldWorkers,
+    log,
+    timeoutMs,
+    signal,
+  })
+  return troubleOf(proof, timeoutMs)
+}
+
+/** Starts nginx from `current` and waits until it serves that generation. */
+export async function startAndProve(
+  scope: Scope,
+  step: { generation: Generation; timeoutMs: number; signal?: AbortSignal | undefined },
+): Promise<Trouble | undefined> {
+  const { installation, paths } = scope
+  const { ok, output } = await installation.start()
+  if (!ok) return { message: firstTrouble(output), output }
+  await scope.at('reloaded')
+  const master = await newMaster(scope)
+  if (master === undefined) return { message: 'nginx started and ended at once', output }
+  const proof = await prove({
+    socket: paths.socket,
+    digest: step.generation.manifest.digest,
+    master,
+    binaryName: installation.binaryName,
+    oldWorkers: new Set(),
+    log: await watchErrorLog(await installation.errorLog(master), master),
+    timeoutMs: step.timeoutMs,
+    signal: step.signal,
+  })
+  return troubleOf(proof, step.timeoutMs)
+}
+
+// The daemon writes its pid file a moment after the command that started it has ended.
+async function newMaster(scope: Scope): Promise<number | undefined> {
+  const deadline = performance.now() + 5000
+  while (performance.now() < deadline) {
+    const master = await scope.installation.findMaster()
+    if (master !== undefined) return master
+    await delay(5)
+  }
+  return undefined
+}
+
+function troubleOf(proof: Awaited<ReturnType<typeof prove>>, timeoutMs: number): Trouble | undefined {
+  switch (proof.kind) {
+    case 'proved':
+      return undefined
+    case 'refused':
+      return { message: firstTrouble(proof.lines.join('\n')), output: proof.lines.join('\n') }
+    case 'gone':
+      return {
+        message: `nginx ended while it loaded the config${proof.lines.length > 0 ? `: ${firstTrouble(proof.lines.join('\n'))}` : ''}`,
+        output: proof.lines.join('\n'),
+      }
+    case 'timeout':
+      return {
+        message: `the workers did not serve the config within ${Math.round(timeoutMs / 1000)} s${proof.lines.length > 0 ? `: ${firstTrouble(proof.lines.join('\n'))}` : ''}`,
+        output: proof.lines.join('\n'),
+      }
+    default:
+      return proof satisfies never
+  }
+}
+
+/** Goes back to what served before. Returns what prevented it, if anything. */
+async function restore(scope: Scope, before: Generation | undefined): Promise<string | undefined> {
+  const good = scope.ledger.state.good
+  const target = (good && (await readGeneration(scope.paths, good.generation))) ?? before
+  if (!target) return 'there is no earlier config'
+  await scope.at('restoring')
+  const master = await scope.installation.findMaster()
+  const trouble = await bringUp(scope, { generation: target, master, timeoutMs: 20_000 })
+  await scope.at('restored')
+  return trouble?.message
+}
+
+/** nginx's own words about what is wrong, without what it quotes from files that are not ours. */
+function wordsOf(findings: readonly Finding[], output: string): string {
+  return findings.find((each) => each.severity === 'error' && each.line !== undefined)?.message ?? firstTrouble(output)
+}
+
+function distinct(findings: readonly Finding[]): Finding[] {
+  return [...new Map(findings.map((each) => [JSON.stringify([each.message, each.id, each.field, each.line]), each])).values()]
+}
+
+function failed(message: string, cause: 'config' | 'host', findings: Finding[]): ApplyResult {
+  return { kind: 'failed', message, cause, findings }
+}

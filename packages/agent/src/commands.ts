@@ -1,0 +1,96 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { checkTestContent } from '@nxmesh/nginx/check-test-content'
+import { stopNginx, testConfig } from './nginx.ts'
+import { explain, outcomeOf, type Reconciler } from './reconcile.ts'
+import type { Scope } from './scope.ts'
+
+export type Command =
+  | { kind: 'reload' }
+  | { kind: 'restart'; force: boolean }
+  | { kind: 'stop'; graceful: boolean; timeout_seconds: number }
+  | { kind: 'get_status' }
+  | { kind: 'validate_config'; content: string }
+
+export interface CommandResult {
+  success: boolean
+  message: string
+}
+
+const defaultStopSeconds = 30
+const remembered = 1000
+
+/** Carries out commands of the master. One that comes again, as after a reconnect, is answered from memory and not run twice. */
+export function commandRunner(
+  scope: Scope,
+  reconciler: Reconciler,
+  reportHealth: () => Promise<void>,
+): (id: string, command: Command) => Promise<CommandResult> {
+  const answers = new Map<string, Promise<CommandResult>>()
+
+  async function perform(command: Command): Promise<CommandResult> {
+    switch (command.kind) {
+      case 'reload':
+        return reapply(undefined, 'nginx was reloaded and its new workers answer')
+      case 'restart':
+        return reapply({ force: command.force }, 'nginx was restarted and answers')
+      case 'stop':
+        return stop(command)
+      case 'get_status':
+        await reportHealth()
+        return { success: true, message: 'a health report was sent' }
+      case 'validate_config':
+        return validate(scope, command.content)
+      default:
+        return command satisfies never
+    }
+  }
+
+  async function reapply(restart: { force: boolean } | undefined, done: string): Promise<CommandResult> {
+    const result = await reconciler.reapply(restart)
+    const { status, error_message } = outcomeOf(result)
+    return { success: status === 'success', message: error_message || done }
+  }
+
+  function stop({ graceful, timeout_seconds }: { graceful: boolean; timeout_seconds: number }): Promise<CommandResult> {
+    return reconciler.exclusive(async () => {
+      // Written first: an agent that is killed in between must not start again what a person wants stopped.
+      await scope.ledger.change({ stopped: true })
+      const master = await scope.installation.findMaster()
+      if (master === undefined) return { success: true, message: 'nginx was not running' }
+      const { cut } = await stopNginx(master, { graceful, timeoutMs: (timeout_seconds || defaultStopSeconds) * 1000 })
+      return {
+        success: true,
+        message: cut && graceful ? 'nginx was stopped; connections that were still open were cut' : 'nginx was stopped',
+      }
+    })
+  }
+
+  return (id, command) => {
+    const known = answers.get(id)
+    if (known) return known
+    const answer = perform(command).catch((cause: unknown) => ({ success: false, message: explain(cause) }))
+    answers.set(id, answer)
+    if (answers.size > remembered) answers.delete(answers.keys().next().value ?? '')
+    return answer
+  }
+}
+
+/** Tests a whole nginx config without touching anything that serves. `nginx -t` is no sandbox, so the content is checked before nginx sees it. */
+async function validate(scope: Scope, content: string): Promise<CommandResult> {
+  const problems = checkTestContent(content)
+  if (problems.length > 0) return { success: false, message: problems.map((problem) => problem.message).join('\n') }
+  const { installation, paths } = scope
+  const facts = await scope.factsOf(installation.binary)
+  const directory = await mkdtemp(join(paths.scratch, 'validate-'))
+  try {
+    const conf = join(directory, 'nginx.conf')
+    await writeFile(conf, `pid nginx.pid; ${content}`, { mode: 0o600 })
+    await mkdir(join(directory, 'logs'))
+    const errorLog = facts.supports.error_log_option
+    const { ok, output } = await testConfig({ binary: installation.binary, prefix: directory, conf, errorLog })
+    return { success: ok, message: output.replaceAll(`${directory}/`, '').trim() }
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}

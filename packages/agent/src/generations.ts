@@ -1,0 +1,154 @@
+import { createHash } from 'node:crypto'
+import { mkdir, open, readdir, readFile, readlink, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { type DataPaths, makeDirectory, syncDirectory, writeSynced } from './durable.ts'
+import type { Listen } from './ports.ts'
+
+export interface GenerationFile {
+  path: string
+  text: string
+  mode: number
+}
+
+/** Written last: a directory without it was not finished. */
+export interface Manifest {
+  version: number
+  digest: string
+  /** SHA-256 of each file's bytes, by path. */
+  files: Record<string, string>
+  listens: Listen[]
+  nginx_version: string
+}
+
+export interface Generation {
+  name: string
+  directory: string
+  manifest: Manifest
+}
+
+const manifestName = 'manifest.json'
+
+/** A name that no finished generation has yet. */
+export async function freeName(paths: DataPaths, { version, digest }: { version: number; digest: string }): Promise<string> {
+  const stem = `${version}-${digest.slice(0, 12)}`
+  for (let attempt = 0; ; attempt++) {
+    const name = attempt === 0 ? stem : `${stem}.${attempt}`
+    if (!(await readGeneration(paths, name))) return name
+  }
+}
+
+/** Writes a generation under a free name; nothing of it is left when that fails. */
+export async function writeGeneration(
+  paths: DataPaths,
+  name: string,
+  content: { version: number; digest: string; files: GenerationFile[]; listens: Listen[]; nginx_version: string },
+  halfway: () => void | Promise<void> = () => {},
+): Promise<Generation> {
+  const { files, ...facts } = content
+  const manifest: Manifest = { ...facts, files: hashesOf(files) }
+  const directory = join(paths.generations, name)
+  await rm(directory, { recursive: true, force: true })
+  try {
+    await writeFiles(directory, files, halfway)
+    await writeSynced(join(directory, manifestName), JSON.stringify(manifest), 0o600)
+    await syncDirectory(directory)
+    await syncDirectory(paths.generations)
+  } catch (cause) {
+    await rm(directory, { recursive: true, force: true })
+    throw cause
+  }
+  return { name, directory, manifest }
+}
+
+async function writeFiles(directory: string, files: GenerationFile[], halfway: () => void | Promise<void>): Promise<void> {
+  await makeDirectory(directory, 0o700)
+  const folders = new Set<string>()
+  for (const [index, file] of files.entries()) {
+    const path = join(directory, file.path)
+    const folder = dirname(path)
+    if (folder !== directory && !folders.has(folder)) await mkdir(folder, { recursive: true, mode: 0o700 })
+    folders.add(folder)
+    await writeSynced(path, file.text, file.mode)
+    if (index === 0) await halfway()
+  }
+  for (const folder of folders) await syncDirectory(folder)
+}
+
+export async function readGeneration(paths: DataPaths, name: string): Promise<Generation | undefined> {
+  const directory = join(paths.generations, name)
+  try {
+    const manifest = JSON.parse(await readFile(join(directory, manifestName), 'utf8')) as Manifest
+    return { name, directory, manifest }
+  } catch {
+    return undefined
+  }
+}
+
+/** The generation that `current` points to, if it is whole. */
+export async function currentGeneration(paths: DataPaths): Promise<Generation | undefined> {
+  const target = await readlink(paths.current).catch(() => undefined)
+  return target === undefined ? undefined : readGeneration(paths, basename(target))
+}
+
+export async function removeGeneration(generation: Generation): Promise<void> {
+  await rm(generation.directory, { recursive: true, force: true })
+}
+
+/** All finished generations, newest first. */
+export async function listGenerations(paths: DataPaths): Promise<Generation[]> {
+  const found = await Promise.all((await readdir(paths.generations)).map((name) => readGeneration(paths, name)))
+  return found
+    .filter((generation) => generation !== undefined)
+    .sort((a, b) => b.manifest.version - a.manifest.version || b.name.localeCompare(a.name, 'en', { numeric: true }))
+}
+
+/** Removes generations that were never finished, and all but the newest few finished ones; those named are kept. */
+export async function pruneGenerations(paths: DataPaths, keep: ReadonlySet<string>, count = 3): Promise<void> {
+  const whole = await listGenerations(paths)
+  const finished = new Set(whole.map((generation) => generation.name))
+  for (const name of await readdir(paths.generations)) {
+    if (!finished.has(name) && !keep.has(name)) await rm(join(paths.generations, name), { recursive: true, force: true })
+  }
+  const spare = whole.filter((generation) => !keep.has(generation.name))
+  for (const generation of spare.slice(Math.max(0, count - keep.size))) await removeGeneration(generation)
+}
+
+/** The files of a generation that are no longer what the agent wrote: changed, missing or added. */
+export async function changedFiles(generation: Generation): Promise<string[]> {
+  const { files } = generation.manifest
+  const changed: string[] = []
+  for (const [path, hash] of Object.entries(files)) {
+    const bytes = await readBytes(join(generation.directory, path))
+    if (bytes === undefined) changed.push(`${path} (missing)`)
+    else if (hashOf(bytes) !== hash) changed.push(path)
+  }
+  const entries = await readdir(generation.directory, { recursive: true, withFileTypes: true }).catch(() => [])
+  for (const entry of entries) {
+    const path = join(entry.parentPath, entry.name).slice(generation.directory.length + 1)
+    if (!entry.isDirectory() && path !== manifestName && !Object.hasOwn(files, path)) changed.push(`${path} (added)`)
+  }
+  return changed
+}
+
+export function hashesOf(files: readonly GenerationFile[]): Record<string, string> {
+  return Object.fromEntries(files.map((file) => [file.path, hashOf(file.text)]))
+}
+
+export function sameFiles(a: Record<string, string>, b: Record<string, string>): boolean {
+  const names = Object.keys(a)
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name])
+}
+
+function hashOf(bytes: string | Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+async function readBytes(path: string): Promise<Buffer | undefined> {
+  const file = await open(path, 'r').catch(() => undefined)
+  if (!file) return undefined
+  try {
+    return await file.readFile()
+  } finally {
+    await file.close()
+  }
+}

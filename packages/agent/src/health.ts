@@ -1,0 +1,96 @@
+import { changedFiles, readGeneration } from './generations.ts'
+import type { Fact } from './ledger.ts'
+import { binaryOf, workersOf } from './nginx.ts'
+import { uptimeOf } from './processes.ts'
+import { askServing } from './proof.ts'
+import type { Scope } from './scope.ts'
+import { type HostUsage, hostMeter } from './telemetry/host.ts'
+import { readStubStatus, requestMeter } from './telemetry/stub-status.ts'
+
+export interface Health {
+  nginx: {
+    is_running: boolean
+    pid: number
+    uptime_seconds: number
+    active_connections: number
+    total_requests: number
+    requests_per_second: number
+    running_version: string
+    installed_version: string
+    workers: number
+    workers_shutting_down: number
+  }
+  system: HostUsage
+  applied: Fact
+  serving_digest: string
+  drift: string[]
+  alerts: { id: string; severity: 'warning' | 'error' | 'critical'; message: string }[]
+}
+
+const off = { uptime_seconds: 0, active_connections: 0, total_requests: 0, requests_per_second: 0, workers: 0, workers_shutting_down: 0 }
+
+/** Looks at nginx, the machine and the files of the current generation. `trouble` says why nginx does not serve, where that is known. */
+export function healthMeter(scope: Scope, trouble: () => string | undefined): () => Promise<Health> {
+  const { installation, ledger, paths } = scope
+  const measureHost = hostMeter(paths.data)
+  const meterRequests = requestMeter()
+  let own = { master: 0, requests: 0 }
+
+  async function nginxStatus(): Promise<{ status: Health['nginx']; serving: string }> {
+    const master = await installation.findMaster()
+    const installed_version = await versionOf(installation.binary)
+    if (master === undefined) return { status: { ...off, is_running: false, pid: 0, running_version: '', installed_version }, serving: '' }
+    const [serving, stub, workers, uptime_seconds] = await Promise.all([
+      askServing(paths.socket),
+      readStubStatus(paths.socket),
+      workersOf(master),
+      uptimeOf(master),
+    ])
+    own = { master, requests: (own.master === master ? own.requests : 0) + (serving ? 1 : 0) + (stub ? 1 : 0) }
+    const rate = meterRequests({ requests: stub?.requests ?? 0, own: own.requests, at: performance.now() })
+    const status = {
+      is_running: true,
+      pid: master,
+      uptime_seconds,
+      active_connections: stub?.active ?? 0,
+      total_requests: rate.total,
+      requests_per_second: rate.perSecond,
+      running_version: await versionOf(await binaryOf(master, installation.binary)),
+      installed_version,
+      workers: workers.length,
+      workers_shutting_down: workers.filter((worker) => worker.shuttingDown).length,
+    }
+    return { status, serving: serving?.digest ?? '' }
+  }
+
+  async function versionOf(binary: string): Promise<string> {
+    return scope.factsOf(binary).then(
+      (facts) => facts.version,
+      () => '',
+    )
+  }
+
+  return async () => {
+    const [{ status, serving }, system] = await Promise.all([nginxStatus(), measureHost()])
+    const { good, stopped } = ledger.state
+    const generation = good && (await readGeneration(paths, good.generation))
+    // Drift is told, not undone: whoever changed a file by hand had a reason. The next change or a reload command writes a new generation.
+    const drift = generation ? await changedFiles(generation) : good ? ['manifest.json (missing)'] : []
+    const alerts: Health['alerts'] = []
+    const reason = trouble()
+    if (stopped) alerts.push({ id: 'nginx.stopped', severity: 'warning', message: 'nginx was stopped by command' })
+    else if (reason !== undefined) alerts.push({ id: 'nginx.trouble', severity: 'critical', message: reason })
+    if (status.is_running && status.running_version !== status.installed_version) {
+      const message = `nginx ${status.running_version} runs, but ${status.installed_version} is installed; a restart would run it`
+      alerts.push({ id: 'nginx.upgraded', severity: 'warning', message })
+    }
+    return {
+      nginx: status,
+      system,
+      drift,
+      alerts,
+      serving_digest: serving,
+      applied: { version: good?.version ?? 0, digest: good?.digest ?? '' },
+    }
+  }
+}

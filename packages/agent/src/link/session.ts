@@ -1,0 +1,160 @@
+import { randomUUID } from 'node:crypto'
+import { status } from '@grpc/grpc-js'
+import type { MasterMessage, RegistrationResponse } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import type { StatusReport } from '../ledger.ts'
+import type { LinkParts } from '../link.ts'
+import type { Credentials, Trust } from '../trust.ts'
+import { configOf } from './convert.ts'
+import { commandOf, configStatus, healthReport } from './messages.ts'
+import { registrationOf } from './registration.ts'
+import { openStream } from './stream.ts'
+
+export type SessionEnd =
+  /** The master does not know this agent (any more): asking often would not help. */
+  { kind: 'refused'; message: string; registered: boolean } | { kind: 'lost'; message: string; registered: boolean }
+
+export interface Session {
+  report(status: StatusReport): void
+  sendHealth(): Promise<void>
+}
+
+const registrationTimeoutMs = 15_000
+const renewalPauseMs = 60_000
+const defaultHeartbeatSeconds = 30
+
+/** Runs one session with the master from its registration to its end. `ready` is called once the master has accepted the agent. */
+export async function runSession(
+  parts: LinkParts,
+  trust: Trust,
+  using: Credentials,
+  ready: (session: Session) => void,
+  signal: AbortSignal,
+): Promise<SessionEnd> {
+  const { log, options } = parts
+  const registration = await registrationOf(parts, trust, using)
+  let agentId = ''
+  let heardAt = performance.now()
+  let registered = false
+  let words = ''
+  let heartbeatMs = defaultHeartbeatSeconds * 1000
+  let askedForCertificate = 0
+  const { promise: ended, resolve: end } = Promise.withResolvers<SessionEnd>()
+  using stream = openStream(options.master, using, () => agentId)
+  const { call } = stream
+  const timers = new Set<NodeJS.Timeout>()
+
+  async function sendHealth(): Promise<void> {
+    stream.send({ case: 'health', value: healthReport(await parts.health()) }, 'telemetry')
+  }
+
+  async function heartbeat(): Promise<void> {
+    const silence = performance.now() - heardAt
+    if (silence > 3 * heartbeatMs)
+      return end({ kind: 'lost', message: `the master was silent for ${Math.round(silence / 1000)} s`, registered })
+    await sendHealth()
+    if (performance.now() - askedForCertificate > renewalPauseMs && (await trust.renewalDue())) {
+      askedForCertificate = performance.now()
+      stream.send({ case: 'certificateSigningRequest', value: { der: await trust.request() } })
+    }
+  }
+
+  function beat(): void {
+    heartbeat().catch((cause: Error) => log('error', 'a health report could not be made', { error: cause.message }))
+  }
+
+  async function keepCertificate(chain: string): Promise<void> {
+    await trust.keep(chain).catch((cause: Error) => log('error', 'the client certificate could not be kept', { error: cause.message }))
+  }
+
+  async function onRegistered(response: RegistrationResponse): Promise<void> {
+    if (!response.success) {
+      words = response.errorMessage || 'the master refused the registration'
+      return end({ kind: 'refused', message: words, registered })
+    }
+    agentId = response.agentId
+    const seconds = Number(response.heartbeatIntervalSeconds)
+    if (seconds > 0) heartbeatMs = seconds * 1000
+    if (response.issuedCertificate) await keepCertificate(response.issuedCertificate.chainPem)
+    await parts.onIdentity(agentId)
+    registered = true
+    ready({ report: (report) => void stream.send({ case: 'configStatus', value: configStatus(report) }), sendHealth })
+    const { report } = parts.applied()
+    if (report) stream.send({ case: 'configStatus', value: configStatus(report) })
+    timers.add(setInterval(beat, heartbeatMs))
+    beat()
+  }
+
+  async function onMessage({ payload }: MasterMessage): Promise<void> {
+    switch (payload.case) {
+      case 'registrationResponse':
+        return onRegistered(payload.value)
+      case 'configUpdate': {
+        const { configId, version, configChecksum } = payload.value
+        return parts.onConfig({
+          config_id: configId,
+          version: Number(version),
+          digest: configChecksum,
+          config: () => configOf(payload.value),
+        })
+      }
+      case 'command': {
+        const { commandId, command } = payload.value
+        const known = commandOf(command)
+        const answer = known ? parts.onCommand(commandId, known) : { success: false, message: 'this agent does not know the command' }
+        // Not awaited here: a command may take long, and a newer config must not wait for it.
+        void Promise.resolve(answer).then(({ success, message }) => sendResult(commandId, success, message))
+        return
+      }
+      case 'issuedCertificate':
+        return keepCertificate(payload.value.chainPem)
+      case 'error': {
+        const { code, message } = payload.value
+        words = code ? `${message} (${code})` : message
+        log('error', 'the master reports an error', { code, error: message })
+        return
+      }
+      case 'ack':
+        if (!payload.value.success) log('warn', 'the master did not take a message', { error: payload.value.errorMessage })
+        return
+      case undefined:
+        return
+      default:
+        return payload satisfies never
+    }
+  }
+
+  function sendResult(command_id: string, success: boolean, message: string): void {
+    const data = { command_id, success: String(success), message }
+    stream.send({ case: 'event', value: { eventId: randomUUID(), eventType: 'command.result', timestamp: BigInt(Date.now()), data } })
+  }
+
+  let inbox = Promise.resolve()
+  call.on('data', (message: MasterMessage) => {
+    heardAt = performance.now()
+    inbox = inbox
+      .then(() => onMessage(message))
+      .catch((cause: Error) => log('error', 'a message of the master could not be handled', { error: cause.message }))
+  })
+  call.on('error', (error: Error & { code?: number; details?: string }) => {
+    const hopeless =
+      error.code === status.UNAUTHENTICATED || error.code === status.PERMISSION_DENIED || error.code === status.ALREADY_EXISTS
+    end({ kind: hopeless ? 'refused' : 'lost', message: words || error.details || error.message, registered })
+  })
+  call.on('end', () => end({ kind: 'lost', message: words || 'the master ended the session', registered }))
+  const stop = () => end({ kind: 'lost', message: 'the agent is stopping', registered })
+  signal.addEventListener('abort', stop)
+  timers.add(
+    setTimeout(() => {
+      if (!registered) end({ kind: 'lost', message: 'the master did not answer the registration', registered })
+    }, registrationTimeoutMs),
+  )
+  stream.send({ case: 'registration', value: registration })
+  try {
+    return await ended
+  } finally {
+    signal.removeEventListener('abort', stop)
+    for (const timer of timers) clearInterval(timer)
+    // Unread errors of a cancelled call would end the process.
+    call.on('error', () => {})
+  }
+}

@@ -1,0 +1,37 @@
+import type { NginxFacts } from '@nxmesh/nginx/facts'
+import type { DataPaths } from './durable.ts'
+import type { Installation } from './installation.ts'
+import type { Ledger } from './ledger.ts'
+
+export const faultPoints = [
+  'accepting',
+  'accepted',
+  'half-written',
+  'written',
+  'tested',
+  'switching',
+  'switched',
+  'reloaded',
+  'proved',
+  'marked',
+  'pruned',
+  'restoring',
+  'restored',
+] as const
+
+/** The named steps of an apply; a test program may end the agent at any of them. */
+export type FaultPoint = (typeof faultPoints)[number]
+
+export type Log = (level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void
+
+/** What the parts of a running agent share. */
+export interface Scope {
+  paths: DataPaths
+  ledger: Ledger
+  installation: Installation
+  factsOf: (binary: string) => Promise<NginxFacts>
+  ipv6: boolean
+  workerUser: string | undefined
+  log: Log
+  at: (point: FaultPoint) => void | Promise<void>
+}

@@ -1,0 +1,141 @@
+import { existsSync } from 'node:fs'
+import { readFile, rm } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { digestOf } from '@nxmesh/model/digest'
+import { binaryFacts } from './binary-facts.ts'
+import { type Command, type CommandResult, commandRunner } from './commands.ts'
+import { lockData } from './data-lock.ts'
+import { dataPaths } from './durable.ts'
+import { type Health, healthMeter } from './health.ts'
+import { type Installation, includeInstallation, ownedInstallation } from './installation.ts'
+import { type DesiredConfig, type LedgerState, openLedger, type StatusReport } from './ledger.ts'
+import { linkToMaster } from './link.ts'
+import { explain, startReconciler } from './reconcile.ts'
+import type { FaultPoint, Log, Scope } from './scope.ts'
+import { prepareDirectories, recover } from './serving.ts'
+
+export interface AgentOptions {
+  /** `host:port`; without one the agent runs what it last had. */
+  master?: string | undefined
+  token?: string | undefined
+  caFile?: string | undefined
+  dataDir: string
+  nginx: string
+  mode: 'owned' | 'include'
+  nginxConf?: string | undefined
+  labels: Readonly<Record<string, string>>
+  deploymentMode: 'docker_sidecar' | 'kubernetes_sidecar' | 'standalone'
+}
+
+export interface Overrides {
+  at?: (point: FaultPoint) => void | Promise<void>
+  log?: Log
+  onStatus?: (status: StatusReport) => void
+}
+
+export interface Agent extends AsyncDisposable {
+  /** Takes a config as if the master had sent it. */
+  offer(update: DesiredConfig): void
+  command(id: string, command: Command): Promise<CommandResult>
+  health(): Promise<Health>
+  readonly state: Readonly<LedgerState>
+  readonly trouble: string | undefined
+}
+
+/** Starts an agent: undoes what a crash left, brings nginx to its last good config and joins the master. Disposing it leaves nginx running. */
+export async function startAgent(options: AgentOptions, overrides: Overrides = {}): Promise<Agent> {
+  const { at = () => {}, log = () => {}, onStatus } = overrides
+  const paths = dataPaths(resolve(options.dataDir))
+  requireShortPath(paths.socket)
+  await prepareDirectories(paths)
+  await using opening = new AsyncDisposableStack()
+  opening.use(await lockData(paths.data))
+  await rm(paths.scratch, { recursive: true, force: true })
+  await prepareDirectories(paths)
+  const ledger = await openLedger(paths)
+  const factsOf = binaryFacts(paths.scratch)
+  const facts = await factsOf(options.nginx)
+  const installation: Installation =
+    options.mode === 'owned' ? ownedInstallation(paths, options.nginx) : includeInstallation(paths, options.nginx, facts, options.nginxConf)
+  const scope: Scope = {
+    paths,
+    ledger,
+    installation,
+    factsOf,
+    log,
+    at,
+    ipv6: existsSync('/proc/net/if_inet6'),
+    workerUser: await workerUser(),
+  }
+  await recover(scope)
+
+  let tell: (status: StatusReport) => void = () => {}
+  const reconciler = startReconciler(scope, (status) => {
+    tell(status)
+    onStatus?.(status)
+  })
+  const health = healthMeter(scope, () => reconciler.trouble)
+  let sendHealth = async () => {}
+  const command = commandRunner(scope, reconciler, () => sendHealth())
+  const link =
+    options.master === undefined
+      ? undefined
+      : await linkToMaster({
+          options: { ...options, master: options.master },
+          paths,
+          log,
+          facts: async () => factsOf(options.nginx),
+          applied: () => ledger.state,
+          health,
+          async onIdentity(agent_id) {
+            const known = ledger.state.agent_id
+            if (known === agent_id) return
+            const anew = known === null ? {} : { desired: null, rejected: null, report: null }
+            await reconciler.exclusive(() => ledger.change({ agent_id, ...anew }))
+          },
+          onConfig(update) {
+            try {
+              const config = update.config()
+              reconciler.offer({ ...update, config, digest: update.digest || digestOf(config) })
+            } catch (cause) {
+              reconciler.refuse(update, explain(cause))
+            }
+          },
+          onCommand: command,
+        })
+  if (link) {
+    tell = (status) => link.report(status)
+    sendHealth = () => link.sendHealth()
+  }
+
+  const held = opening.move()
+  return {
+    offer: (update) => reconciler.offer(update),
+    command,
+    health,
+    get state() {
+      return ledger.state
+    },
+    get trouble() {
+      return reconciler.trouble
+    },
+    async [Symbol.asyncDispose]() {
+      await link?.[Symbol.asyncDispose]()
+      await reconciler[Symbol.asyncDispose]()
+      await held[Symbol.asyncDispose]()
+    },
+  }
+}
+
+// A unix socket's path has 108 bytes, its last one a zero. Source: unix(7).
+function requireShortPath(socket: string): void {
+  if (Buffer.byteLength(socket) <= 107) return
+  throw new Error(`the data directory's path is too long: the socket ${socket} in it may have at most 107 bytes`)
+}
+
+/** The user that workers run as when the master process is root: the one that the distributions make for it. */
+async function workerUser(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return undefined
+  const users = new Set((await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':')[0]))
+  return ['www-data', 'nginx', 'http', 'nobody'].find((name) => users.has(name))
+}

@@ -1,0 +1,2 @@
+/** The release of this agent. */
+export const version = '0.1.0'
