@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
-import { accessSync, constants, realpathSync, statSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -63,3 +64,37 @@ export async function main(body) {
 
 /** Whether this module is the program that was started, and not one imported by another. */
 export const isProgram = (moduleUrl) => process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(moduleUrl)
+
+/** Runs `body` while no other script of this tree is in it: two installations into one folder destroy each other. */
+export async function alone(body) {
+  const lock = join(root, '.nxmesh', 'installing.pid')
+  mkdirSync(dirname(lock), { recursive: true })
+  while (!take(lock)) await pause(200)
+  try {
+    return await body()
+  } finally {
+    rmSync(lock, { force: true })
+  }
+}
+
+function take(lock) {
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx' })
+    return true
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error
+    if (!holderRuns(lock)) rmSync(lock, { force: true })
+    return false
+  }
+}
+
+function holderRuns(lock) {
+  try {
+    const holder = Number(readFileSync(lock, 'utf8'))
+    // An empty file was created this moment by a holder about to write its number.
+    if (holder === 0) return Date.now() - statSync(lock).mtimeMs < 5_000
+    return holder !== process.pid && process.kill(holder, 0)
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
+}

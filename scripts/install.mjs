@@ -1,7 +1,7 @@
 // Brings what a bare machine lacks. Everything here runs before the dependencies exist, on whatever Node the machine has.
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { bin, Refusal, root, run, tail, which } from './command.mjs'
+import { alone, bin, Refusal, root, run, tail, which } from './command.mjs'
 
 const WANTED_NODE = 24
 
@@ -19,6 +19,10 @@ function dependenciesPresent() {
 
 /** Installs the locked dependencies when node_modules does not hold them. */
 export async function ensureDependencies() {
+  if (!dependenciesPresent()) await alone(installDependencies)
+}
+
+async function installDependencies() {
   if (dependenciesPresent()) return
   console.log('Installing dependencies (npm ci) …')
   const npm = process.env.npm_execpath
@@ -63,6 +67,10 @@ export async function ensureNginx() {
  * @param {{ package: string, command: string }[]} wanted the command proves that the package is there
  */
 export async function ensurePackages(wanted) {
+  if (wanted.some(({ command }) => which(command) === undefined)) await alone(() => installPackages(wanted))
+}
+
+async function installPackages(wanted) {
   const missing = wanted.filter(({ command }) => which(command) === undefined).map((entry) => entry.package)
   if (missing.length === 0) return
   const names = missing.join(' ')
