@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { routes } from '@nxmesh/api/routes'
 import { get } from '@nxmesh/testkit/get'
+import { killNginx } from '@nxmesh/testkit/nginx'
 import { freePort } from '@nxmesh/testkit/ports'
 import { scratch } from '@nxmesh/testkit/scratch'
 import { until } from '@nxmesh/testkit/until'
@@ -24,6 +25,8 @@ for (const size of sizes) await measure(size)
 async function measure(size: number): Promise<void> {
   await using directory = await scratch()
   await using master = await runMaster(join(directory.path, 'master'))
+  await using cleanUp = new AsyncDisposableStack()
+  cleanUp.defer(() => killNginx(join(directory.path, 'agent')))
   await using _agent = await runAgent(master, join(directory.path, 'agent'), 'bench')
   const port = await freePort()
   const host = await createHosts(master, size, port)

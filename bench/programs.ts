@@ -44,7 +44,7 @@ export async function runAgent(
 ) {
   const created = await master.client.call(routes.createAgentToken, { params: { workspace_id: master.workspaceId }, body: { name } })
   const args = ['--master', `127.0.0.1:${master.agentsPort}`, '--data-dir', directory, '--mode', 'owned']
-  const program = await run(entry, args, { NXMESH_TOKEN: created.token }, /^connected /, flags)
+  const program = await run(entry, args, { NXMESH_TOKEN: created.token }, /^(?:ready|connected) /, flags)
   return { ...program, id: created.agent_id }
 }
 
