@@ -41,7 +41,8 @@ const partingTime = 500
 export async function startLink(ctx: Ctx, options: LinkOptions): Promise<RunningLink> {
   await everybodyOffline(ctx)
   const registrationTimeout = options.registration_timeout_ms ?? 10_000
-  const connections = openConnections(registrationTimeout)
+  // A little later than a stream's own deadline, whose end carries the reason.
+  const connections = openConnections(registrationTimeout + partingTime)
   const link: Link = { ctx, connections, heartbeatSeconds: options.heartbeat_interval_seconds, registrationTimeout }
   const server = new Server(limits)
   server.addService(agentService, {
