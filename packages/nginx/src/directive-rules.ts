@@ -39,7 +39,12 @@ const logs = new Set(['access_log', 'error_log'])
 export function refusal(name: string, args: readonly string[]): string | undefined {
   const reason = Object.hasOwn(ours, name) ? ours[name] : undefined
   if (reason !== undefined) return `"${name}" cannot be set here: ${reason}`
-  if (codeOrFiles.test(name)) return `"${name}" is not allowed: it runs code or reaches files of the host`
+  if (reachesHost(name)) return `"${name}" is not allowed: it runs code or reaches files of the host`
   if (logs.has(name) && !(args.length === 1 && args[0] === 'off')) return `"${name}" may only be "off"`
   return undefined
+}
+
+/** Tells whether a directive runs code, or reads or writes files of its own choice, already while nginx reads the configuration. */
+export function reachesHost(name: string): boolean {
+  return codeOrFiles.test(name)
 }

@@ -40,8 +40,9 @@ function ownFile(path: string, rendered: Rendered): string | undefined {
   return rendered.files.find((file) => path === file.path || path.endsWith(`/${file.path}`))?.path
 }
 
+/** From the first quote to the last: what stands between may hold quotes of its own. */
 function withoutQuotes(text: string): string {
-  return text.replace(/"[^"]*"/g, '"…"').replace(/"[^"]*$/, '"…"')
+  return text.replace(/"[^]*"/, '"…"')
 }
 
 /** Looks for what the message names in what was rendered: a port that cannot be bound, a variable, a host name, a file. */

@@ -100,7 +100,7 @@ function option(configureArguments: string[], name: string): string | undefined 
 }
 
 function under(prefix: string, path: string): string {
-  return path.startsWith('/') || !path.includes('/') ? path : `${prefix.replace(/\/$/, '')}/${path}`
+  return path.startsWith('/') || path === 'stderr' || path.startsWith('syslog:') ? path : `${prefix.replace(/\/$/, '')}/${path}`
 }
 
 function shellWords(text: string): string[] {

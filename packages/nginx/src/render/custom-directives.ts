@@ -1,5 +1,6 @@
 import { refusal } from '../directive-rules.ts'
 import { type ConfigTree, type Directive, parse } from '../parse.ts'
+import { maxTokenBytes } from '../quote.ts'
 
 /** A custom directive that is known to be one statement: its arguments as nginx decodes them and its text. */
 export interface Statement {
@@ -10,10 +11,10 @@ export interface Statement {
   types?: { type: string; extensions: string[] }[]
 }
 
-export type ReadStatement = { ok: true; statement: Statement } | { ok: false; message: string }
+export type ReadStatement = { ok: true; statement: Statement } | { ok: false; reason: 'refused' | 'malformed'; message: string }
 
 const plain = /^[A-Za-z0-9_./:@%+,=~^*?&|!<>()[\]$ -]+$/
-const controlCharacter = /[\u0000-\u001f\u007f]/
+const controlCharacter = /\p{Cc}/u
 
 /**
  * Reads a custom directive: its value is what stands after the name, with or without the final `;`, or a block. Anything but exactly
@@ -24,7 +25,8 @@ export function readStatement(name: string, value: string): ReadStatement {
   if (plain.test(trimmed) && !trimmed.includes('${')) {
     const args = trimmed.split(' ').filter((word) => word !== '')
     const reason = refusal(name, args)
-    return reason === undefined ? { ok: true, statement: { name, args, text: `${name} ${trimmed};` } } : { ok: false, message: reason }
+    if (reason !== undefined) return { ok: false, reason: 'refused', message: reason }
+    return { ok: true, statement: { name, args, text: `${name} ${trimmed};` } }
   }
   return readWithParser(name, trimmed)
 }
@@ -37,16 +39,16 @@ function readWithParser(name: string, value: string): ReadStatement {
     const again = parse(`${text};`)
     if (again.ok) return fromTree(name, `${text};`, again.tree)
   }
-  if (!parsed.ok) return { ok: false, message: `is not one complete directive: ${parsed.message}` }
+  if (!parsed.ok) return { ok: false, reason: 'malformed', message: `is not one complete directive: ${parsed.message}` }
   return fromTree(name, text, parsed.tree)
 }
 
 function fromTree(name: string, text: string, tree: ConfigTree): ReadStatement {
   const directive = tree.directives[0]
   if (!directive || tree.directives.length > 1 || tree.after !== '' || directive.name !== name || directive.raw !== name)
-    return { ok: false, message: `must be exactly one "${name}" directive` }
+    return { ok: false, reason: 'malformed', message: `must be exactly one "${name}" directive` }
   const problem = problemOf(directive, true)
-  if (problem !== undefined) return { ok: false, message: problem }
+  if (problem !== undefined) return { ok: false, ...problem }
   const args = directive.args.map((argument) => argument.value)
   const statement: Statement = { name, args, text }
   if (name === 'types' && directive.block?.kind === 'directives') {
@@ -55,31 +57,48 @@ function fromTree(name: string, text: string, tree: ConfigTree): ReadStatement {
   return { ok: true, statement }
 }
 
-function problemOf(directive: Directive, outermost: boolean): string | undefined {
+type StatementProblem = { reason: 'refused' | 'malformed'; message: string }
+
+const dataBlocks = new Set(['map', 'geo', 'types', 'split_clients', 'charset_map'])
+
+function problemOf(directive: Directive, outermost: boolean): StatementProblem | undefined {
+  const { name, block } = directive
   const args = directive.args.map((argument) => argument.value)
-  const reason = refusal(directive.name, args)
-  if (reason !== undefined) return reason
-  if (args.some((argument) => controlCharacter.test(argument)))
-    return `"${directive.name}" must not contain control characters, nor the escapes \\r, \\n and \\t`
-  if (
-    directive.args.some((argument) => argument.before.includes('#')) ||
-    directive.before.includes('#') ||
-    directive.beforeEnd.includes('#')
-  )
-    return 'must not contain comments'
-  switch (directive.block?.kind) {
+  const message = refusal(name, args)
+  if (message !== undefined) return { reason: 'refused', message }
+  const written = textProblem(directive)
+  if (written !== undefined) return { reason: 'malformed', message: written }
+  switch (block?.kind) {
     case undefined:
       return undefined
     case 'lua':
-      return `"${directive.name}" is not allowed: it runs code`
+      return { reason: 'refused', message: `"${name}" is not allowed: it runs code` }
     case 'directives':
-      if (!outermost && directive.name === 'if') return '"if" cannot stand inside another block'
-      for (const child of directive.block.directives) {
-        const inner = problemOf(child, false)
+      if (!outermost && name === 'if') return { reason: 'malformed', message: '"if" cannot stand inside another block' }
+      for (const child of block.directives) {
+        const inner = dataBlocks.has(name) ? entryProblem(child) : problemOf(child, false)
         if (inner !== undefined) return inner
       }
       return undefined
     default:
-      return directive.block satisfies never
+      return block satisfies never
   }
+}
+
+/** The names in these blocks are data, all but `include`. */
+function entryProblem(entry: Directive): StatementProblem | undefined {
+  if (entry.block) return { reason: 'malformed', message: 'must not hold a block inside this block' }
+  if (entry.name === 'include') return { reason: 'refused', message: refusal('include', [])! }
+  const message = textProblem(entry)
+  return message === undefined ? undefined : { reason: 'malformed', message }
+}
+
+function textProblem({ name, raw, before, beforeEnd, args }: Directive): string | undefined {
+  if (controlCharacter.test(name) || args.some(({ value }) => controlCharacter.test(value)))
+    return `"${name}" must not contain control characters, nor the escapes \\r, \\n and \\t`
+  if (Buffer.byteLength(raw) > maxTokenBytes || args.some((argument) => Buffer.byteLength(argument.raw) > maxTokenBytes))
+    return `"${name}" has an argument of more than ${maxTokenBytes} bytes, which nginx refuses`
+  if (before.includes('#') || beforeEnd.includes('#') || args.some((argument) => argument.before.includes('#')))
+    return 'must not contain comments'
+  return undefined
 }

@@ -70,9 +70,22 @@ export function requestLine({ name, value }: RequestHeader): string {
   return `proxy_set_header ${quote(name)} ${template(value)};`
 }
 
-/** The statements for one response header: when the location proxies, the upstream's own header of that name gives way. */
+/** The statements for one response header: when the location proxies, the upstream's own header of that name gives way. An empty value removes it. */
 export function responseLines({ name, value, always }: ResponseHeader, proxies: boolean): string[] {
-  const lines = proxies && !mayRepeat(name) ? [`proxy_hide_header ${quote(name)};`] : []
-  if (value !== '') lines.push(`add_header ${quote(name)} ${template(value)}${always ? ' always' : ''};`)
-  return lines
+  const add = `add_header ${quote(name)} ${template(value)}${always ? ' always' : ''};`
+  return proxies && !mayRepeat(name) ? [`proxy_hide_header ${quote(name)};`, add] : [add]
+}
+
+/** Tells whether two levels set the same headers. */
+export function sameHeaders<T extends RequestHeader>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>): boolean {
+  if (a.size !== b.size) return false
+  for (const [key, header] of a) {
+    const other = b.get(key)
+    if (header !== other && (header.value !== other?.value || always(header) !== always(other))) return false
+  }
+  return true
+}
+
+function always(header: RequestHeader): boolean {
+  return 'always' in header && header.always === true
 }

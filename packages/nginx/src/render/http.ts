@@ -102,6 +102,9 @@ function renderPrivateServer(writer: ConfigWriter, target: RenderTarget): void {
   writer.line('    }')
   if (target.facts.supports.stub_status) {
     writer.line('    location = /stub_status {')
+    // Access rules and passwords of the http block are not meant for the agent.
+    writer.line('        allow all;')
+    writer.line('        auth_basic off;')
     writer.line('        stub_status;')
     writer.line('    }')
   }

@@ -7,6 +7,7 @@ import {
   proxyHeaders,
   requestLine,
   responseLines,
+  sameHeaders,
   withCustomHeaders,
   withStatements,
 } from './headers.ts'
@@ -122,20 +123,12 @@ function renderHeaders(rendering: Rendering, input: LocationInServer, custom: Re
   }
   const headers = withStatements(withCustomHeaders(base, location.custom_headers, proxies), statements)
   writer.from({ ...source, field: `locations.${at}.custom_headers` })
-  if (proxies && !sameRequest(headers.request, inherited.headers.request))
+  if (proxies && !sameHeaders(headers.request, inherited.headers.request))
     for (const header of headers.request.values()) writer.line(indent + requestLine(header))
-  if (hides || !sameResponse(headers.response, inherited.headers.response))
+  if (hides || !sameHeaders(headers.response, inherited.headers.response))
     for (const header of headers.response.values()) for (const line of responseLines(header, proxies)) writer.line(indent + line)
 }
 
 function isHeader({ name }: Statement): boolean {
   return name === 'add_header' || name === 'proxy_set_header'
-}
-
-function sameRequest(a: HeaderSet['request'], b: HeaderSet['request']): boolean {
-  return a.size === b.size && [...a].every(([key, header]) => b.get(key) === header)
-}
-
-function sameResponse(a: HeaderSet['response'], b: HeaderSet['response']): boolean {
-  return a.size === b.size && [...a].every(([key, header]) => b.get(key) === header)
 }

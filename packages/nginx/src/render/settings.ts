@@ -1,4 +1,5 @@
 import type { Settings } from '@nxmesh/model/settings'
+import { contextsFor } from '../directive-contexts.ts'
 import { quote } from '../quote.ts'
 import { readStatement, type Statement } from './custom-directives.ts'
 import { type Report, reportOnSettings } from './report.ts'
@@ -14,36 +15,16 @@ export interface PlacedSettings {
   server: Statement[]
 }
 
-const mainNames = new Set([
-  'worker_processes',
-  'worker_rlimit_nofile',
-  'worker_rlimit_core',
-  'worker_priority',
-  'worker_cpu_affinity',
-  'worker_shutdown_timeout',
-  'pcre_jit',
-  'timer_resolution',
-  'thread_pool',
-  'ssl_object_cache_inheritable',
-])
-
-const eventsNames = new Set([
-  'worker_connections',
-  'multi_accept',
-  'use',
-  'accept_mutex',
-  'accept_mutex_delay',
-  'worker_aio_requests',
-  'debug_connection',
-])
-
-const httpOnly =
-  /^(map|geo|split_clients|log_format|limit_req_zone|limit_conn_zone|.*_cache_path|.*_hash_max_size|.*_hash_bucket_size|charset_map|keyval|keyval_zone|match|proxy_cache_path|open_log_file_cache_path|js_.*|resolver_zone|otel_.*|userid_zone|api_.*)$/
-
-/** Where nginx wants a directive of the settings: by name, and http for every other. */
+/** Where nginx wants a directive of the settings: by name, and http for every name that is not known to belong elsewhere. */
 export function settingContext(name: string): 'main' | 'events' | 'http' {
-  if (mainNames.has(name)) return 'main'
-  return eventsNames.has(name) ? 'events' : 'http'
+  const contexts = contextsFor(name) ?? []
+  if (contexts.includes('main')) return 'main'
+  return contexts.includes('events') ? 'events' : 'http'
+}
+
+/** Tells whether a directive can stand in an http block but in no server of it; unknown names are judged by their ending. */
+function onlyInHttp(name: string): boolean {
+  return contextsFor(name)?.every((context) => context === 'http') ?? /(_cache_path|_hash_max_size|_hash_bucket_size|_zone)$/.test(name)
 }
 
 /** Reads the settings and sorts them into contexts; what cannot be written is reported. */
@@ -65,7 +46,7 @@ export function placeSettings(settings: Settings, target: RenderTarget, report: 
         field,
         `is not set: the host's own nginx.conf decides on "${name}" when NxMesh is only included in it`,
       )
-    else placed[httpOnly.test(name) ? 'http' : 'server'].push(read.statement)
+    else placed[onlyInHttp(name) ? 'http' : 'server'].push(read.statement)
   }
   if (target.mode === 'include') {
     for (const name of Object.keys(settings.env_vars))

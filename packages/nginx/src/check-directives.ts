@@ -1,0 +1,30 @@
+import type { Problem } from '@nxmesh/model/problem'
+import { contextsFor } from './directive-contexts.ts'
+import type { DirectiveContext } from './directive-rules.ts'
+import { readStatement } from './render/custom-directives.ts'
+
+const nouns: Record<DirectiveContext, string> = {
+  main: 'the main context',
+  events: 'the events block',
+  http: 'the http block',
+  server: 'a virtual host',
+  location: 'a location',
+}
+
+/** Checks directives given by users: each is one statement, may be set by users, and is allowed where it will stand. */
+export function checkDirectives(
+  directives: Readonly<Record<string, string>>,
+  path: string,
+  contextOf: (name: string) => DirectiveContext,
+): Problem[] {
+  return Object.entries(directives).flatMap(([name, value]): Problem[] => {
+    const field = `${path}.${name}`
+    const read = readStatement(name, value)
+    if (!read.ok) return [{ field, message: read.message, code: read.reason === 'refused' ? 'NOT_ALLOWED' : 'INVALID_FORMAT' }]
+    const context = contextOf(name)
+    const allowed = contextsFor(name)
+    if (allowed === undefined || allowed.includes(context)) return []
+    const message = `"${name}" is not allowed in ${nouns[context]}, only in ${allowed.map((other) => nouns[other]).join(' or ')}`
+    return [{ field, message, code: 'NOT_ALLOWED' }]
+  })
+}

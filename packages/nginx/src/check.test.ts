@@ -1,0 +1,147 @@
+import { describe, expect, test } from 'vitest'
+import { checkSettings, checkUpstream, checkVirtualHost } from './check.ts'
+import { checkTestContent } from './check-test-content.ts'
+import { type ConfigDraft, configOf } from './testing/config.ts'
+
+type HostDraft = NonNullable<ConfigDraft['virtual_hosts']>[number]
+
+function checkHost(draft: Partial<HostDraft>): string[] {
+  const host = configOf({ virtual_hosts: [{ server_name: 'a.test', listen_port: 80, ...draft }] }).virtual_hosts[0]!
+  return checkVirtualHost(host).map(({ field, code }) => `${field} ${code}`)
+}
+
+const checkDirective = (name: string, value: string) => checkHost({ locations: [{ path: '/', custom_directives: { [name]: value } }] })
+
+describe('custom directives', () => {
+  test.each([
+    ['proxy_read_timeout', '60s'],
+    ['proxy_read_timeout', '60s;'],
+    ['internal', ''],
+    ['limit_except', 'GET { allow 10.0.0.0/8; deny all; }'],
+    ['if', '($request_method = POST) { return 405; }'],
+    ['add_header', `X-A "a; b } c {"`],
+    ['access_log', 'off'],
+    ['types', '{ text/x-own own; }'],
+    ['some_module_directive', 'x y'],
+    ['return', '301 https://$host$request_uri'],
+  ])('allows %s %s', (name, value) => {
+    expect(checkDirective(name, value)).toEqual([])
+  })
+
+  test.each([
+    ['deny', 'all; allow all', 'INVALID_FORMAT'],
+    ['deny', 'all; } location /x { return 200', 'INVALID_FORMAT'],
+    ['deny', 'all; } } server { listen 1; location / { deny all', 'INVALID_FORMAT'],
+    ['limit_except', 'GET { deny all;', 'INVALID_FORMAT'],
+    ['add_header', 'X-A "a', 'INVALID_FORMAT'],
+    ['add_header', String.raw`X-A "a\r\nSet-Cookie: b"`, 'INVALID_FORMAT'],
+    ['add_header', 'X-A "a\r\nSet-Cookie: b"', 'INVALID_FORMAT'],
+    ['deny', 'all; # } ', 'INVALID_FORMAT'],
+    ['add_header', `X-A "${'é'.repeat(2100)}"`, 'INVALID_FORMAT'],
+    ['include', '/etc/passwd', 'NOT_ALLOWED'],
+    ['if', '($a) { include /etc/passwd; }', 'NOT_ALLOWED'],
+    ['if', '($a) { proxy_pass http://x; }', 'NOT_ALLOWED'],
+    ['types', '{ include /etc/passwd; }', 'NOT_ALLOWED'],
+    ['content_by_lua_block', '{ os.execute("x") }', 'NOT_ALLOWED'],
+    ['content_by_lua', "'x'", 'NOT_ALLOWED'],
+    ['js_content', 'x', 'NOT_ALLOWED'],
+    ['perl', 'x', 'NOT_ALLOWED'],
+    ['load_module', '/x.so', 'NOT_ALLOWED'],
+    ['ssl_engine', '/x.so', 'NOT_ALLOWED'],
+    ['proxy_store', '/x', 'NOT_ALLOWED'],
+    ['proxy_temp_path', '/x', 'NOT_ALLOWED'],
+    ['access_log', '/etc/cron.d/x', 'NOT_ALLOWED'],
+    ['error_log', '/x', 'NOT_ALLOWED'],
+    ['location', '/x { return 200; }', 'NOT_ALLOWED'],
+    ['server_name', 'x', 'NOT_ALLOWED'],
+    ['listen', '81', 'NOT_ALLOWED'],
+    ['proxy_pass', 'http://x', 'NOT_ALLOWED'],
+    ['map', '$a $b { default 1; }', 'NOT_ALLOWED'],
+    ['ssl_protocols', 'TLSv1.3', 'NOT_ALLOWED'],
+    ['worker_processes', '4', 'NOT_ALLOWED'],
+  ])('refuses %s %s', (name, value, code) => {
+    expect(checkDirective(name, value)).toEqual([`locations.0.custom_directives.${name} ${code}`])
+  })
+
+  test('a directive of a virtual host is checked for that context', () => {
+    expect(checkHost({ custom_directives: { ssl_protocols: 'TLSv1.3' } })).toEqual([])
+    expect(checkHost({ custom_directives: { alias: '/x/' } })).toEqual(['custom_directives.alias NOT_ALLOWED'])
+  })
+})
+
+describe('locations', () => {
+  test.each([
+    [[{ path: '/a' }, { path: '^~ /a' }], ['locations.1.path DUPLICATE']],
+    [[{ path: '/a b' }, { path: '/a%20b' }], ['locations.1.path DUPLICATE']],
+    [[{ path: '~ x' }, { path: '~ x' }], ['locations.1.path DUPLICATE']],
+    [[{ path: '/a' }, { path: '= /a' }], []],
+    [[{ path: '~ ^/(a' }], ['locations.0.path INVALID_FORMAT']],
+    [[{ path: '~ [)]{2}' }], []],
+    [[{ path: '/a%0d%0ab' }], ['locations.0.path INVALID_FORMAT']],
+    [[{ path: '~ x', proxy_pass: 'http://a/' }], ['locations.0.proxy_pass INVALID_VALUE']],
+    [[{ path: '@x', proxy_pass: 'http://a/b' }], ['locations.0.proxy_pass INVALID_VALUE']],
+    [[{ path: '~ x', proxy_pass: 'http://a$request_uri' }], []],
+    [[{ path: '/', proxy_pass: 'http://a', upstream_id: '00000000-0000-7000-8002-000000000001' }], ['locations.0.proxy_pass CONFLICT']],
+    [[{ path: '/', root: '/x', custom_directives: { alias: '/y/' } }], ['locations.0.custom_directives.alias CONFLICT']],
+    [
+      [{ path: '/', custom_headers: [{ name: 'X-A', value: 'a', direction: 'request' as const }] }],
+      ['locations.0.custom_headers.0.direction INVALID_VALUE'],
+    ],
+    [[{ path: '/', rewrite_rules: [{ pattern: '^/(a)', replacement: '/$2' }] }], ['locations.0.rewrite_rules.0.replacement INVALID_VALUE']],
+    [[{ path: '/', rewrite_rules: [{ pattern: '^/(?<x>a)(?:b)', replacement: '/$1' }] }], []],
+    [[{ path: '/', custom_headers: [{ name: 'X-A', value: '"'.repeat(2500) }] }], ['locations.0.custom_headers.0.value TOO_LONG']],
+  ])('%j', (locations, problems) => {
+    expect(checkHost({ locations })).toEqual(problems)
+  })
+})
+
+test('upstreams', () => {
+  const check = (draft: NonNullable<ConfigDraft['upstreams']>[number]) =>
+    checkUpstream(configOf({ upstreams: [draft] }).upstreams[0]!).map(({ field }) => field)
+  expect(check({ algorithm: 'ip_hash', servers: [{ address: 'a' }, { address: 'b', backup: true }] })).toEqual(['servers.1.backup'])
+  expect(check({ servers: [{ address: 'b', backup: true }] })).toEqual(['servers'])
+  expect(check({ algorithm: 'least_connections', servers: [{ address: 'a' }, { address: 'b', backup: true }] })).toEqual([])
+})
+
+test('settings', () => {
+  const check = (nginx_directives: Record<string, string>) => checkSettings({ nginx_directives, env_vars: {} }).map(({ field }) => field)
+  expect(check({ worker_processes: '2', worker_connections: '10', gzip: 'on', map: '$a $b { default x; }' })).toEqual([])
+  expect(check({ user: 'root', daemon: 'off', return: '200', include: 'x' })).toEqual([
+    'nginx_directives.user',
+    'nginx_directives.daemon',
+    'nginx_directives.return',
+    'nginx_directives.include',
+  ])
+  expect(checkSettings({ nginx_directives: {}, env_vars: { A: '"'.repeat(2060) } })).toMatchObject([
+    { field: 'env_vars.A', code: 'TOO_LONG' },
+  ])
+})
+
+describe('checkTestContent', () => {
+  test.each([
+    'events {} http { server { listen 80; location / { return 200; access_log off; } } }',
+    'http { map $a $b { pid 1; default 0; } }',
+  ])('allows %s', (text) => {
+    expect(checkTestContent(text)).toEqual([])
+  })
+
+  test.each([
+    'load_module /x.so;',
+    'ssl_engine /x.so;',
+    'include /etc/passwd;',
+    'http { map $a $b { include /etc/passwd; } }',
+    'http { server { location / { content_by_lua_block { x } } } }',
+    'http { init_by_lua "x"; }',
+    'http { perl_set $x "sub {}"; }',
+    'http { js_import x.js; }',
+    'http { access_log /x; }',
+    'error_log /x;',
+    'pid /x;',
+    'http { server { ssl_certificate /etc/x; } }',
+    'http { client_body_temp_path /x; }',
+    'http { "include" /etc/passwd; }',
+    String.raw`http { incl\ude /etc/passwd; } }`,
+  ])('refuses %s', (text) => {
+    expect(checkTestContent(text)).toHaveLength(1)
+  })
+})

@@ -1,0 +1,49 @@
+import type { Problem } from '@nxmesh/model/problem'
+import type { Settings } from '@nxmesh/model/settings'
+import type { UpstreamInput } from '@nxmesh/model/upstream'
+import type { VirtualHostInput } from '@nxmesh/model/virtual-host'
+import { checkDirectives } from './check-directives.ts'
+import { checkLocation } from './check-location.ts'
+import { maxTokenBytes, quote } from './quote.ts'
+import { locationKey } from './render/location-path.ts'
+import { settingContext } from './render/settings.ts'
+
+/** Checks a virtual host, already valid by its schema, against nginx's rules. Fields are dotted paths into the input. */
+export function checkVirtualHost(input: Pick<VirtualHostInput, 'locations' | 'custom_directives'>): Problem[] {
+  const problems = checkDirectives(input.custom_directives, 'custom_directives', () => 'server')
+  const first = new Map<string, number>()
+  for (const [at, location] of input.locations.entries()) {
+    problems.push(...checkLocation(location, `locations.${at}`))
+    const key = locationKey(location.path)
+    const earlier = first.get(key)
+    if (earlier === undefined) first.set(key, at)
+    else problems.push({ field: `locations.${at}.path`, message: `is the same location as locations.${earlier}`, code: 'DUPLICATE' })
+  }
+  return problems
+}
+
+/** Checks an upstream, already valid by its schema, against nginx's rules. */
+export function checkUpstream(input: Pick<UpstreamInput, 'algorithm' | 'servers'>): Problem[] {
+  const problems: Problem[] = []
+  for (const [at, server] of input.servers.entries()) {
+    if (server.backup && input.algorithm === 'ip_hash')
+      problems.push({ field: `servers.${at}.backup`, message: 'cannot be set with the algorithm ip_hash', code: 'CONFLICT' })
+  }
+  if (input.servers.every((server) => server.backup))
+    problems.push({ field: 'servers', message: 'must hold at least one server that is not a backup', code: 'INVALID_VALUE' })
+  return problems
+}
+
+/** Checks the settings of a workspace, already valid by their schema, against nginx's rules. */
+export function checkSettings(input: Settings): Problem[] {
+  const problems = checkDirectives(input.nginx_directives, 'nginx_directives', settingContext)
+  for (const [name, value] of Object.entries(input.env_vars)) {
+    if (Buffer.byteLength(quote(`${name}=${value}`)) > maxTokenBytes)
+      problems.push({
+        field: `env_vars.${name}`,
+        message: `must be at most ${maxTokenBytes} bytes with its name and quotes`,
+        code: 'TOO_LONG',
+      })
+  }
+  return problems
+}

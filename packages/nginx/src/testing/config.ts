@@ -1,0 +1,33 @@
+import type { AgentConfig, ConfigCertificate } from '@nxmesh/model/agent-config'
+import { settings } from '@nxmesh/model/settings'
+import { upstreamInput } from '@nxmesh/model/upstream'
+import { virtualHostInput } from '@nxmesh/model/virtual-host'
+import type { z } from 'zod'
+
+export interface ConfigDraft {
+  virtual_hosts?: (Omit<z.input<typeof virtualHostInput>, 'name'> & { id?: string; name?: string })[]
+  upstreams?: (Omit<z.input<typeof upstreamInput>, 'name'> & { id?: string; name?: string })[]
+  certificates?: Record<string, ConfigCertificate>
+  settings?: z.input<typeof settings>
+}
+
+/** The id of the nth object of a kind: hosts are `id(1, …)`, upstreams `id(2, …)`. */
+export function id(kind: number, at: number): string {
+  return `00000000-0000-7000-800${kind}-${String(at).padStart(12, '0')}`
+}
+
+/** A config as the master would send it, from what a user would write. Ids count from 1 where none is given. */
+export function configOf(draft: ConfigDraft): AgentConfig {
+  return {
+    virtual_hosts: (draft.virtual_hosts ?? []).map(({ id: given, name, ...host }, at) => {
+      const { target_agents: _, ...rest } = virtualHostInput.parse({ ...host, name: name ?? `Host ${at + 1}` })
+      return { ...rest, id: given ?? id(1, at + 1) }
+    }),
+    upstreams: (draft.upstreams ?? []).map(({ id: given, name, ...upstream }, at) => ({
+      ...upstreamInput.parse({ ...upstream, name: name ?? `Upstream ${at + 1}` }),
+      id: given ?? id(2, at + 1),
+    })),
+    certificates: draft.certificates ?? {},
+    settings: settings.parse(draft.settings ?? {}),
+  }
+}

@@ -1,0 +1,26 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { type NginxFacts, parseVersion } from '../facts.ts'
+
+export interface NginxBinary {
+  path: string
+  facts: NginxFacts
+}
+
+const brought = fileURLToPath(new URL('../../../../.nginx', import.meta.url))
+
+/** Every nginx that this machine has, one per version: those that the project's script brought and the system's own. */
+export const binaries: readonly NginxBinary[] = findBinaries()
+
+function findBinaries(): NginxBinary[] {
+  const labels = existsSync(brought) ? readdirSync(brought).sort() : []
+  const paths = [...labels.map((label) => `${brought}/${label}/usr/sbin/nginx`), '/usr/sbin/nginx'].filter((path) => existsSync(path))
+  const found = new Map<string, NginxBinary>()
+  for (const path of paths) {
+    const facts = parseVersion(spawnSync(path, ['-V'], { encoding: 'utf8' }).stderr)
+    if (facts && !found.has(facts.version)) found.set(facts.version, { path, facts })
+  }
+  if (found.size === 0) throw new Error('these tests need an nginx: /usr/sbin/nginx')
+  return [...found.values()]
+}
