@@ -4,7 +4,7 @@ import type { Database } from './schema.ts'
 /** A transaction that can be told what to do once it has committed. */
 export interface Tx {
   db: Transaction<Database>
-  onCommit(action: () => void): void
+  onCommit: (action: () => void) => void
 }
 
 /** Runs `work` in one transaction; its commit actions run after the commit and never after a rollback. */
