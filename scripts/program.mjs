@@ -31,7 +31,7 @@ export function startProgram({ name, node, args, env, logFile, echo, onLine }) {
     child.once('close', (code, signal) => resolve(code === null ? `signal ${signal}` : `code ${code}`))
   })
   let over = false
-  ended.then(() => {
+  void ended.then(() => {
     over = true
     process.off('exit', abandon)
     log.end()

@@ -92,6 +92,7 @@ function runVitest(node, filters, summaryFile) {
   const started = Date.now()
   let stalled = false
   const killGroup = (signal) => {
+    if (vitest.pid === undefined) return
     try {
       process.kill(-vitest.pid, signal)
     } catch (error) {
@@ -110,7 +111,7 @@ function runVitest(node, filters, summaryFile) {
     const end = (code) => {
       clearInterval(watchdog)
       process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
-      if (vitest.pid !== undefined) killGroup('SIGKILL')
+      killGroup('SIGKILL')
       resolve({ code, stalled })
     }
     vitest.once('error', (error) => end(error.message))
