@@ -61,7 +61,10 @@ function startAgent(
   { agent_id, token }: { agent_id: string; token: string },
   onConfig: FleetOptions['onConfig'],
 ): Promise<SimulatedAgent> {
-  const client = new Client(`127.0.0.1:${port}`, credentials.createSsl(Buffer.from(caPem)), { 'grpc.use_local_subchannel_pool': 1 })
+  const client = new Client(`127.0.0.1:${port}`, credentials.createSsl(Buffer.from(caPem)), {
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.ssl_target_name_override': 'localhost',
+  })
   const stream: ClientDuplexStream<AgentMessage, MasterMessage> = client.makeBidiStreamRequest(
     '/nxmesh.agent.v1.AgentService/Stream',
     (message: AgentMessage) => Buffer.from(toBinary(AgentMessageSchema, message)),
