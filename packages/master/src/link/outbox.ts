@@ -1,6 +1,8 @@
+import type { Gate } from './gate.ts'
+
 /** The writing half of a stream: `write` tells whether more may follow at once, `drain` says when it may again. */
 export interface Writer {
-  write(frame: Buffer): boolean
+  write(frame: Buffer, written?: () => void): boolean
   once(event: 'drain', listener: () => void): unknown
 }
 
@@ -17,35 +19,50 @@ const mostFrames = 1000
 const mostBytes = 1_048_576
 
 /** Writes as fast as the stream takes it; `overflow` is called once more waits than an agent that reads would ever leave. */
-export function openOutbox(stream: Writer, overflow: () => void): Outbox {
+export function openOutbox(stream: Writer, gate: Gate, overflow: () => void): Outbox {
   let urgent: Buffer[] = []
   let config: Buffer | undefined
+  let asked = false
+  let room: (() => void) | undefined
   let acks: Buffer[] = []
   let bytes = 0
   let blocked = false
   let closed = false
 
-  function next(): Buffer | undefined {
+  function next(): { frame: Buffer; written?: () => void } | undefined {
     const first = urgent.shift()
     if (first) {
       bytes -= first.length
-      return first
+      return { frame: first }
     }
-    if (config) {
-      const newest = config
+    if (config && room) {
+      const newest = { frame: config, written: room }
       config = undefined
+      room = undefined
       return newest
     }
     const ack = acks.shift()
-    if (ack) bytes -= ack.length
-    return ack
+    if (!ack) return undefined
+    bytes -= ack.length
+    return { frame: ack }
+  }
+
+  function askForRoom(size: number) {
+    if (asked) return
+    asked = true
+    gate.enter(size, (release) => {
+      asked = false
+      if (closed) return release()
+      room = release
+      pump()
+    })
   }
 
   function pump() {
     while (!blocked && !closed) {
-      const frame = next()
-      if (!frame) return
-      if (stream.write(frame)) continue
+      const message = next()
+      if (!message) return
+      if (stream.write(message.frame, message.written)) continue
       blocked = true
       stream.once('drain', () => {
         blocked = false
@@ -67,8 +84,9 @@ export function openOutbox(stream: Writer, overflow: () => void): Outbox {
   return {
     urgent: (frame) => queue(urgent, frame),
     config(frame) {
+      if (closed) return
       config = frame
-      pump()
+      if (!room) askForRoom(frame.length)
     },
     ack: (frame) => queue(acks, frame),
     close() {
@@ -76,6 +94,8 @@ export function openOutbox(stream: Writer, overflow: () => void): Outbox {
       urgent = []
       acks = []
       config = undefined
+      room?.()
+      room = undefined
     },
   }
 }

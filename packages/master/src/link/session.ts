@@ -47,12 +47,12 @@ export interface Peer {
 // An agent reports each step of an apply, so silence this long means that the config or its answer was lost.
 const answerTimeout = 120_000
 // An agent that is not ours may never answer; a newer config does not wait long for it.
-const foreignAnswerTimeout = 30_000
+const foreignAnswerTimeout = 10_000
 
 export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (refusal: Refusal) => void): Session {
   const { agentId } = peer
   const log = ctx.log.child({ agent_id: agentId })
-  const outbox = openOutbox(stream, () =>
+  const outbox = openOutbox(stream, ctx.sessions.gate, () =>
     end({ status: status.RESOURCE_EXHAUSTED, code: 'RESOURCE_EXHAUSTED', message: 'the agent does not read what it is sent' }),
   )
   let heardAt = performance.now()

@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js'
 import type { AgentCommand } from './frames.ts'
+import { type Gate, openGate } from './gate.ts'
 import type { Refusal } from './refusal.ts'
 import type { CommandOutcome, Peer, Session } from './session.ts'
 
@@ -17,6 +18,8 @@ export interface Sessions {
   command(agentId: string, command: AgentCommand, timeoutMs: number): Promise<CommandOutcome>
   /** Telemetry received since the start, by kind. It has no store yet: what arrives is counted and let go. */
   received: { metrics: number; log_entries: number; events: number; refused: number }
+  /** Through which configs go out. */
+  gate: Gate
   /** Says that an agent is about to be admitted, so that a `cut` in between is not lost. */
   arrive(agentId: string): Arrival
   /** Puts a session in the place of an older one of the same agent, which ends. */
@@ -33,6 +36,8 @@ export interface Arrival extends Disposable {
 }
 
 const mostRetired = 10_000
+const bytesUnderWay = 33_554_432
+const gatePatience = 2000
 
 export function openSessions(): Sessions {
   const sessions = new Map<string, Session>()
@@ -48,6 +53,7 @@ export function openSessions(): Sessions {
 
   return {
     received: { metrics: 0, log_entries: 0, events: 0, refused: 0 },
+    gate: openGate(bytesUnderWay, gatePatience),
     get: (agentId) => sessions.get(agentId),
     all: () => sessions.values(),
     size: () => sessions.size,
