@@ -9,8 +9,8 @@ export interface NginxMessage {
 /** A complaint about the error log path that nginx was built with: it goes on without it. */
 export const compiled = /^could not open error log file: /
 
-const printed = /^nginx: \[(\w+)\] (.*)$/
-const logged = /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \[(\w+)\] \d+#\d+: (?:\*\d+ )?(.*)$/
+const printed = /^nginx: \[(\w+)\] (.*)$/s
+const logged = /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \[(\w+)\] \d+#\d+: (?:\*\d+ )?(.*)$/s
 const levels: ReadonlySet<string> = new Set(['emerg', 'alert', 'crit', 'error', 'warn'])
 
 /** Reads the messages in what nginx printed or logged, in order; anything else is skipped. A quoted line break continues the message. */
@@ -22,13 +22,14 @@ export function readMessages(output: string): NginxMessage[] {
     if (parts) {
       continues = levels.has(parts[1]!)
       if (continues) messages.push({ level: parts[1] as NginxMessage['level'], text: parts[2]! })
-    } else if (line.startsWith('nginx: ') || line === '') continues = false
+    } else if (line.startsWith('nginx: ')) continues = false
     else if (continues) messages.at(-1)!.text += `\n${line}`
   }
   return messages.map(withPlace)
 }
 
 function withPlace(message: NginxMessage): NginxMessage {
-  const place = /^(.*) in (\/[^\n]*?):(\d+)$/s.exec(message.text)
-  return place ? { level: message.level, text: place[1]!, file: place[2]!, line: Number(place[3]) } : message
+  const text = message.text.replace(/\n+$/, '')
+  const place = /^(.*) in (\/[^\n]*?):(\d+)$/s.exec(text)
+  return place ? { level: message.level, text: place[1]!, file: place[2]!, line: Number(place[3]) } : { level: message.level, text }
 }

@@ -83,8 +83,8 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
       virtual_hosts: [{ server_name: 'a.test', listen_port: 18480, locations: [{ path: '/', root: '/srv', custom_directives: evil }] }],
     })
     expect(checkVirtualHost(config.virtual_hosts[0]!)).toHaveLength(2)
-    const { ok, output, rendered } = testRendered(binary, config)
-    expect(ok, output).toBe(true)
+    const { output, rendered } = testRendered(binary, config)
+    expect(output).toContain('test is successful')
     expect(rendered.findings.map(({ field }) => field)).toEqual([
       'locations.0.custom_directives.deny',
       'locations.0.custom_directives.allow',

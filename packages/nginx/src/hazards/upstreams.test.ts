@@ -56,8 +56,8 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
     for (const draft of drafts) {
       const config = through(draft)
       expect(checkUpstream(config.upstreams[0]!)).not.toEqual([])
-      const { ok, output, rendered } = testRendered(binary, config)
-      expect(ok, output).toBe(true)
+      const { output, rendered } = testRendered(binary, config)
+      expect(output).toContain('test is successful')
       expect(rendered.findings).not.toEqual([])
     }
   })
@@ -65,11 +65,11 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
   test('hazard 69, 73: methods, weights, failures and kept connections together raise no warning', () => {
     for (const algorithm of ['round_robin', 'least_connections', 'ip_hash', 'weighted_round_robin'] as const) {
       const server = { address: '127.0.0.1:1', weight: 3, max_fails: 0, fail_timeout: 30 }
-      const { ok, output } = testRendered(
+      const { output } = testRendered(
         binary,
         through({ algorithm, servers: [server, { address: '[::1]:2', down: true }], keepalive_connections: 8 }),
       )
-      expect(ok, output).toBe(true)
+      expect(output).toContain('test is successful')
       expect(output).not.toContain('[warn]')
     }
   })
@@ -112,8 +112,8 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
 
   test('an upstream with ten thousand servers fits its shared memory', () => {
     const servers = Array.from({ length: 10_000 }, (_, at) => ({ address: `10.${at >> 16}.${(at >> 8) & 255}.${at & 255}:8080` }))
-    const { ok, output } = testRendered(binary, through({ servers }))
-    expect(ok, output).toBe(true)
+    const { output } = testRendered(binary, through({ servers }))
+    expect(output).toContain('test is successful')
   })
 })
 

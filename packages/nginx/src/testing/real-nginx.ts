@@ -97,7 +97,7 @@ async function start({ path, facts }: NginxBinary, folder: string, file: string,
   let output = ''
   child.stderr.on('data', (data: Buffer) => (output += data.toString()))
   const deadline = Date.now() + 20_000
-  while (!(await canConnect(socket))) {
+  while (!(await isAnswered(socket))) {
     if (child.exitCode !== null || Date.now() > deadline) {
       await stopped(child)
       throw new Error(`nginx ${facts.version} did not start: ${output}`)
@@ -114,14 +114,9 @@ async function stopped(child: ChildProcess): Promise<void> {
   await exit
 }
 
-async function canConnect(socket: string): Promise<boolean> {
-  return await new Promise((resolve) => {
-    const connection = connect(socket, () => {
-      connection.destroy()
-      resolve(true)
-    })
-    connection.once('error', () => resolve(false))
-  })
+/** Workers answer only after every port is open, the socket takes connections before that. */
+async function isAnswered(socket: string): Promise<boolean> {
+  return (await get(socket, '/').catch(() => '')) !== ''
 }
 
 /** A main configuration around an http block, with all files relative to nginx's prefix. */
