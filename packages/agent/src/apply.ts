@@ -92,7 +92,7 @@ export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyR
   if (trouble !== undefined) {
     const findings = distinct([...explainOutput(trouble.output, rendered), ...tested])
     const result = { message: trouble.message, cause: causeOf(trouble.output, generation.directory), findings }
-    const restored = await restore(scope, before)
+    const restored = await restore(scope, before, trouble.refused === true)
     if (restored !== undefined)
       return { ...result, kind: 'broken', message: `${result.message}; and the last good config does not serve: ${restored}` }
     await discard()
@@ -157,16 +157,31 @@ export function renderFor(
 export interface Trouble {
   message: string
   output: string
+  /** nginx read the config and kept the one it had. */
+  refused?: boolean
+}
+
+interface BringUp {
+  generation: Generation
+  master: number | undefined
+  timeoutMs: number
+  signal?: AbortSignal | undefined
 }
 
 /** Switches the one link to a generation and has nginx serve it; says what went wrong, if anything. */
-export async function bringUp(
-  scope: Scope,
-  step: { generation: Generation; master: number | undefined; timeoutMs: number; signal?: AbortSignal | undefined },
-): Promise<Trouble | undefined> {
-  const { installation, paths } = scope
-  const { generation, master, timeoutMs, signal } = step
+export async function bringUp(scope: Scope, step: BringUp): Promise<Trouble | undefined> {
+  const { signal } = step
   await scope.at('switching')
+  try {
+    return await switchAndProve(scope, step)
+  } catch (cause) {
+    if (signal?.aborted) throw cause
+    return { message: (cause as Error).message, output: '' }
+  }
+}
+
+async function switchAndProve(scope: Scope, { generation, master, timeoutMs, signal }: BringUp): Promise<Trouble | undefined> {
+  const { installation, paths } = scope
   if (master === undefined) {
     await replaceLink(paths.current, generation.directory)
     await scope.at('switched')
@@ -231,7 +246,7 @@ function troubleOf(proof: Awaited<ReturnType<typeof prove>>, timeoutMs: number):
     case 'proved':
       return undefined
     case 'refused':
-      return { message: firstTrouble(proof.lines.join('\n')), output: proof.lines.join('\n') }
+      return { message: firstTrouble(proof.lines.join('\n')), output: proof.lines.join('\n'), refused: true }
     case 'gone':
       return {
         message: `nginx ended while it loaded the config${proof.lines.length > 0 ? `: ${firstTrouble(proof.lines.join('\n'))}` : ''}`,
@@ -248,12 +263,19 @@ function troubleOf(proof: Awaited<ReturnType<typeof prove>>, timeoutMs: number):
 }
 
 /** Goes back to what served before. Returns what prevented it, if anything. */
-async function restore(scope: Scope, before: Generation | undefined): Promise<string | undefined> {
-  const good = scope.ledger.state.good
-  const target = (good && (await readGeneration(scope.paths, good.generation))) ?? before
+async function restore(scope: Scope, before: Generation | undefined, refused: boolean): Promise<string | undefined> {
+  const { installation, ledger, paths } = scope
+  const good = ledger.state.good
+  const target = (good && (await readGeneration(paths, good.generation))) ?? before
   if (!target) return 'there is no earlier config'
   await scope.at('restoring')
-  const master = await scope.installation.findMaster()
+  // A refused reload left the old workers as they were: another signal would only cost their connections.
+  if (refused && (await askServing(paths.socket))?.digest === target.manifest.digest) {
+    await replaceLink(paths.current, target.directory)
+    await scope.at('restored')
+    return undefined
+  }
+  const master = await installation.findMaster()
   const trouble = await bringUp(scope, { generation: target, master, timeoutMs: 20_000 })
   await scope.at('restored')
   return trouble?.message

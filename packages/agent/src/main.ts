@@ -1,9 +1,13 @@
 #!/usr/bin/env node
 import { once } from 'node:events'
-import { readConfig } from './config.ts'
 import type { Log } from './scope.ts'
-import { startAgent } from './start.ts'
+import type { AgentOptions } from './start.ts'
 import { version } from './version.ts'
+
+// The settings, once they are read: see `become`.
+const optionsVariable = 'NXMESH_AGENT_OPTIONS'
+// A small young generation suits a program that mostly waits.
+const memoryFlags = ['--max-semi-space-size=1', '--v8-pool-size=1']
 
 const log: Log = (level, message, fields = {}) => {
   const details = Object.entries(fields).map(([name, value]) => ` ${name}=${JSON.stringify(value)}`)
@@ -11,6 +15,7 @@ const log: Log = (level, message, fields = {}) => {
 }
 
 async function main(): Promise<number> {
+  const { readConfig } = await import('./config.ts')
   const parsed = await readConfig(process.argv.slice(2), process.env)
   switch (parsed.kind) {
     case 'help':
@@ -22,23 +27,39 @@ async function main(): Promise<number> {
     case 'invalid':
       process.stderr.write(`${parsed.message}\nSee nxmesh-agent --help.\n`)
       return 2
-    case 'run': {
-      const { options } = parsed
-      await using _agent = await startAgent(options, { log })
-      process.stdout.write(`ready master=${options.master} data=${options.dataDir} nginx=${options.nginx}\n`)
-      const stop = new AbortController()
-      await Promise.race(['SIGINT', 'SIGTERM'].map((signal) => once(process, signal, { signal: stop.signal }).catch(() => undefined)))
-      stop.abort()
-      log('info', 'the agent stops; nginx goes on serving')
-      return 0
-    }
+    case 'run':
+      return become(parsed.options)
     default:
       return parsed satisfies never
   }
 }
 
+/** Replaces this process, which has loaded the readers of all settings, by one of the same pid that has not: they would stay in memory for good. */
+function become(options: AgentOptions): never {
+  const { NXMESH_TOKEN: _token, ...env } = process.env
+  const args = [process.execPath, ...process.execArgv, ...memoryFlags, process.argv[1]!, ...process.argv.slice(2).filter(isPublic)]
+  return process.execve!(process.execPath, args, { ...env, [optionsVariable]: JSON.stringify(options) })
+}
+
+function isPublic(argument: string, index: number, all: readonly string[]): boolean {
+  return !argument.startsWith('--token') && all[index - 1] !== '--token'
+}
+
+async function run(options: AgentOptions): Promise<number> {
+  const { startAgent } = await import('./start.ts')
+  await using _agent = await startAgent(options, { log })
+  process.stdout.write(`ready master=${options.master} data=${options.dataDir} nginx=${options.nginx}\n`)
+  const stop = new AbortController()
+  await Promise.race(['SIGINT', 'SIGTERM'].map((signal) => once(process, signal, { signal: stop.signal }).catch(() => undefined)))
+  stop.abort()
+  log('info', 'the agent stops; nginx goes on serving')
+  return 0
+}
+
 try {
-  process.exitCode = await main()
+  const options = process.env[optionsVariable]
+  delete process.env[optionsVariable]
+  process.exitCode = options === undefined ? await main() : await run(JSON.parse(options))
 } catch (cause) {
   process.stderr.write(`nxmesh-agent: ${(cause as Error).message}\n`)
   process.exitCode = 1

@@ -1,3 +1,4 @@
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { digestOf } from '@nxmesh/model/digest'
@@ -42,6 +43,9 @@ export async function prepareDirectories(paths: DataPaths): Promise<void> {
  */
 export async function recover(scope: Scope): Promise<void> {
   const { ledger, paths } = scope
+  for (const directory of [paths.data, paths.configs, paths.identity]) {
+    for (const name of await readdir(directory)) if (name.endsWith('.tmp')) await rm(join(directory, name), { force: true })
+  }
   const proved = ledger.state.good && (await readGeneration(paths, ledger.state.good.generation))
   const good = proved ?? (await rebuild(scope))
   const current = await currentGeneration(paths)

@@ -69,13 +69,15 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
   }
   await recover(scope)
 
+  let sendHealth = async () => {}
   let tell: (status: StatusReport) => void = () => {}
   const reconciler = startReconciler(scope, (status) => {
     tell(status)
+    if (status.applied_at > 0)
+      void sendHealth().catch((cause: unknown) => log('error', 'a health report could not be made', { error: explain(cause) }))
     onStatus?.(status)
   })
   const health = healthMeter(scope, () => reconciler.trouble)
-  let sendHealth = async () => {}
   const command = commandRunner(scope, reconciler, () => sendHealth())
   const link =
     options.master === undefined

@@ -1,5 +1,8 @@
 import { z } from 'zod'
+import { splitPath } from './location-path.ts'
 import { id } from './text.ts'
+
+export { type LocationModifier, splitPath } from './location-path.ts'
 
 const control = /[\u0000-\u001f\u007f]/
 
@@ -59,17 +62,6 @@ export const location = z.strictObject({
 export type Header = z.infer<typeof header>
 export type RewriteRule = z.infer<typeof rewriteRule>
 export type Location = z.infer<typeof location>
-
-/** How a location is matched: nginx's modifiers, or none for a prefix. */
-export type LocationModifier = '' | '=' | '^~' | '~' | '~*' | '@'
-
-/** Splits a location's path into nginx's modifier and the pattern after it. Source: nginx core module, "location". */
-export function splitPath(path: string): { modifier: LocationModifier; pattern: string } {
-  const parts = /^(=|\^~|~\*|~)\s*(.*)$/s.exec(path)
-  if (parts) return { modifier: parts[1] as LocationModifier, pattern: parts[2]! }
-  if (path.startsWith('@')) return { modifier: '@', pattern: path.slice(1) }
-  return { modifier: '', pattern: path }
-}
 
 function pathProblem(path: string): string | undefined {
   const { modifier, pattern } = splitPath(path)
