@@ -10,8 +10,10 @@ import { stopNginx } from './local-nginx.mjs'
 import { startProgram } from './program.mjs'
 
 const READY_MS = 60_000
+// The agent connects, registers and reports its health within a second or two.
+const JOIN_MS = 15_000
 
-/** Runs master and agent until the interruption; throws when one of them ends by itself. Whatever happens, nothing is left running. */
+/** Runs master and agent until the interruption, or until one of them ends by itself. Returns the exit code. Whatever happens, nothing is left running. */
 async function runMesh({ node, nginx, watch, dataDir, http, agents, interrupted }) {
   const masterDir = join(dataDir, 'master')
   const agentDir = join(dataDir, 'agent')
@@ -40,7 +42,7 @@ async function runMesh({ node, nginx, watch, dataDir, http, agents, interrupted 
     const master = launch('master', masterFlags, {})
     running.push(master)
     const ready = await first(within(READY_MS, master.announcement, 'The master', master.logFile))
-    if (ready === undefined) return
+    if (ready === undefined) return 0
     if (master.seen.administrator) console.log(signIn(master.seen.administrator))
 
     const agentFlags = [
@@ -58,11 +60,18 @@ async function runMesh({ node, nginx, watch, dataDir, http, agents, interrupted 
     const agent = launch('agent', agentFlags, existsSync(tokenFile) ? { NXMESH_TOKEN_FILE: tokenFile } : {})
     running.push(agent)
     const connected = await first(within(READY_MS, agent.announcement, 'The local agent', agent.logFile))
-    if (connected === undefined) return
+    if (connected === undefined) return 0
     // Registration used the token up.
     rmSync(tokenFile, { force: true })
-    console.log(await welcome({ http: reachable(ready.http), nginx, dataDir, administrator: master.seen.administrator }))
+    const words = await first(welcome({ http: reachable(ready.http), nginx, dataDir, administrator: master.seen.administrator }))
+    if (words === undefined) return 0
+    console.log(words)
     await first(new Promise(() => {}))
+    return 0
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    console.error(error.message)
+    return 1
   } finally {
     await stopAll(running, agentDir)
   }
@@ -164,10 +173,12 @@ Ctrl-C stops everything; npm start resumes with the same data.
 async function firstThing(http, administrator) {
   const email = administrator?.email ?? process.env.NXMESH_ADMIN_EMAIL ?? 'admin@nxmesh.local'
   const password = administrator?.password ?? process.env.NXMESH_ADMIN_PASSWORD
-  const workspace = password && (await findWorkspace(http, email, password))
+  // A master that breaks off meanwhile is told of by whoever waits for its end.
+  const workspace = password && (await findWorkspace(http, email, password).catch(() => undefined))
   if (!workspace) return `\nTry it:  curl -s ${http}/healthz\n`
   let port = 8081
   while ((await listenOnce('0.0.0.0', port)) !== undefined) port += 1
+  const given = administrator ? '' : `Sign in as   ${email}, with the password in NXMESH_ADMIN_PASSWORD\n`
   const shown = administrator ? password : '\'"$NXMESH_ADMIN_PASSWORD"\''
   const site = {
     name: 'Hello',
@@ -175,15 +186,16 @@ async function firstThing(http, administrator) {
     listen_port: port,
     locations: [{ path: '/', custom_directives: { return: '200 hello' } }],
   }
-  return `
+  return `${given}
 Try it: a first site, served by nginx within a second
 
   TOKEN=$(curl -s ${http}/v1/auth/login -H 'content-type: application/json' -d '{"email":"${email}","password":"${shown}"}' | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
   curl -s ${http}/v1/workspaces/${workspace}/virtual-hosts -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' -d '${JSON.stringify(site)}'
-  curl -s http://localhost:${port}/
+  curl -s --retry 5 --retry-connrefused http://localhost:${port}/
 `
 }
 
+/** The first workspace, once its agent "local" is online or should have been. Nothing when the sign-in is refused, as after a change of password. */
 async function findWorkspace(http, email, password) {
   const call = async (path, init) => (await fetch(`${http}/v1${path}`, init)).json()
   const login = await call('/auth/login', {
@@ -191,9 +203,16 @@ async function findWorkspace(http, email, password) {
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ email, password }),
   })
+  if (!login.access_token) return undefined
   const headers = { authorization: `Bearer ${login.access_token}` }
   const organization = (await call('/organizations', { headers })).data?.[0]
-  return organization && (await call(`/organizations/${organization.id}/workspaces`, { headers })).data?.[0]?.id
+  const workspace = organization && (await call(`/organizations/${organization.id}/workspaces`, { headers })).data?.[0]
+  for (const deadline = Date.now() + JOIN_MS; workspace && Date.now() < deadline; await pause(100)) {
+    const agents = await call(`/workspaces/${workspace.id}/agents`, { headers })
+    if (agents.data?.some(({ name, state }) => name === 'local' && state === 'online')) return workspace.id
+  }
+  if (workspace) console.error('The local agent has not joined the master yet; agent.log says why.')
+  return workspace?.id
 }
 
 await main(async (args) => {
@@ -210,7 +229,7 @@ await main(async (args) => {
   try {
     await checkAddress(http, 'NXMESH_HTTP')
     await checkAddress(agents, 'NXMESH_AGENTS')
-    await runMesh({ node, nginx, watch, dataDir, http, agents, interrupted })
+    return await runMesh({ node, nginx, watch, dataDir, http, agents, interrupted })
   } finally {
     release()
   }
