@@ -2,14 +2,19 @@ import type { Location } from '@nxmesh/model/location'
 import { headerDirection, mayRepeat, protectsClient } from '../header-direction.ts'
 import { quote, template } from '../quote.ts'
 import type { Statement } from './custom-directives.ts'
+import type { ConfigWriter } from './writer.ts'
 
+/** A header to set, with the statement for it without indentation. An empty value removes it. */
 export interface RequestHeader {
   name: string
   value: string
+  text: string
 }
 
 export interface ResponseHeader extends RequestHeader {
   always: boolean
+  /** The statement that makes the upstream's own header of that name give way; a header that may be repeated has none. */
+  hide?: string
 }
 
 /** Headers by lower-case name: what a level sets, everything it inherits included. */
@@ -18,74 +23,106 @@ export interface HeaderSet {
   response: ReadonlyMap<string, ResponseHeader>
 }
 
-export const noHeaders: HeaderSet = { request: new Map(), response: new Map() }
-
 /** How a location asks the upstream to treat the connection: keep it for the next request, or close it. An upgrade is passed on by both. */
 export type ConnectionKind = 'kept' | 'closed'
 
 export const connectionVariable = { kept: '$nxmesh_connection_kept', closed: '$nxmesh_connection_closed' } as const
 
+export const noHeaders: HeaderSet = { request: new Map(), response: new Map() }
+
 /** What every proxied request carries, whatever the version of nginx does by default. */
-export function proxyHeaders(connection: ConnectionKind): RequestHeader[] {
-  return [
-    { name: 'Host', value: '$host' },
-    { name: 'X-Real-IP', value: '$remote_addr' },
-    { name: 'X-Forwarded-For', value: '$proxy_add_x_forwarded_for' },
-    { name: 'X-Forwarded-Proto', value: '$scheme' },
-    { name: 'Upgrade', value: '$http_upgrade' },
-    { name: 'Connection', value: connectionVariable[connection] },
+export const proxyHeaders: Readonly<Record<ConnectionKind, HeaderSet>> = {
+  kept: { ...noHeaders, request: proxyRequest('kept') },
+  closed: { ...noHeaders, request: proxyRequest('closed') },
+}
+
+function proxyRequest(connection: ConnectionKind): ReadonlyMap<string, RequestHeader> {
+  const headers = [
+    requestHeader('Host', '$host'),
+    requestHeader('X-Real-IP', '$remote_addr'),
+    requestHeader('X-Forwarded-For', '$proxy_add_x_forwarded_for'),
+    requestHeader('X-Forwarded-Proto', '$scheme'),
+    requestHeader('Upgrade', '$http_upgrade'),
+    requestHeader('Connection', connectionVariable[connection]),
   ]
+  return new Map(headers.map((header) => [header.name.toLowerCase(), header]))
+}
+
+export function requestHeader(name: string, value: string): RequestHeader {
+  return { name, value, text: `proxy_set_header ${quote(name)} ${template(value)};` }
+}
+
+export function responseHeader(name: string, value: string, always: boolean): ResponseHeader {
+  const header = { name, value, always, text: `add_header ${quote(name)} ${template(value)}${always ? ' always' : ''};` }
+  return mayRepeat(name) ? header : { ...header, hide: `proxy_hide_header ${quote(name)};` }
+}
+
+/** Gives the same headers with the connection treated in this way, unless a user's own Connection header stands there. */
+export function withConnection(headers: HeaderSet, connection: ConnectionKind): HeaderSet {
+  const current = headers.request.get('connection')
+  const wanted = proxyHeaders[connection].request.get('connection')
+  if (!wanted || !current?.value.startsWith('$nxmesh_connection_')) return headers
+  return { ...headers, request: new Map(headers.request).set('connection', wanted) }
+}
+
+/** Adds one response header. */
+export function withResponse(headers: HeaderSet, header: ResponseHeader): HeaderSet {
+  return { ...headers, response: new Map(headers.response).set(header.name.toLowerCase(), header) }
 }
 
 /** Adds the `proxy_set_header` and `add_header` statements of a level to what it inherits; nginx itself would drop the inherited ones. */
-export function withStatements(inherited: HeaderSet, statements: readonly Statement[]): HeaderSet {
-  const request = new Map(inherited.request)
-  const response = new Map(inherited.response)
-  for (const { name, args } of statements) {
-    const [header, value, last] = args
+export function withStatements(inherited: HeaderSet, statements: Iterable<Statement>): HeaderSet {
+  let request: Map<string, RequestHeader> | undefined
+  let response: Map<string, ResponseHeader> | undefined
+  for (const statement of statements) {
+    if (!setsHeader(statement)) continue
+    const [header, value, last] = statement.args
     if (header === undefined || value === undefined) continue
-    if (name === 'proxy_set_header') request.set(header.toLowerCase(), { name: header, value })
-    else response.set(header.toLowerCase(), { name: header, value, always: last === 'always' })
+    const key = header.toLowerCase()
+    if (statement.name === 'proxy_set_header') (request ??= new Map(inherited.request)).set(key, requestHeader(header, value))
+    else (response ??= new Map(inherited.response)).set(key, responseHeader(header, value, last === 'always'))
   }
-  return { request, response }
+  return request || response ? { request: request ?? inherited.request, response: response ?? inherited.response } : inherited
+}
+
+/** Tells whether a statement sets a header and so is merged with those of other levels. */
+export function setsHeader({ name }: Statement): boolean {
+  return name === 'add_header' || name === 'proxy_set_header'
 }
 
 /** Adds the custom headers of a location to what it inherits. */
 export function withCustomHeaders(inherited: HeaderSet, headers: Location['custom_headers'], proxies: boolean): HeaderSet {
-  const request = new Map(inherited.request)
-  const response = new Map(inherited.response)
+  let request: Map<string, RequestHeader> | undefined
+  let response: Map<string, ResponseHeader> | undefined
   for (const header of headers) {
     const direction = headerDirection(header, proxies)
     const key = header.name.toLowerCase()
-    if (direction !== 'response') request.set(key, { name: header.name, value: header.value })
+    if (direction !== 'response') (request ??= new Map(inherited.request)).set(key, requestHeader(header.name, header.value))
     if (direction === 'request') continue
-    const entry = { name: header.name, value: header.value, always: header.always || protectsClient(header.name) }
-    response.set(mayRepeat(key) ? `${key}\n${header.value}` : key, entry)
+    const entry = responseHeader(header.name, header.value, header.always || protectsClient(header.name))
+    response ??= new Map(inherited.response)
+    response.set(entry.hide === undefined ? `${key}\n${header.value}` : key, entry)
   }
-  return { request, response }
-}
-
-/** The statement for one request header; an empty value removes it. */
-export function requestLine({ name, value }: RequestHeader): string {
-  return `proxy_set_header ${quote(name)} ${template(value)};`
-}
-
-/** The statements for one response header: when the location proxies, the upstream's own header of that name gives way. An empty value removes it. */
-export function responseLines({ name, value, always }: ResponseHeader, proxies: boolean): string[] {
-  const add = `add_header ${quote(name)} ${template(value)}${always ? ' always' : ''};`
-  return proxies && !mayRepeat(name) ? [`proxy_hide_header ${quote(name)};`, add] : [add]
+  return { request: request ?? inherited.request, response: response ?? inherited.response }
 }
 
 /** Tells whether two levels set the same headers. */
-export function sameHeaders<T extends RequestHeader>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>): boolean {
+export function sameHeaders(a: ReadonlyMap<string, RequestHeader>, b: ReadonlyMap<string, RequestHeader>): boolean {
+  if (a === b) return true
   if (a.size !== b.size) return false
-  for (const [key, header] of a) {
-    const other = b.get(key)
-    if (header !== other && (header.value !== other?.value || always(header) !== always(other))) return false
-  }
+  for (const [key, header] of a) if (header.text !== b.get(key)?.text) return false
   return true
 }
 
-function always(header: RequestHeader): boolean {
-  return 'always' in header && header.always === true
+/** Writes headers in full. Where the location, or one that inherits them, proxies, they replace the upstream's own. */
+export function writeResponse(writer: ConfigWriter, headers: HeaderSet['response'], proxies: boolean, indent: string): void {
+  for (const { hide, text } of headers.values()) {
+    if (proxies && hide !== undefined) writer.line(indent + hide)
+    writer.line(indent + text)
+  }
+}
+
+/** Writes the headers of a request to the upstream in full. */
+export function writeRequest(writer: ConfigWriter, headers: HeaderSet['request'], indent: string): void {
+  for (const { text } of headers.values()) writer.line(indent + text)
 }

@@ -4,12 +4,13 @@ import type { Statement } from './custom-directives.ts'
 import {
   type ConnectionKind,
   type HeaderSet,
-  proxyHeaders,
-  requestLine,
-  responseLines,
   sameHeaders,
+  setsHeader,
+  withConnection,
   withCustomHeaders,
   withStatements,
+  writeRequest,
+  writeResponse,
 } from './headers.ts'
 import { renderTypes } from './http.ts'
 import { lintLocation } from './lint.ts'
@@ -33,7 +34,6 @@ export interface LocationInServer {
 
 const outer = '    '
 const indent = '        '
-const noStatements: readonly Statement[] = []
 
 /** Writes one location: rewrite rules, where requests go, headers, files and custom directives, in this order. */
 export function renderLocation(rendering: Rendering, input: LocationInServer): void {
@@ -91,7 +91,7 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
     writer.line(`${indent}index ${location.index.split(' ').map(literal).join(' ')};`)
   }
   for (const statement of custom.values()) {
-    if (isHeader(statement)) continue
+    if (setsHeader(statement)) continue
     writer.from({ ...source, field: `${field}.custom_directives.${statement.name}` })
     if (statement.name === 'types') renderTypes(writer, statement, indent)
     else writer.lines(indent + statement.text)
@@ -109,26 +109,13 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
 function renderHeaders(rendering: Rendering, input: LocationInServer, custom: ReadonlyMap<string, Statement>, proxies: boolean): void {
   const { writer } = rendering
   const { location, at, inherited, source } = input
-  const statements = custom.size === 0 ? noStatements : [...custom.values()].filter(isHeader)
   const connection = connectionOf(rendering, location)
-  const otherConnection = connection !== undefined && connection !== inherited.connection
   const hides = proxies && custom.has('proxy_hide_header')
-  if (location.custom_headers.length === 0 && statements.length === 0 && !otherConnection && !hides) return
-  let base = inherited.headers
-  if (otherConnection && connection !== undefined) {
-    const request = new Map(base.request)
-    const own = proxyHeaders(connection).find((header) => header.name === 'Connection')!
-    if (request.get('connection')?.value.startsWith('$nxmesh_connection_')) request.set('connection', own)
-    base = { ...base, request }
-  }
-  const headers = withStatements(withCustomHeaders(base, location.custom_headers, proxies), statements)
+  let headers = inherited.headers
+  if (connection !== undefined && connection !== inherited.connection) headers = withConnection(headers, connection)
+  if (location.custom_headers.length > 0) headers = withCustomHeaders(headers, location.custom_headers, proxies)
+  headers = withStatements(headers, custom.values())
   writer.from({ ...source, field: `locations.${at}.custom_headers` })
-  if (proxies && !sameHeaders(headers.request, inherited.headers.request))
-    for (const header of headers.request.values()) writer.line(indent + requestLine(header))
-  if (hides || !sameHeaders(headers.response, inherited.headers.response))
-    for (const header of headers.response.values()) for (const line of responseLines(header, proxies)) writer.line(indent + line)
-}
-
-function isHeader({ name }: Statement): boolean {
-  return name === 'add_header' || name === 'proxy_set_header'
+  if (proxies && !sameHeaders(headers.request, inherited.headers.request)) writeRequest(writer, headers.request, indent)
+  if (hides || !sameHeaders(headers.response, inherited.headers.response)) writeResponse(writer, headers.response, proxies, indent)
 }

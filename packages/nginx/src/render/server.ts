@@ -1,7 +1,18 @@
 import { quote } from '../quote.ts'
 import { commented } from './comment.ts'
 import type { Statement } from './custom-directives.ts'
-import { type HeaderSet, noHeaders, proxyHeaders, requestLine, responseLines, withStatements } from './headers.ts'
+import {
+  type ConnectionKind,
+  type HeaderSet,
+  noHeaders,
+  proxyHeaders,
+  responseHeader,
+  setsHeader,
+  withResponse,
+  withStatements,
+  writeRequest,
+  writeResponse,
+} from './headers.ts'
 import { renderTypes, virtualHostVariable } from './http.ts'
 import { renderLocation } from './location.ts'
 import { connectionOf } from './location-content.ts'
@@ -59,9 +70,7 @@ export function renderHost(rendering: Rendering, port: PlannedPort, planned: Pla
     writer.from({ ...source, field: 'ssl_certificate_id' })
     writeCertificate(rendering, planned)
   }
-  const headers = renderLevel(rendering, planned, custom, source)
-  const proxied = host.locations.findIndex((location) => connectionOf(rendering, location) !== undefined)
-  const inherited = { headers, connection: proxied === -1 ? undefined : connectionOf(rendering, host.locations[proxied]!) }
+  const inherited = renderLevel(rendering, planned, custom, source)
   const taken = new Set<string>()
   for (const [at, location] of host.locations.entries())
     renderLocation(rendering, { planned, location, at, inherited, taken, source, server: custom })
@@ -81,10 +90,11 @@ function renderLevel(
   planned: PlannedHost,
   custom: ReadonlyMap<string, Statement>,
   source: { kind: 'virtual_host'; id: string; name: string },
-): HeaderSet {
+): { headers: HeaderSet; connection: ConnectionKind | undefined } {
   const { writer, target, placed } = rendering
   const { host } = planned
-  const settings = target.mode === 'include' ? placed.server.filter(({ name }) => !custom.has(name) || isHeader(name)) : []
+  const settings =
+    target.mode === 'include' ? placed.server.filter((statement) => !custom.has(statement.name) || setsHeader(statement)) : []
   const set = (name: string) => custom.has(name) || settings.some((statement) => statement.name === name)
   if (target.mode === 'include') {
     writer.from(source)
@@ -96,48 +106,30 @@ function renderLevel(
     writer.line(`${indent}set ${virtualHostVariable} ${quote(host.id)};`)
     if (target.mode === 'include') writer.line(`${indent}access_log ${quote(target.access_log)} nxmesh;`)
   }
-  for (const { name, text } of settings) {
-    if (isHeader(name)) continue
-    writer.from({ kind: 'settings', field: `nginx_directives.${name}` })
-    writer.lines(indent + text)
+  for (const statement of settings) {
+    if (setsHeader(statement)) continue
+    writer.from({ kind: 'settings', field: `nginx_directives.${statement.name}` })
+    writer.lines(indent + statement.text)
   }
   for (const statement of custom.values()) {
-    if (isHeader(statement.name)) continue
+    if (setsHeader(statement)) continue
     writer.from({ ...source, field: `custom_directives.${statement.name}` })
     if (statement.name === 'types') renderTypes(writer, statement, indent)
     else writer.lines(indent + statement.text)
   }
-  const first = host.locations.map((location) => connectionOf(rendering, location)).find((connection) => connection !== undefined)
-  const base: HeaderSet = first === undefined ? noHeaders : { ...noHeaders, request: byName(proxyHeaders(first)) }
-  const shared = withStatements(
-    base,
-    [...placed.http, ...placed.server].filter(({ name }) => isHeader(name)),
-  )
-  if (planned.http3) {
-    const value = `h3=":${host.listen_port}"; ma=86400`
-    ;(shared.response as Map<string, unknown>).set('alt-svc', { name: 'Alt-Svc', value, always: true })
-  }
-  const headers = withStatements(
-    shared,
-    [...custom.values()].filter(({ name }) => isHeader(name)),
-  )
+  let first: ConnectionKind | undefined
+  for (const location of host.locations) first ??= connectionOf(rendering, location)
+  let headers = first === undefined ? noHeaders : proxyHeaders[first]
+  headers = withStatements(withStatements(headers, placed.http), placed.server)
+  if (planned.http3) headers = withResponse(headers, responseHeader('Alt-Svc', `h3=":${host.listen_port}"; ma=86400`, true))
+  headers = withStatements(headers, custom.values())
   writer.from(source)
   if (first !== undefined) {
     if (!set('proxy_http_version')) writer.line(`${indent}proxy_http_version 1.1;`)
-    for (const header of headers.request.values()) writer.line(indent + requestLine(header))
+    writeRequest(writer, headers.request, indent)
   }
-  for (const header of headers.response.values()) {
-    for (const line of responseLines(header, first !== undefined)) writer.line(indent + line)
-  }
-  return headers
-}
-
-function isHeader(name: string): boolean {
-  return name === 'add_header' || name === 'proxy_set_header'
-}
-
-function byName<T extends { name: string }>(headers: readonly T[]): Map<string, T> {
-  return new Map(headers.map((header) => [header.name.toLowerCase(), header]))
+  writeResponse(writer, headers.response, first !== undefined, indent)
+  return { headers, connection: first }
 }
 
 /** Socket options belong to the address: nginx wants `reuseport` on one of its servers and no other. */

@@ -10,40 +10,39 @@ export interface LineSource {
 
 /** Collects the lines of one file together with where each comes from. */
 export class ConfigWriter {
-  #text = ''
-  #line = 1
-  #starts: number[] = [1]
-  #sources: (LineSource | undefined)[] = [undefined]
+  readonly #lines: string[] = []
+  readonly #starts: number[] = [1]
+  readonly #sources: (LineSource | undefined)[] = [undefined]
 
   /** The lines written from here on come from this source. */
   from(source: LineSource | undefined): void {
     const last = this.#starts.length - 1
-    if (this.#starts[last] === this.#line) this.#sources[last] = source
+    const line = this.#lines.length + 1
+    if (this.#starts[last] === line) this.#sources[last] = source
     else {
-      this.#starts.push(this.#line)
+      this.#starts.push(line)
       this.#sources.push(source)
     }
   }
 
   /** Writes one line. */
   line(text: string): void {
-    this.#text += `${text}\n`
-    this.#line++
+    this.#lines.push(text)
   }
 
   /** Writes text that may hold line breaks of its own. */
   lines(text: string): void {
-    for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) this.#line++
-    this.line(text)
+    if (text.includes('\n')) this.#lines.push(...text.split('\n'))
+    else this.#lines.push(text)
   }
 
   get text(): string {
-    return this.#text
+    return `${this.#lines.join('\n')}\n`
   }
 
   /** Where a line, counted from 1, comes from. */
   sourceOf(line: number): LineSource | undefined {
-    if (line >= this.#line) return undefined
+    if (line > this.#lines.length) return undefined
     let low = 0
     let high = this.#starts.length - 1
     while (low < high) {
