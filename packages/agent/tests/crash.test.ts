@@ -37,7 +37,11 @@ describe('a kill -9 of the agent', () => {
     expect(['one', 'two']).toContain(await ask(port))
 
     await using agent = await startOn(bench)
-    const startable = await testConfig({ binary: '/usr/sbin/nginx', prefix: join(bench.data, 'runtime'), conf: join(bench.data, 'current/test.conf') })
+    const startable = await testConfig({
+      binary: '/usr/sbin/nginx',
+      prefix: join(bench.data, 'runtime'),
+      conf: join(bench.data, 'current/test.conf'),
+    })
     expect(startable.ok, startable.output).toBe(true)
     if (point === 'accepting') await applyOn(agent, bench, update)
     await until('the second config serves', async () => agent.state.good?.version === 2 && (await ask(port)) === 'two')

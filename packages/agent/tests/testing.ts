@@ -1,8 +1,9 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { basename, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AgentConfig, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import { digestOf } from '@nxmesh/model/digest'
@@ -158,4 +159,13 @@ export async function errorLogOf(bench: Bench): Promise<string> {
   return readFile(join(bench.data, 'runtime/error.log'), 'utf8').catch(() => '')
 }
 
-export const versionName = (path: string) => basename(path)
+/** One binary per version at hand. */
+export function distinctBinaries(): typeof nginxBinaries {
+  const seen = new Set<string>()
+  return nginxBinaries.filter(({ path }) => {
+    const version = spawnSync(path, ['-v']).stderr.toString()
+    if (seen.has(version)) return false
+    seen.add(version)
+    return true
+  })
+}
