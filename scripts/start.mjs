@@ -45,6 +45,9 @@ async function runMesh({ node, nginx, watch, dataDir, http, agents, interrupted 
     if (ready === undefined) return 0
     if (master.seen.administrator) console.log(signIn(master.seen.administrator))
 
+    // The master issues a token only while the agent has never registered, and here is no trace of that registration.
+    if (!existsSync(tokenFile) && !existsSync(join(agentDir, 'identity', 'certificate.pem')))
+      console.error(`\n${strangerSentence(agentDir)}`)
     const agentFlags = [
       '--master',
       reachable(ready.agents),
@@ -154,6 +157,9 @@ function listenOnce(host, port) {
 const reachable = (address) => address.replace(/(^|\/\/)0\.0\.0\.0:/, '$1127.0.0.1:').replace(/\[::\]:/, '[::1]:')
 
 const fields = (line) => Object.fromEntries([...line.matchAll(/(\w+)=(\S+)/g)].map(([, name, value]) => [name, value]))
+
+const strangerSentence = (agentDir) =>
+  `The master knows an agent "local", but its identity is gone from ${agentDir}, so it cannot join. Delete the agent "local" over the API and start again.`
 
 const signIn = ({ email, password }) => `
 Sign in as   ${email}
