@@ -2,13 +2,15 @@ import type { AgentConfig, ConfigCertificate } from '@nxmesh/model/agent-config'
 import { settings } from '@nxmesh/model/settings'
 import { upstreamInput } from '@nxmesh/model/upstream'
 import { virtualHostInput } from '@nxmesh/model/virtual-host'
-import type { z } from 'zod'
+
+/** What a user may write for a schema, defaults left out. */
+type Input<Schema extends { _zod: { input: unknown } }> = Schema['_zod']['input']
 
 export interface ConfigDraft {
-  virtual_hosts?: (Omit<z.input<typeof virtualHostInput>, 'name'> & { id?: string; name?: string })[]
-  upstreams?: (Omit<z.input<typeof upstreamInput>, 'name'> & { id?: string; name?: string })[]
+  virtual_hosts?: (Omit<Input<typeof virtualHostInput>, 'name'> & { id?: string; name?: string })[]
+  upstreams?: (Omit<Input<typeof upstreamInput>, 'name'> & { id?: string; name?: string })[]
   certificates?: Record<string, ConfigCertificate>
-  settings?: z.input<typeof settings>
+  settings?: Input<typeof settings>
 }
 
 /** The id of the nth object of a kind: hosts are `id(1, …)`, upstreams `id(2, …)`. */
