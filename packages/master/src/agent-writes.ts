@@ -90,32 +90,30 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger): AgentWrites 
 
   // The first change waits for the end of the present turn of the event loop, so that changes made together are written together.
   function start() {
-    running ??= new Promise<void>((resolve) => setImmediate(resolve)).then(writeAll).finally(() => {
+    running ??= new Promise<void>((resolve) => setImmediate(resolve)).then(writeBatch).finally(() => {
       running = undefined
       if (urgent.size > 0) start()
     })
   }
 
-  async function writeAll() {
-    while (urgent.size > 0) {
-      for (const [agentId, changes] of urgent) {
-        writing.set(agentId, changes)
-        urgent.delete(agentId)
-        if (writing.size === perTransaction) break
-      }
-      try {
-        await write(db, writing)
-      } catch (error) {
-        log.error({ err: error, agents: writing.size }, 'facts of agents could not be written; trying again')
-        // Put back for the next beat, older changes under newer ones: an agent is never in two of the maps that wait.
-        for (const [agentId, changes] of writing) {
-          patient.set(agentId, { ...changes, ...urgent.get(agentId), ...patient.get(agentId) })
-          urgent.delete(agentId)
-        }
-      }
-      writing.clear()
-      for (const agentId of released) if (!isPending(agentId)) letGo(agentId)
+  async function writeBatch() {
+    for (const [agentId, changes] of urgent) {
+      writing.set(agentId, changes)
+      urgent.delete(agentId)
+      if (writing.size === perTransaction) break
     }
+    try {
+      await write(db, writing)
+    } catch (error) {
+      log.error({ err: error, agents: writing.size }, 'facts of agents could not be written; trying again')
+      // Put back for the next beat, older changes under newer ones: an agent is never in two of the maps that wait.
+      for (const [agentId, changes] of writing) {
+        patient.set(agentId, { ...changes, ...urgent.get(agentId), ...patient.get(agentId) })
+        urgent.delete(agentId)
+      }
+    }
+    writing.clear()
+    for (const agentId of released) if (!isPending(agentId)) letGo(agentId)
   }
 
   function isPending(agentId: string): boolean {

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { expect, test } from 'vitest'
 import { ConfigApplyStatus } from '../../../e2e/foreign/gen/agent_pb.ts'
@@ -197,8 +199,11 @@ test('a master that stops ends the sessions and leaves every agent offline', asy
   const { token } = await mesh.agentToken()
   await using agent = mesh.connect()
   await agent.register({ token })
+  const halfway = connect(mesh.port, '127.0.0.1').on('error', () => undefined)
+  await once(halfway, 'connect')
   const started = performance.now()
   await mesh[Symbol.asyncDispose]()
+  halfway.destroy()
   expect(performance.now() - started).toBeLessThan(3000)
   expect(ConnectError.from(await agent.ended).code).toBe(Code.Unavailable)
 })

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { createServer, type TLSSocket } from 'node:tls'
 import { Server, ServerCredentials, status } from '@grpc/grpc-js'
 import type { Ctx } from '../ctx.ts'
@@ -64,6 +64,12 @@ export async function startLink(ctx: Ctx, options: LinkOptions): Promise<Running
     ALPNProtocols: ['h2'],
     handshakeTimeout: registrationTimeout,
   })
+  // Also those whose handshake has not ended must not keep the master from stopping.
+  const sockets = new Set<Socket>()
+  tls.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   tls.on('secureConnection', (socket: TLSSocket) => {
     if (socket.alpnProtocol !== 'h2') return socket.destroy()
     socket.setNoDelay(true)
@@ -94,7 +100,10 @@ export async function startLink(ctx: Ctx, options: LinkOptions): Promise<Running
       for (const session of ctx.sessions.all()) {
         session.end({ status: status.UNAVAILABLE, code: 'MASTER_STOPPING', message: 'the master is stopping' })
       }
-      const parting = setTimeout(() => connections.destroyAll(), partingTime)
+      const parting = setTimeout(() => {
+        connections.destroyAll()
+        for (const socket of sockets) socket.destroy()
+      }, partingTime)
       injector.drain(partingTime)
       await closed
       clearTimeout(parting)

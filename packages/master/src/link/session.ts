@@ -44,6 +44,11 @@ export interface Peer {
   bootId: string
 }
 
+// Zero is also what an agent sends that says nothing about its version.
+function saysItRuns(version: number, offered: Offer): boolean {
+  return version > 0 && version === offered.version
+}
+
 // An agent reports each step of an apply, so silence this long means that the config or its answer was lost.
 const answerTimeout = 120_000
 // An agent that is not ours may never answer; a newer config does not wait long for it.
@@ -121,17 +126,19 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
       offerIfDue()
     },
 
-    command(command, timeoutMs) {
+    async command(command, timeoutMs) {
       const commandId = randomUUID()
       const { promise, resolve } = Promise.withResolvers<CommandOutcome>()
       waiting ??= new Map()
       waiting.set(commandId, resolve)
       outbox.urgent(commandFrame(commandId, command))
       const timer = setTimeout(() => resolve({ kind: 'unanswered' }), timeoutMs)
-      return promise.finally(() => {
-        clearTimeout(timer)
-        waiting?.delete(commandId)
-      })
+      const outcome = await promise
+      clearTimeout(timer)
+      waiting.delete(commandId)
+      // Who waited for the answer may read at once what the agent reported before it.
+      if (outcome.kind === 'answered') await ctx.agentWrites.flush(agentId)
+      return outcome
     },
 
     onHealth(report) {
@@ -144,7 +151,7 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
       if (reading.config_digest !== null && (facts?.capability ?? 0) > 0) {
         const version = reading.config_digest === facts?.applied_digest ? facts.applied_version : reading.config_version
         ctx.agentWrites.change(agentId, { ...changes, ...serving, applied_digest: reading.config_digest, applied_version: version }, 'soon')
-      } else if (facts?.capability === 0 && inFlightSince !== undefined && offered && reading.config_version === offered.version) {
+      } else if (facts?.capability === 0 && inFlightSince !== undefined && offered && saysItRuns(reading.config_version, offered)) {
         // It answers no ConfigStatus, but says that it runs what it was sent.
         const applied = { applied_version: offered.version, applied_digest: offered.digest, rejected_digest: null }
         ctx.agentWrites.change(agentId, { ...changes, ...applied, config_status: 'success', config_error: null, findings: '[]' })
