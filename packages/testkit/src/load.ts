@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { get } from './get.ts'
 
 export interface Load {
@@ -19,6 +20,8 @@ export function startLoad(port: number, host: string, expected: (body: string) =
         failures.push(String(error))
       }
       requests++
+      // Leaves the machine to what is tested.
+      await delay(2)
     }
   }
   const runs = Array.from({ length: parallel }, run)

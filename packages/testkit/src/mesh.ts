@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Agent, type Overrides as AgentOverrides, startAgent } from '@nxmesh/agent/start'
+import { type Agent, type AgentOptions, type Overrides as AgentOverrides, startAgent } from '@nxmesh/agent/start'
 import { routes } from '@nxmesh/api/routes'
 import type { Overrides } from '@nxmesh/master/start'
 import type { AgentDetail } from '@nxmesh/model/agent'
@@ -15,12 +15,21 @@ export interface MeshAgent {
   dataDir: string
 }
 
+export interface NewAgent {
+  id: string
+  name: string
+  dataDir: string
+  options: AgentOptions & { token: string }
+}
+
 export interface Mesh extends AsyncDisposable, Omit<TestMaster, 'client'> {
   client: TestMaster['client']
   directory: string
   agents: MeshAgent[]
+  /** Makes an agent and says how to start it; its nginx is ended with the mesh. */
+  newAgent(name: string, settings?: AgentSettings): Promise<NewAgent>
   /** Adds an agent with an nginx of its own and waits until it is online. */
-  addAgent(name: string, options?: AgentSettings): Promise<MeshAgent>
+  addAgent(name: string, settings?: AgentSettings): Promise<MeshAgent>
   /** An agent as the API shows it. */
   show(id: string): Promise<AgentDetail>
   /** Waits until an agent is online and its workers serve what it should run. */
@@ -30,6 +39,7 @@ export interface Mesh extends AsyncDisposable, Omit<TestMaster, 'client'> {
 export interface AgentSettings {
   labels?: Record<string, string>
   nginx?: string
+  options?: Partial<AgentOptions>
   overrides?: AgentOverrides
 }
 
@@ -56,18 +66,34 @@ async function openMesh(stack: AsyncDisposableStack, { agents = 1, settings = []
   const { client, workspaceId } = test
   const show = (id: string) => client.call(routes.getAgent, { params: { agent_id: id } })
   const settled = (id: string, seconds = 60) => until(`agent ${id} to serve what it should`, async () => isSettled(await show(id)), seconds)
-  const mesh: Mesh = { ...test, directory, agents: [], addAgent, show, settled, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  const mesh: Mesh = {
+    ...test,
+    directory,
+    agents: [],
+    newAgent,
+    addAgent,
+    show,
+    settled,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
 
-  async function addAgent(name: string, { labels = {}, nginx = nginxBinary(), overrides: inAgent = {} }: AgentSettings = {}) {
-    const created = await client.call(routes.createAgentToken, { params: { workspace_id: workspaceId }, body: { name, labels } })
+  async function newAgent(name: string, { labels = {}, nginx = nginxBinary(), options = {} }: AgentSettings = {}): Promise<NewAgent> {
+    const body = { name, labels }
+    const { agent_id, token } = await client.call(routes.createAgentToken, { params: { workspace_id: workspaceId }, body })
     const dataDir = join(directory, name)
     const master = `127.0.0.1:${test.master.agents.port}`
-    const options = { master, token: created.token, dataDir, nginx, mode: 'owned', labels: {}, deploymentMode: 'standalone' } as const
-    stack.defer(() => killNginx(dataDir))
-    const agent = stack.use(await startAgent(options, inAgent))
-    const added = { id: created.agent_id, name, agent, dataDir }
+    const common = { master, dataDir, nginx, mode: 'owned', labels: {}, deploymentMode: 'standalone' } as const
+    const made = { id: agent_id, name, options: { ...common, ...options, token } }
+    stack.defer(() => killNginx(made.options.dataDir))
+    return { ...made, dataDir: made.options.dataDir }
+  }
+
+  async function addAgent(name: string, settings: AgentSettings = {}): Promise<MeshAgent> {
+    const { id, dataDir, options } = await newAgent(name, settings)
+    const agent = stack.use(await startAgent(options, settings.overrides))
+    const added = { id, name, agent, dataDir }
     mesh.agents.push(added)
-    await settled(added.id)
+    await settled(id)
     return added
   }
 
@@ -75,7 +101,8 @@ async function openMesh(stack: AsyncDisposableStack, { agents = 1, settings = []
   return mesh
 }
 
-function isSettled(agent: AgentDetail): AgentDetail | false {
+/** The agent, if it is online and its workers serve what it should run. */
+export function isSettled(agent: AgentDetail): AgentDetail | false {
   const { desired, applied, serving } = agent.config
   const same = desired !== null && applied?.digest === desired.digest && serving?.digest === desired.digest
   return agent.state === 'online' && same && agent

@@ -1,0 +1,169 @@
+import { createServer } from 'node:net'
+import type { ApiError } from '@nxmesh/api/errors'
+import { routes } from '@nxmesh/api/routes'
+import type { AgentDetail } from '@nxmesh/model/agent'
+import { type Mesh, startMesh } from '@nxmesh/testkit/mesh'
+import { freePort } from '@nxmesh/testkit/ports'
+import { addSite, type Site } from '@nxmesh/testkit/site'
+import { until } from '@nxmesh/testkit/until'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+
+const stack = new AsyncDisposableStack()
+let mesh: Mesh
+let good: Site
+let other: Site
+let load: ReturnType<Site['load']>
+let agentId: string
+
+beforeAll(async () => {
+  mesh = stack.use(await startMesh())
+  good = stack.use(await addSite(mesh, 'good'))
+  other = stack.use(await addSite(mesh, 'other'))
+  agentId = mesh.agents[0]!.id
+  await mesh.settled(agentId)
+})
+
+afterAll(() => stack.disposeAsync())
+
+beforeEach(() => {
+  load = good.load()
+})
+
+afterEach(async () => {
+  const { requests, failures } = await load.stop()
+  expect(requests).toBeGreaterThan(0)
+  expect(failures).toEqual([])
+})
+
+const hostParams = () => ({ virtual_host_id: other.id })
+const change = (body: object) => mesh.client.call(routes.updateVirtualHost, { params: hostParams(), body })
+
+/** Waits until the agent has refused the newest config, and holds the four facts to what they must be then. */
+async function refused(before: AgentDetail): Promise<AgentDetail> {
+  const agent = await until('the agent to be degraded', async () => {
+    const shown = await mesh.show(agentId)
+    const isFinal = shown.config.status === 'failed' || shown.config.status === 'rolled_back'
+    return shown.state === 'degraded' && isFinal && shown.config.sent?.digest === shown.config.desired?.digest && shown
+  })
+  expect(agent.config.desired?.digest).not.toBe(before.config.applied?.digest)
+  expect(agent.config.sent).toEqual(agent.config.desired)
+  expect(agent.config.applied).toEqual(before.config.applied)
+  expect(agent.config.serving).toEqual(before.config.applied)
+  expect(agent.state_reason).toBe(agent.config.error)
+  expect((await other.get()).body).toBe('other')
+  return agent
+}
+
+async function mended(): Promise<AgentDetail> {
+  const agent = await mesh.settled(agentId)
+  expect(agent).toMatchObject({ state: 'online', state_reason: null, config: { status: 'success', error: null, findings: [] } })
+  expect((await other.get()).body).toBe('other')
+  return agent
+}
+
+test('a wrong value of a custom directive; PATCHed back to the very same content, it is at once as applied', async () => {
+  const before = await mended()
+  await change({ custom_directives: { proxy_read_timeout: 'banana' } })
+  const agent = await refused(before)
+  expect(agent.state_reason).toContain('"proxy_read_timeout" directive invalid value')
+  const place = { kind: 'virtual_host', id: other.id, name: 'other', field: 'custom_directives.proxy_read_timeout' }
+  expect(agent.config.findings).toContainEqual(expect.objectContaining({ ...place, severity: 'error' }))
+
+  await change({ custom_directives: { proxy_read_timeout: null } })
+  const after = await mended()
+  expect(after.config.desired?.digest).toBe(before.config.applied?.digest)
+  expect(after.config.applied?.version).toBe(before.config.applied!.version + 2)
+})
+
+test('a directive that nginx does not know', async () => {
+  const before = await mended()
+  await change({ custom_directives: { proxy_raed_timeout: '5s' } })
+  const agent = await refused(before)
+  expect(agent.state_reason).toContain('unknown directive "proxy_raed_timeout"')
+  const place = { kind: 'virtual_host', id: other.id, name: 'other', field: 'custom_directives.proxy_raed_timeout' }
+  expect(agent.config.findings).toContainEqual(expect.objectContaining(place))
+
+  await change({ custom_directives: { proxy_raed_timeout: null, proxy_read_timeout: '5s' } })
+  await mended()
+  await change({ custom_directives: { proxy_read_timeout: null } })
+  await mended()
+})
+
+test('a name in proxy_pass that does not resolve', async () => {
+  const before = await mended()
+  const { locations } = await mesh.client.call(routes.getVirtualHost, { params: hostParams() })
+  await change({ locations: [...locations, { path: '/away', proxy_pass: 'http://nowhere.invalid:8080' }] })
+  const agent = await refused(before)
+  expect(agent.state_reason).toContain('host not found in upstream "nowhere.invalid')
+  const place = { kind: 'virtual_host', id: other.id, name: 'other', field: 'locations.1.proxy_pass' }
+  expect(agent.config.findings).toContainEqual(expect.objectContaining(place))
+
+  await change({ locations })
+  await mended()
+})
+
+test('a name in an upstream that does not resolve; mended by deleting the host that uses it', async () => {
+  const params = { workspace_id: mesh.workspaceId }
+  const servers = [{ address: 'nowhere.invalid:8080' }]
+  const upstream = await mesh.client.call(routes.createUpstream, { params, body: { name: 'lost', servers } })
+  const before = await mended()
+  const locations = [{ path: '/', upstream_id: upstream.id }]
+  const body = { name: 'third', server_name: 'third.test', listen_port: other.port, locations }
+  const { id } = await mesh.client.call(routes.createVirtualHost, { params, body })
+  const agent = await refused(before)
+  expect(agent.state_reason).toContain('host not found in upstream "nowhere.invalid')
+  const place = { kind: 'upstream', id: upstream.id, name: 'lost', field: 'servers.0' }
+  expect(agent.config.findings).toContainEqual(expect.objectContaining(place))
+
+  await mesh.client.call(routes.deleteVirtualHost, { params: { virtual_host_id: id } })
+  const after = await mended()
+  expect(after.config.applied?.digest).toBe(before.config.applied?.digest)
+  await mesh.client.call(routes.deleteUpstream, { params: { upstream_id: upstream.id } })
+})
+
+test('a port that another process holds: applied by itself once the port is free', async () => {
+  const before = await mended()
+  const port = await freePort()
+  const holder = createServer()
+  await new Promise<void>((resolve) => holder.listen(port, resolve))
+  await change({ listen_port: port })
+  const agent = await refused(before)
+  expect(agent.state_reason).toMatch(new RegExp(`port ${port} .*process ${process.pid}`))
+  const place = { kind: 'virtual_host', id: other.id, name: 'other', field: 'listen_port' }
+  expect(agent.config.findings).toContainEqual(expect.objectContaining(place))
+
+  await new Promise((resolve) => holder.close(resolve))
+  await mesh.settled(agentId)
+  await change({ listen_port: other.port })
+  await mended()
+})
+
+test('a path that looks like config is a path and nothing else', async () => {
+  const { locations } = await mesh.client.call(routes.getVirtualHost, { params: hostParams() })
+  const path = '/a b { return 418; } location /x'
+  await change({ locations: [...locations, { path, rewrite_rules: [{ pattern: '^', replacement: '/b', flag: 'redirect' }] }] })
+  await mended()
+  expect((await other.get('/x')).body).toBe('other')
+  expect((await other.get(encodeURI(path))).status).toBe(302)
+  await change({ locations })
+  await mended()
+})
+
+describe('what could break out of its directive is refused by REST and changes nothing', () => {
+  test.each([
+    [{ custom_directives: { proxy_read_timeout: '5s; } server { listen 1' } }, 'custom_directives.proxy_read_timeout'],
+    [{ custom_directives: { 'proxy_read_timeout 5s; }': '1' } }, /^custom_directives/],
+    [{ server_name: 'a.test; } server { listen 1' }, 'server_name'],
+    [{ locations: [{ path: '/', custom_headers: [{ name: 'X-A', value: 'a\r\nSet-Cookie: b' }] }] }, 'locations.0.custom_headers.0.value'],
+  ])('%j', async (body, field) => {
+    const before = await mended()
+    const error = await change(body).then(
+      () => undefined,
+      (cause: ApiError) => cause,
+    )
+    expect(error).toMatchObject({ code: 'VALIDATION_ERROR' })
+    expect(error!.details.map((detail) => detail.field)).toContainEqual(typeof field === 'string' ? field : expect.stringMatching(field))
+    const after = await mesh.show(agentId)
+    expect(after.config).toEqual(before.config)
+  })
+})
