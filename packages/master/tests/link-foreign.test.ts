@@ -207,3 +207,18 @@ test('a master that stops ends the sessions and leaves every agent offline', asy
   expect(performance.now() - started).toBeLessThan(3000)
   expect(ConnectError.from(await agent.ended).code).toBe(Code.Unavailable)
 })
+
+test('an agent that comes and goes leaves nothing behind', async () => {
+  await using mesh = await startHarness()
+  const { id, token } = await mesh.agentToken()
+  for (let turn = 0; turn < 20; turn++) {
+    const agent = mesh.connect()
+    await agent.register({ token })
+    await agent[Symbol.asyncDispose]()
+  }
+  await until(
+    'everything is gone',
+    async () => mesh.connections() === 0 && mesh.ctx.sessions.size() === 0 && (await mesh.row(id)).connected === 0,
+  )
+  await until('its facts are let go', () => mesh.ctx.agentWrites.facts(id) === undefined)
+})
