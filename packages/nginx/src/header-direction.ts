@@ -117,3 +117,8 @@ const repeatable = new Set(['set-cookie', 'link', 'vary', 'www-authenticate', 'v
 export function mayRepeat(name: string): boolean {
   return repeatable.has(name.toLowerCase())
 }
+
+/** Tells whether text is the name of a header. Source: RFC 9110, section 5.6.2. */
+export function isHeaderName(text: string): boolean {
+  return /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(text)
+}

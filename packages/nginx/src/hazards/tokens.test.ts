@@ -77,6 +77,33 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
     expect(answer).not.toContain('\r\nX-Injected')
   })
 
+  test('hazard 22: headers and redirects with real line breaks are left out', async () => {
+    const port = await freePort()
+    const config = configOf({
+      virtual_hosts: [
+        {
+          server_name: 'localhost',
+          listen_port: port,
+          locations: [{ path: '/', custom_directives: { return: '200' } }, { path: '/r' }],
+        },
+      ],
+    })
+    const [root, redirect] = config.virtual_hosts[0]!.locations
+    root!.custom_headers = [
+      { name: 'X-A', value: 'a\r\nX-Injected: b', always: true },
+      { name: 'X-B: b\r\nX-Injected', value: 'b', always: true },
+    ]
+    redirect!.rewrite_rules = [{ pattern: '^', replacement: '/x\r\nX-Injected: b', flag: 'redirect' }]
+    await using server = await serve(binary, config)
+    expect(await get(port, '/')).not.toContain('X-Injected')
+    expect(await get(port, '/r')).not.toContain('X-Injected')
+    expect(server.rendered.findings.map(({ field }) => field)).toEqual([
+      'locations.0.custom_headers.0',
+      'locations.0.custom_headers.1',
+      'locations.1.rewrite_rules.0.replacement',
+    ])
+  })
+
   test('hazard 23: a directive that closes its block is refused, and left out where it comes anyway', () => {
     const evil = { deny: 'all; } } server { listen 1; location / { deny all', allow: 'all; # }' }
     const config = configOf({

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { connect as tlsConnect } from 'node:tls'
 import { describe, expect, test } from 'vitest'
 import { explainOutput } from '../explain-output.ts'
@@ -139,6 +140,24 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
       configOf({ virtual_hosts: [{ server_name: 'bücher.test', listen_port: port, locations: answers('ok') }] }),
     )
     expect(body(await get(port, '/', 'xn--bcher-kva.test'))).toBe('ok')
+  })
+
+  test('hazard 77: a key that does not fit, or is none, is traced to the host that uses it', () => {
+    const material = { id: id(3, 1), domain: 'example.com', ...certificate, expires_at: 0 }
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+    const keys = [privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), 'not a key']
+    for (const private_key_pem of keys) {
+      const config = configOf({
+        certificates: { [id(3, 1)]: { ...material, private_key_pem } },
+        virtual_hosts: [
+          { server_name: 'a.test', listen_port: 18480 },
+          { server_name: 'example.com', listen_port: 18443, ssl_enabled: true, ssl_certificate_id: id(3, 1) },
+        ],
+      })
+      const { ok, output, rendered } = testRendered(binary, config)
+      expect(ok).toBe(false)
+      expect(explainOutput(output, rendered)[0]).toMatchObject({ severity: 'error', id: id(1, 2), field: 'ssl_certificate_id' })
+    }
   })
 
   test('hazard 76: a host whose certificate is not here is left out, the others serve', () => {

@@ -1,4 +1,5 @@
 import { refusal } from '../directive-rules.ts'
+import { isHeaderName } from '../header-direction.ts'
 import { type ConfigTree, type Directive, parse } from '../parse.ts'
 import { maxTokenBytes } from '../quote.ts'
 
@@ -26,6 +27,8 @@ export function readStatement(name: string, value: string): ReadStatement {
     const args = trimmed.split(' ').filter((word) => word !== '')
     const reason = refusal(name, args)
     if (reason !== undefined) return { ok: false, reason: 'refused', message: reason }
+    const header = headerProblem(name, args)
+    if (header !== undefined) return { ok: false, reason: 'malformed', message: header }
     return { ok: true, statement: { name, args, text: `${name} ${trimmed};` } }
   }
   return readWithParser(name, trimmed)
@@ -50,11 +53,27 @@ function fromTree(name: string, text: string, tree: ConfigTree): ReadStatement {
   const problem = problemOf(directive, true)
   if (problem !== undefined) return { ok: false, ...problem }
   const args = directive.args.map((argument) => argument.value)
+  const header = headerProblem(name, args)
+  if (header !== undefined) return { ok: false, reason: 'malformed', message: header }
   const statement: Statement = { name, args, text }
   if (name === 'types' && directive.block?.kind === 'directives') {
     statement.types = directive.block.directives.map((entry) => ({ type: entry.name, extensions: entry.args.map(({ value }) => value) }))
   }
   return { ok: true, statement }
+}
+
+/** A header is merged with those of other levels, so its directive must be understood. Source: nginx headers and proxy modules. */
+function headerProblem(name: string, args: readonly string[]): string | undefined {
+  if (name !== 'add_header' && name !== 'proxy_set_header') return undefined
+  const [header, value, last] = args
+  if (
+    header === undefined ||
+    value === undefined ||
+    args.length > 3 ||
+    (last !== undefined && (name !== 'add_header' || last !== 'always'))
+  )
+    return `"${name}" must be the name of a header and its value${name === 'add_header' ? ', with or without "always"' : ''}`
+  return isHeaderName(header) ? undefined : `"${header}" is not a header name (RFC 9110 token)`
 }
 
 type StatementProblem = { reason: 'refused' | 'malformed'; message: string }

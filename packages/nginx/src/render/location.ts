@@ -1,4 +1,5 @@
 import { type Location, splitPath } from '@nxmesh/model/location'
+import { isHeaderName } from '../header-direction.ts'
 import { literal, quote, template } from '../quote.ts'
 import type { Statement } from './custom-directives.ts'
 import {
@@ -32,6 +33,7 @@ export interface LocationInServer {
   server: ReadonlyMap<string, Statement>
 }
 
+const controlCharacter = /\p{Cc}/u
 const outer = '    '
 const indent = '        '
 
@@ -55,6 +57,10 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
   writer.from({ ...source, field: `${field}.path` })
   writer.line(`${outer}location ${modifier === '' || modifier === '@' ? '' : `${modifier} `}${quote(locationPattern(location.path))} {`)
   for (const [rule, { pattern, replacement, flag }] of location.rewrite_rules.entries()) {
+    if (controlCharacter.test(replacement)) {
+      reportOn(report, 'error', host, `${field}.rewrite_rules.${rule}.replacement`, 'is left out: it holds control characters')
+      continue
+    }
     writer.from({ ...source, field: `${field}.rewrite_rules.${rule}` })
     writer.line(`${indent}rewrite ${quote(pattern)} ${template(replacement)}${flag === undefined ? '' : ` ${flag}`};`)
   }
@@ -113,9 +119,19 @@ function renderHeaders(rendering: Rendering, input: LocationInServer, custom: Re
   const hides = proxies && custom.has('proxy_hide_header')
   let headers = inherited.headers
   if (connection !== undefined && connection !== inherited.connection) headers = withConnection(headers, connection)
-  if (location.custom_headers.length > 0) headers = withCustomHeaders(headers, location.custom_headers, proxies)
+  if (location.custom_headers.length > 0) headers = withCustomHeaders(headers, usableHeaders(rendering, input), proxies)
   headers = withStatements(headers, custom.values())
   writer.from({ ...source, field: `locations.${at}.custom_headers` })
   if (proxies && !sameHeaders(headers.request, inherited.headers.request)) writeRequest(writer, headers.request, indent)
   if (hides || !sameHeaders(headers.response, inherited.headers.response)) writeResponse(writer, headers.response, proxies, indent)
+}
+
+/** The custom headers but for those that would add lines to a message of HTTP. */
+function usableHeaders({ report }: Rendering, { location, at, planned }: LocationInServer): Location['custom_headers'] {
+  return location.custom_headers.filter(({ name, value }, header) => {
+    const usable = isHeaderName(name) && !controlCharacter.test(value)
+    if (!usable)
+      reportOn(report, 'error', planned.host, `locations.${at}.custom_headers.${header}`, 'is left out: it is not a header of one line')
+    return usable
+  })
 }
