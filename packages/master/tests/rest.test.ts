@@ -121,6 +121,7 @@ describe('errors', () => {
     ['an unknown field', '{"name":"x","slug":"x","colour":"red"}', 'colour', 'UNKNOWN_FIELD'],
     ['a bad slug', '{"name":"x","slug":"Not A Slug"}', 'slug', 'INVALID_FORMAT'],
     ['control characters', '{"name":"a\\u0000b","slug":"x"}', 'name', 'INVALID_FORMAT'],
+    ['half a surrogate pair', '{"name":"\\ud800","slug":"x"}', 'body', 'INVALID_FORMAT'],
     ['absurd depth', `{"name":${'['.repeat(5000)}${']'.repeat(5000)}}`, 'body', 'INVALID_VALUE'],
   ])('%s is refused with the field', async (_what, body, field, code) => {
     const answer = await raw('POST', '/v1/organizations', { body, token: await token() })

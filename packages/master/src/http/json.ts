@@ -6,6 +6,15 @@ const deepest = 64
 export function readJson(text: string): unknown {
   if (text === '') return undefined
   if (depthOf(text) > deepest) throw invalid([{ field: 'body', message: `is nested deeper than ${deepest} levels`, code: 'INVALID_VALUE' }])
+  const value = parse(text)
+  // Half a surrogate pair has no form in UTF-8, so what is stored would not be what agents get.
+  if (/\\ud[89a-f]/i.test(text) && !isWellFormed(value)) {
+    throw invalid([{ field: 'body', message: 'holds half a surrogate pair', code: 'INVALID_FORMAT' }])
+  }
+  return value
+}
+
+function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
@@ -28,4 +37,10 @@ function depthOf(text: string): number {
     else if (character === '}' || character === ']') depth--
   }
   return most
+}
+
+function isWellFormed(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed()
+  if (typeof value !== 'object' || value === null) return true
+  return Object.entries(value).every(([key, member]) => key.isWellFormed() && isWellFormed(member))
 }
