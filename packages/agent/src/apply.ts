@@ -81,7 +81,7 @@ export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyR
   const tested = distinct([...explainOutput(test.output, rendered), ...rendered.findings])
   if (!test.ok) {
     await discard()
-    return failed(wordsOf(tested, test.output), causeOf(test.output, generation.directory), tested)
+    return failed(wordsOf(tested, test.output), causeOf(test.output, paths.data), tested)
   }
   await scope.at('tested')
 
@@ -91,7 +91,7 @@ export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyR
   const trouble = await bringUp(scope, { generation, master: request.restart ? undefined : master, timeoutMs, signal: request.signal })
   if (trouble !== undefined) {
     const findings = distinct([...explainOutput(trouble.output, rendered), ...tested])
-    const result = { message: trouble.message, cause: causeOf(trouble.output, generation.directory), findings }
+    const result = { message: trouble.message, cause: causeOf(trouble.output, paths.data), findings }
     const restored = await restore(scope, before, trouble.refused === true)
     if (restored !== undefined)
       return { ...result, kind: 'broken', message: `${result.message}; and the last good config does not serve: ${restored}` }

@@ -27,10 +27,10 @@ const hostCauses = [
 ]
 
 /** Whether a refusal comes from the machine (a port, a disk, a name server) and may go away, or from the config itself. */
-export function causeOf(output: string, generationDirectory: string): 'config' | 'host' {
+export function causeOf(output: string, dataDirectory: string): 'config' | 'host' {
   if (hostCauses.some((pattern) => pattern.test(output))) return 'host'
   const place = / in (\/\S+):\d+$/m.exec(output)?.[1]
-  return place !== undefined && !place.startsWith(generationDirectory) ? 'host' : 'config'
+  return place !== undefined && !place.startsWith(`${dataDirectory}/`) ? 'host' : 'config'
 }
 
 /** nginx's own last words: its first emergency, without date and process number. */

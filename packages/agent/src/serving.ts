@@ -100,7 +100,7 @@ async function startSomething(scope: Scope, good: Generation): Promise<EnsureRes
   const first = await tryStart(scope, good)
   if (!first) return { kind: 'serving' }
   const result: EnsureResult = { kind: 'trouble', message: first.message }
-  if (causeOf(first.output, paths.generations) === 'host') return result
+  if (causeOf(first.output, paths.data) === 'host') return result
   scope.log('error', 'nginx does not start with the last good config', { error: first.message, generation: good.name })
   for (const candidate of candidates(scope, good)) {
     const generation = await candidate()

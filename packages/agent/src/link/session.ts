@@ -62,6 +62,12 @@ export async function runSession(
     heartbeat().catch((cause: Error) => log('error', 'a health report could not be made', { error: cause.message }))
   }
 
+  function report(status: StatusReport): void {
+    stream.send({ case: 'configStatus', value: configStatus(status) })
+    // What the workers serve has just changed, or was put back; the next heartbeat would tell late.
+    if (status.status === 'success' || status.status === 'rolled_back') beat()
+  }
+
   async function keepCertificate(chain: string): Promise<void> {
     await trust.keep(chain).catch((cause: Error) => log('error', 'the client certificate could not be kept', { error: cause.message }))
   }
@@ -77,9 +83,9 @@ export async function runSession(
     if (response.issuedCertificate) await keepCertificate(response.issuedCertificate.chainPem)
     await parts.onIdentity(agentId)
     registered = true
-    ready({ report: (report) => void stream.send({ case: 'configStatus', value: configStatus(report) }), sendHealth })
-    const { report } = parts.applied()
-    if (report) stream.send({ case: 'configStatus', value: configStatus(report) })
+    ready({ report, sendHealth })
+    const last = parts.applied().report
+    if (last) stream.send({ case: 'configStatus', value: configStatus(last) })
     timers.add(setInterval(beat, heartbeatMs))
     beat()
   }
