@@ -15,7 +15,10 @@ test('a virtual host made through REST is served by nginx, balanced over its ser
   const upstream = await mesh.client.call(routes.createUpstream, { params, body: { name: 'web', servers } })
   const port = await freePort()
   const locations = [{ path: '/', upstream_id: upstream.id, custom_headers: [{ name: 'X-Forwarded-Proto', value: '$scheme' }] }]
-  await mesh.client.call(routes.createVirtualHost, { params, body: { name: 'Hello', server_name: 'hello.test', listen_port: port, locations } })
+  await mesh.client.call(routes.createVirtualHost, {
+    params,
+    body: { name: 'Hello', server_name: 'hello.test', listen_port: port, locations },
+  })
 
   await until('the host to answer', async () => (await get(port, 'hello.test')).status === 200)
   const bodies = await Promise.all(Array.from({ length: 10 }, async () => (await get(port, 'hello.test')).body))

@@ -12,6 +12,8 @@ import { startProgram } from './program.mjs'
 const READY_MS = 60_000
 // The agent connects, registers and reports its health within a second or two.
 const JOIN_MS = 15_000
+/** The packages whose change restarts a program under --watch. */
+const SOURCES = { master: ['master', 'model', 'nginx', 'api', 'proto'], agent: ['agent', 'model', 'nginx', 'proto'] }
 
 /** Runs master and agent until the interruption, or until one of them ends by itself. Returns the exit code. Whatever happens, nothing is left running. */
 async function runMesh({ node, nginx, watch, dataDir, http, agents, interrupted }) {
@@ -29,7 +31,9 @@ async function runMesh({ node, nginx, watch, dataDir, http, agents, interrupted 
       return line.startsWith('administrator ')
     }
     const logFile = join(dataDir, `${name}.log`)
-    const nodeFlags = watch ? ['--watch', '--watch-preserve-output'] : []
+    // By folder: the agent replaces its process by itself, and node would lose track of the files it imports.
+    const sources = SOURCES[name].map((folder) => `--watch-path=${join(root, 'packages', folder, 'src')}`)
+    const nodeFlags = watch ? ['--watch', '--watch-preserve-output', ...sources] : []
     const program = startProgram({ name, node, args: [...nodeFlags, main, ...flags], env: programEnv(env), logFile, echo: watch, onLine })
     return { ...program, seen, announcement }
   }
