@@ -108,6 +108,8 @@ function configFacts({ applied, rejected_digest }: Registration, row: AgentRow):
   return {
     applied_version: applied === null ? null : applied.digest === row.applied_digest ? row.applied_version : applied.version,
     applied_digest: applied?.digest ?? null,
+    // Known again with its first health report: nginx may have ended, or been started by hand, while nobody looked.
+    serving_digest: null,
     // An agent that has nothing at all, as after the loss of its disk, gets another chance with what it refused once.
     rejected_digest: rejected_digest ?? (applied === null ? null : row.rejected_digest),
     ...(!finished && { config_status: reached ? 'success' : 'unknown' }),
