@@ -79,7 +79,7 @@ function pathProblem(path: string): string | undefined {
 function validAuthority(address: string): boolean {
   const authority = /^https?:\/\/([^/?]+)/.exec(address)?.[1] ?? ''
   if (authority.startsWith('unix:')) return true
-  const parts = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.$-]+)(?::(\d{1,5}|\$[a-z0-9_]+))?$/.exec(authority)
+  const parts = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.$-]+)(?::(\d{1,5}|\$[a-z0-9_]+))?(\$[a-z0-9_]+)*$/.exec(authority)
   if (!parts) return false
   const port = parts[2]
   return port === undefined || port.startsWith('$') || (Number(port) >= 1 && Number(port) <= 65_535)
