@@ -148,16 +148,22 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
       const facts = ctx.agentWrites.facts(agentId)
       const changes = { health: JSON.stringify(reading.health), last_seen_at: timestamp(ctx), drift: reading.drift }
       const serving = reading.serving_digest === null ? {} : { serving_digest: reading.serving_digest }
+      // People wait for what is served to change; the rest of a report may wait for the next beat.
+      const urgency = 'serving_digest' in serving && serving.serving_digest !== facts?.serving_digest ? 'now' : 'soon'
       if (reading.config_digest !== null && (facts?.capability ?? 0) > 0) {
         const version = reading.config_digest === facts?.applied_digest ? facts.applied_version : reading.config_version
-        ctx.agentWrites.change(agentId, { ...changes, ...serving, applied_digest: reading.config_digest, applied_version: version }, 'soon')
+        ctx.agentWrites.change(
+          agentId,
+          { ...changes, ...serving, applied_digest: reading.config_digest, applied_version: version },
+          urgency,
+        )
       } else if (facts?.capability === 0 && inFlightSince !== undefined && offered && saysItRuns(reading.config_version, offered)) {
         // It answers no ConfigStatus, but says that it runs what it was sent.
         const applied = { applied_version: offered.version, applied_digest: offered.digest, rejected_digest: null }
         ctx.agentWrites.change(agentId, { ...changes, ...applied, config_status: 'success', config_error: null, findings: '[]' })
         concluded(offered.digest)
       } else {
-        ctx.agentWrites.change(agentId, { ...changes, ...serving }, 'soon')
+        ctx.agentWrites.change(agentId, { ...changes, ...serving }, urgency)
       }
       if (inFlightSince === undefined) offerIfDue()
       return undefined
