@@ -37,7 +37,7 @@ export async function runSession(
   let registered = false
   let words = ''
   let heartbeatMs = defaultHeartbeatSeconds * 1000
-  let askedForCertificate = 0
+  let askedForCertificate = Number.NEGATIVE_INFINITY
   const { promise: ended, resolve: end } = Promise.withResolvers<SessionEnd>()
   using stream = openStream(options.master, using, () => agentId)
   const { call } = stream

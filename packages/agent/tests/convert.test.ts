@@ -1,0 +1,85 @@
+import { fromBinary, toBinary } from '@bufbuild/protobuf'
+import type { AgentConfig } from '@nxmesh/model/agent-config'
+import { digestOf } from '@nxmesh/model/digest'
+import { algorithms } from '@nxmesh/model/upstream'
+import { ConfigUpdateSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { configOf } from '../src/link/convert.ts'
+import { toWire } from './wire.ts'
+
+const text = fc.string({ minLength: 1, unit: 'grapheme' }).filter((value) => Buffer.from(value).toString() === value)
+const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
+const directives = fc.dictionary(
+  fc.stringMatching(/^[a-z][a-z_]{0,10}$/).filter((name) => name !== '__proto__'),
+  text,
+)
+const count = fc.nat(65_535)
+
+function present<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as T
+}
+
+const header = fc
+  .record({ name: text, value: fc.string(), always: fc.boolean(), direction: optional(fc.constantFrom('request', 'response')) })
+  .map(present)
+const rule = fc
+  .record({ pattern: text, replacement: text, flag: optional(fc.constantFrom('last', 'break', 'redirect', 'permanent')) })
+  .map(present)
+const location = fc
+  .record({
+    path: text,
+    proxy_pass: optional(text),
+    upstream_id: optional(fc.uuid()),
+    root: optional(text),
+    index: optional(text),
+    custom_headers: fc.array(header, { maxLength: 3 }),
+    rewrite_rules: fc.array(rule, { maxLength: 3 }),
+    custom_directives: directives,
+  })
+  .map(present)
+const host = fc.record({
+  id: fc.uuid(),
+  name: text,
+  server_name: text,
+  listen_port: count,
+  ssl_enabled: fc.boolean(),
+  ssl_certificate_id: fc.option(fc.uuid()),
+  http2_enabled: fc.boolean(),
+  http3_enabled: fc.boolean(),
+  locations: fc.array(location, { maxLength: 3 }),
+  custom_directives: directives,
+})
+const upstream = fc.record({
+  id: fc.uuid(),
+  name: text,
+  algorithm: fc.constantFrom(...algorithms),
+  servers: fc.array(
+    fc.record({ address: text, weight: count, backup: fc.boolean(), down: fc.boolean(), max_fails: count, fail_timeout: count }),
+    { maxLength: 3 },
+  ),
+  health_check: fc.option(
+    fc.record({ enabled: fc.boolean(), path: text, interval: count, timeout: count, healthy_threshold: count, unhealthy_threshold: count }),
+  ),
+  keepalive_connections: count,
+})
+const certificate = fc.record({ id: fc.uuid(), domain: text, certificate_pem: text, private_key_pem: text, expires_at: fc.nat() })
+
+test('a config comes off the wire as it went on, to the byte of its digest', () => {
+  const config = fc.record({
+    virtual_hosts: fc.array(host, { maxLength: 3 }),
+    upstreams: fc.array(upstream, { maxLength: 3 }),
+    certificates: fc.dictionary(fc.uuid(), certificate, { maxKeys: 2 }),
+    settings: fc.record({ nginx_directives: directives, env_vars: directives }),
+  })
+  fc.assert(
+    fc.property(config, (generated) => {
+      const given = JSON.parse(JSON.stringify(generated)) as AgentConfig
+      const bytes = toBinary(ConfigUpdateSchema, toWire({ config_id: 'c', version: 1, digest: 'd', config: given }))
+      const received = configOf(fromBinary(ConfigUpdateSchema, bytes))
+      expect(received).toEqual(given)
+      expect(digestOf(received)).toBe(digestOf(given))
+    }),
+    { numRuns: 300 },
+  )
+})

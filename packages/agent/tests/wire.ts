@@ -1,0 +1,35 @@
+import { create } from '@bufbuild/protobuf'
+import type { AgentConfig } from '@nxmesh/model/agent-config'
+import { type ConfigUpdate, ConfigUpdateSchema, LoadBalanceAlgorithm } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+
+const renamed: Record<string, string> = { fail_timeout: 'failTimeoutSeconds', interval: 'intervalSeconds', timeout: 'timeoutSeconds' }
+const maps = new Set(['custom_directives', 'nginx_directives', 'env_vars'])
+
+/** A config in the words of the wire, written without regard to the converter that it tests: names in camel case, what is absent left out. */
+export function toWire(of: { config_id: string; version: number; digest: string; config: AgentConfig }): ConfigUpdate {
+  const { virtual_hosts, upstreams, certificates, settings } = of.config
+  return create(ConfigUpdateSchema, {
+    configId: of.config_id,
+    version: BigInt(of.version),
+    configChecksum: of.digest,
+    virtualHosts: virtual_hosts.map(spell) as object[],
+    upstreams: upstreams.map(spell) as object[],
+    certificates: Object.fromEntries(Object.entries(certificates).map(([key, value]) => [key, spell(value) as object])),
+    globalSettings: spell(settings) as object,
+  })
+}
+
+function spell(value: unknown, name = ''): unknown {
+  if (name === 'algorithm') return LoadBalanceAlgorithm[String(value).toUpperCase() as keyof typeof LoadBalanceAlgorithm]
+  if (name === 'expires_at') return BigInt(value as number)
+  if (Array.isArray(value)) return value.map((each) => spell(each))
+  if (typeof value !== 'object' || value === null || maps.has(name)) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, member]) => member !== null && member !== undefined)
+      .map(([key, member]) => [
+        renamed[key] ?? key.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()),
+        spell(member, key),
+      ]),
+  )
+}
