@@ -8,8 +8,8 @@ export interface Program extends AsyncDisposable {
   ask(message: object): Promise<void>
   /** Sends it a signal and waits for its end. */
   end(signal: NodeJS.Signals): Promise<void>
-  /** Resolves when it has ended, by whatever. */
-  ended: Promise<void>
+  /** Resolves when it has ended, with its exit code unless a signal ended it. */
+  ended: Promise<number | null>
 }
 
 export interface ProgramOptions {
@@ -23,7 +23,7 @@ export async function startProgram(file: string, args: string[], { env = {}, und
   const [command, ...rest] = [...under, process.execPath, '--disable-warning=ExperimentalWarning', file, ...args] as [string, ...string[]]
   const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { ...process.env, ...env } })
   let text = ''
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
   const ready = Promise.withResolvers<void>()
   for (const stream of [child.stdout!, child.stderr!]) {
     stream.setEncoding('utf8').on('data', (chunk: string) => {
