@@ -1,8 +1,10 @@
 import 'reflect-metadata'
+import type { MessageInitShape } from '@bufbuild/protobuf'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { status } from '@grpc/grpc-js'
 import { expect, test } from 'vitest'
 import { connectForeign } from '../../../e2e/foreign/agent.ts'
+import type { DeploymentMode, RegistrationRequestSchema } from '../../../e2e/foreign/gen/agent_pb.ts'
 import { openAuthority } from '../src/authority.ts'
 import { openSqlite } from '../src/db/open.ts'
 import { type Harness, startHarness, until } from './link-harness.ts'
@@ -63,13 +65,13 @@ test('bad fields are refused by name and nothing is registered', async () => {
     [{ labels: { 'not a key': 'x' } }, 'labels.not a key'],
     [{ labels: { region: 'no spaces allowed' } }, 'labels.region'],
     [{ capabilities: [''] }, 'capabilities.0'],
-    [{ deploymentMode: 77 }, 'deployment_mode'],
-  ] as const
+    [{ deploymentMode: 77 as DeploymentMode }, 'deployment_mode'],
+  ] satisfies [MessageInitShape<typeof RegistrationRequestSchema>, string][]
   for (const [fields, field] of cases) {
     await using agent = mesh.connect()
     agent.send({
       case: 'registration',
-      value: { token, ...fields, capabilities: [...('capabilities' in fields ? fields.capabilities : [])] },
+      value: { token, ...fields },
     })
     const error = await agent.next('error')
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: { [field]: expect.any(String) } })

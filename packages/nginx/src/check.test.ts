@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { type ConfigDraft, configOf } from '../tests/support/config.ts'
 import { checkSettings, checkUpstream, checkVirtualHost } from './check.ts'
 import { checkTestContent } from './check-test-content.ts'
-import { type ConfigDraft, configOf } from './testing/config.ts'
 
 type HostDraft = NonNullable<ConfigDraft['virtual_hosts']>[number]
 

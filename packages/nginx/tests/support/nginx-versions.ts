@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type NginxFacts, parseVersion } from '../facts.ts'
+import { type NginxFacts, parseVersion } from '../../src/facts.ts'
 
 export interface NginxBinary {
   path: string

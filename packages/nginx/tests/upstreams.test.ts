@@ -1,11 +1,11 @@
 import { connect } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { checkUpstream } from '../check.ts'
-import { explainOutput } from '../explain-output.ts'
-import { startBackend } from '../testing/backend.ts'
-import { type ConfigDraft, configOf, id } from '../testing/config.ts'
-import { binaries } from '../testing/nginx-versions.ts'
-import { freePort, get, serve, testRendered } from '../testing/real-nginx.ts'
+import { checkUpstream } from '../src/check.ts'
+import { explainOutput } from '../src/explain-output.ts'
+import { startBackend } from './support/backend.ts'
+import { type ConfigDraft, configOf, id } from './support/config.ts'
+import { binaries } from './support/nginx-versions.ts'
+import { freePort, get, serve, testRendered } from './support/real-nginx.ts'
 
 type Upstream = NonNullable<ConfigDraft['upstreams']>[number]
 

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { candidateOf } from '../host-config.ts'
-import { render } from '../render.ts'
-import { certificate } from '../testing/certificate.ts'
-import { configOf, id } from '../testing/config.ts'
-import { binaries } from '../testing/nginx-versions.ts'
-import { targetFor, temporaryFolder, testFile, writeFiles } from '../testing/real-nginx.ts'
+import { candidateOf } from '../src/host-config.ts'
+import { render } from '../src/render.ts'
+import { certificate } from './support/certificate.ts'
+import { configOf, id } from './support/config.ts'
+import { binaries } from './support/nginx-versions.ts'
+import { targetFor, temporaryFolder, testFile, writeFiles } from './support/real-nginx.ts'
 
 const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path t_${kind};`).join(' ')
 

@@ -4,8 +4,8 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
-import type { Rendered, RenderTarget } from '../render/target.ts'
-import { render } from '../render.ts'
+import type { Rendered, RenderTarget } from '../../src/render/target.ts'
+import { render } from '../../src/render.ts'
 import type { NginxBinary } from './nginx-versions.ts'
 
 /** A folder of its own, removed at the end of the block. */

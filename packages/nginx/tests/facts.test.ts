@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { parseVersion, probes } from './facts.ts'
-import { binaries } from './testing/nginx-versions.ts'
-import { temporaryFolder, testFile } from './testing/real-nginx.ts'
+import { parseVersion, probes } from '../src/facts.ts'
+import { binaries } from './support/nginx-versions.ts'
+import { temporaryFolder, testFile } from './support/real-nginx.ts'
 
 describe('parseVersion', () => {
   test('reads paths, modules and the TLS library', () => {

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { configOf } from '../testing/config.ts'
-import { binaries } from '../testing/nginx-versions.ts'
-import { freePort, get, serve } from '../testing/real-nginx.ts'
+import { configOf } from './support/config.ts'
+import { binaries } from './support/nginx-versions.ts'
+import { freePort, get, serve } from './support/real-nginx.ts'
 
 describe.each(binaries)('nginx $facts.version', (binary) => {
   test('hazard 9: the workers say which digest they serve, to the agent alone, whatever the settings forbid', async () => {

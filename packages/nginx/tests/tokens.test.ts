@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checkVirtualHost } from '../check.ts'
-import { parse } from '../parse.ts'
-import { print } from '../print.ts'
-import { dollarDefinition, literal, quote } from '../quote.ts'
-import { configOf } from '../testing/config.ts'
-import { binaries } from '../testing/nginx-versions.ts'
-import { freePort, get, serve, serveHttp, testHttp, testRendered } from '../testing/real-nginx.ts'
+import { checkVirtualHost } from '../src/check.ts'
+import { parse } from '../src/parse.ts'
+import { print } from '../src/print.ts'
+import { dollarDefinition, literal, quote } from '../src/quote.ts'
+import { configOf } from './support/config.ts'
+import { binaries } from './support/nginx-versions.ts'
+import { freePort, get, serve, serveHttp, testHttp, testRendered } from './support/real-nginx.ts'
 
 const latin1 = (text: string) => Buffer.from(text).toString('latin1')
 const body = (answer: string) => answer.slice(answer.indexOf('\r\n\r\n') + 4)

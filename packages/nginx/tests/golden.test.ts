@@ -1,15 +1,15 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { parseVersion } from '../facts.ts'
-import { parse } from '../parse.ts'
-import { print } from '../print.ts'
-import { render } from '../render.ts'
-import { certificate } from '../testing/certificate.ts'
-import { type ConfigDraft, configOf } from '../testing/config.ts'
-import { binaries } from '../testing/nginx-versions.ts'
-import { testRendered } from '../testing/real-nginx.ts'
-import type { Rendered, RenderTarget } from './target.ts'
+import { parseVersion } from '../src/facts.ts'
+import { parse } from '../src/parse.ts'
+import { print } from '../src/print.ts'
+import type { Rendered, RenderTarget } from '../src/render/target.ts'
+import { render } from '../src/render.ts'
+import { certificate } from './support/certificate.ts'
+import { type ConfigDraft, configOf } from './support/config.ts'
+import { binaries } from './support/nginx-versions.ts'
+import { testRendered } from './support/real-nginx.ts'
 
 interface Case extends ConfigDraft {
   nginx: string
@@ -20,7 +20,7 @@ interface Case extends ConfigDraft {
   with_certificates?: string[]
 }
 
-const folder = fileURLToPath(new URL('./fixtures', import.meta.url))
+const folder = fileURLToPath(new URL('../src/render/fixtures', import.meta.url))
 const divider = '\n----------\n'
 const modules =
   '--prefix=/usr/share/nginx --with-http_ssl_module --with-http_v2_module --with-http_v3_module --with-http_stub_status_module'

@@ -1,13 +1,13 @@
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { explainOutput } from '../explain-output.ts'
-import { type Directive, parse } from '../parse.ts'
-import { print } from '../print.ts'
-import { render } from '../render.ts'
-import { configOf, id } from '../testing/config.ts'
-import { binaries } from '../testing/nginx-versions.ts'
-import { targetFor, testRendered } from '../testing/real-nginx.ts'
+import { explainOutput } from '../src/explain-output.ts'
+import { type Directive, parse } from '../src/parse.ts'
+import { print } from '../src/print.ts'
+import { render } from '../src/render.ts'
+import { configOf, id } from './support/config.ts'
+import { binaries } from './support/nginx-versions.ts'
+import { targetFor, testRendered } from './support/real-nginx.ts'
 
 const evil = fc.oneof(
   fc.constantFrom(

@@ -2,11 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { checkVirtualHost } from '../check.ts'
-import { startBackend } from '../testing/backend.ts'
-import { type ConfigDraft, configOf } from '../testing/config.ts'
-import { binaries } from '../testing/nginx-versions.ts'
-import { freePort, get, serve, testRendered } from '../testing/real-nginx.ts'
+import { checkVirtualHost } from '../src/check.ts'
+import { startBackend } from './support/backend.ts'
+import { type ConfigDraft, configOf } from './support/config.ts'
+import { binaries } from './support/nginx-versions.ts'
+import { freePort, get, serve, testRendered } from './support/real-nginx.ts'
 
 type Host = NonNullable<ConfigDraft['virtual_hosts']>[number]
 

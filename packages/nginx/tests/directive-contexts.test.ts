@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { contextNames, contextsFor } from './directive-contexts.ts'
-import { binaries } from './testing/nginx-versions.ts'
-import { testHttp } from './testing/real-nginx.ts'
+import { contextNames, contextsFor } from '../src/directive-contexts.ts'
+import { binaries } from './support/nginx-versions.ts'
+import { testHttp } from './support/real-nginx.ts'
 
 const around = {
   http: (statement: string) => statement,

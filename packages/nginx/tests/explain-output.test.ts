@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { explainOutput } from './explain-output.ts'
-import { parseVersion } from './facts.ts'
-import { render } from './render.ts'
-import { configOf, id } from './testing/config.ts'
+import { explainOutput } from '../src/explain-output.ts'
+import { parseVersion } from '../src/facts.ts'
+import { render } from '../src/render.ts'
+import { configOf, id } from './support/config.ts'
 
 const facts = parseVersion('nginx version: nginx/1.22.1\nconfigure arguments: --with-http_ssl_module\n')!
 const config = configOf({
