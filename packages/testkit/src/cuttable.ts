@@ -4,6 +4,8 @@ export interface Cuttable extends AsyncDisposable {
   port: number
   /** Lets no byte through either way and accepts nothing new, without closing anything: as when a cable is pulled. */
   cut(): void
+  /** Lets no byte of the target through on the connections there are, which stay open; new connections work. */
+  mute(): void
   /** Lets bytes through again. */
   mend(): void
   /** Closes every connection. */
@@ -37,6 +39,9 @@ export async function startCuttable(target: number): Promise<Cuttable> {
     cut() {
       isCut = true
       each((socket) => socket.pause())
+    },
+    mute() {
+      for (const [, far] of pairs) far.pause()
     },
     mend() {
       isCut = false
