@@ -1,30 +1,34 @@
 import { startFleet } from '@nxmesh/testkit/fleet'
 
 // The simulated agents live in a process of their own, so that what the master costs is the master's alone.
+interface Orders {
+  port: number
+  caPem: string
+  tokens: { agent_id: string; token: string }[]
+}
+
 let at: number[] = []
 let waiting = false
-let expected = 0
 
-process.on('message', async (message: { wait: true } | { port: number; caPem: string; tokens: { agent_id: string; token: string }[] }) => {
-  if ('wait' in message) {
-    at = []
-    waiting = true
-    return
-  }
-  expected = message.tokens.length
-  const first = new Set<string>()
-  const allHaveOne = Promise.withResolvers<void>()
+process.on('message', (message: Orders | { wait: true }) => {
+  if (!('wait' in message)) return void connect(message)
+  at = []
+  waiting = true
+})
+
+async function connect(orders: Orders): Promise<void> {
+  const expected = orders.tokens.length
+  const served = new Set<string>()
+  const allServed = Promise.withResolvers<void>()
   await startFleet({
-    ...message,
+    ...orders,
     onConfig(agent) {
-      if (first.size < expected && first.add(agent.id).size === expected) allHaveOne.resolve()
-      if (!waiting) return
-      at.push(Date.now())
-      if (at.length < expected) return
+      if (served.size < expected && served.add(agent.id).size === expected) allServed.resolve()
+      if (!waiting || at.push(Date.now()) < expected) return
       waiting = false
       process.send?.({ at })
     },
   })
-  await allHaveOne.promise
+  await allServed.promise
   process.send?.({ ready: true })
-})
+}

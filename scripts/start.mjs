@@ -17,8 +17,7 @@ const SOURCES = { master: ['master', 'model', 'nginx', 'api', 'proto'], agent: [
 
 /** Runs master and agent until the interruption, or until one of them ends by itself. Returns the exit code. Whatever happens, nothing is left running. */
 async function runMesh({ node, nginx, watch, dataDir, http, agents, interrupted }) {
-  const masterDir = join(dataDir, 'master')
-  const agentDir = join(dataDir, 'agent')
+  const agentDir = resolve(process.env.NXMESH_AGENT_DATA_DIR || join(dataDir, 'agent'))
   const tokenFile = join(dataDir, 'local-agent-token')
   const launch = (name, flags, env) => {
     const main = join(root, 'packages', name, 'src', 'main.ts')
@@ -42,7 +41,7 @@ async function runMesh({ node, nginx, watch, dataDir, http, agents, interrupted 
   const first = (awaited) => Promise.race([interrupted, awaited, ...running.map(brokenOff)])
 
   try {
-    const masterFlags = ['--data-dir', masterDir, '--http', http, '--agents', agents, '--local-agent-token', tokenFile]
+    const masterFlags = ['--data-dir', dataDir, '--http', http, '--agents', agents, '--local-agent-token', tokenFile]
     const master = launch('master', masterFlags, {})
     running.push(master)
     const ready = await first(within(READY_MS, master.announcement, 'The master', master.logFile))
@@ -56,7 +55,7 @@ async function runMesh({ node, nginx, watch, dataDir, http, agents, interrupted 
       '--master',
       reachable(ready.agents),
       '--ca-file',
-      join(masterDir, 'ca.pem'),
+      join(dataDir, 'ca.pem'),
       '--data-dir',
       agentDir,
       '--nginx',
@@ -231,7 +230,7 @@ await main(async (args) => {
   await ensureDependencies()
   const node = await locateNode()
   const nginx = await ensureNginx()
-  const dataDir = resolve(root, process.env.NXMESH_DATA_DIR || '.nxmesh')
+  const dataDir = resolve(root, process.env.NXMESH_DATA_DIR || 'data')
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const http = process.env.NXMESH_HTTP || '127.0.0.1:8080'
   const agents = process.env.NXMESH_AGENTS || '127.0.0.1:8443'

@@ -47,8 +47,6 @@ export const agentConfigState = z.strictObject({
   findings: z.array(finding),
 })
 
-export type AgentConfigState = z.infer<typeof agentConfigState>
-
 export const agentHealth = z.strictObject({
   nginx_status: z.enum(['running', 'stopped', 'unknown']),
   nginx_uptime_seconds: z.number(),

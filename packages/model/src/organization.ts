@@ -6,5 +6,3 @@ export const organizationInput = z.strictObject({ name, slug })
 export type OrganizationInput = z.infer<typeof organizationInput>
 
 export const organization = organizationInput.extend({ id, created_at: timestamp, updated_at: timestamp })
-
-export type Organization = z.infer<typeof organization>
