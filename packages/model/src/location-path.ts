@@ -1,5 +1,5 @@
 /** How a location is matched: nginx's modifiers, or none for a prefix. */
-export type LocationModifier = '' | '=' | '^~' | '~' | '~*' | '@'
+type LocationModifier = '' | '=' | '^~' | '~' | '~*' | '@'
 
 /** Splits a location's path into nginx's modifier and the pattern after it. Source: nginx core module, "location". */
 export function splitPath(path: string): { modifier: LocationModifier; pattern: string } {

@@ -2,8 +2,6 @@ import { z } from 'zod'
 import { splitPath } from './location-path.ts'
 import { id } from './text.ts'
 
-export { type LocationModifier, splitPath } from './location-path.ts'
-
 const control = /[\u0000-\u001f\u007f]/
 
 /** Free text that ends up as one argument of an nginx directive: no control characters, at most 4,000 bytes (nginx refuses tokens of 4,096). */

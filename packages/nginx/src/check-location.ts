@@ -1,4 +1,5 @@
-import { type Location, splitPath } from '@nxmesh/model/location'
+import type { Location } from '@nxmesh/model/location'
+import { splitPath } from '@nxmesh/model/location-path'
 import type { Problem, ProblemCode } from '@nxmesh/model/problem'
 import { checkDirectives } from './check-directives.ts'
 import { groupCount, regexProblem } from './check-regex.ts'

@@ -1,5 +1,6 @@
 import type { ConfigVirtualHost } from '@nxmesh/model/agent-config'
-import { type Location, splitPath } from '@nxmesh/model/location'
+import type { Location } from '@nxmesh/model/location'
+import { splitPath } from '@nxmesh/model/location-path'
 import { hasUri } from './location-content.ts'
 import { type Report, reportOn } from './report.ts'
 

@@ -1,4 +1,4 @@
-import { splitPath } from '@nxmesh/model/location'
+import { splitPath } from '@nxmesh/model/location-path'
 
 /**
  * The pattern of a location as nginx compares it. Prefixes and exact paths are compared with the decoded URI, so `%20` in them

@@ -1,4 +1,5 @@
-import { type Location, splitPath } from '@nxmesh/model/location'
+import type { Location } from '@nxmesh/model/location'
+import { splitPath } from '@nxmesh/model/location-path'
 import { isHeaderName } from '../header-direction.ts'
 import { literal, quote, template } from '../quote.ts'
 import type { Statement } from './custom-directives.ts'
