@@ -65,7 +65,7 @@ async function openMesh(stack: AsyncDisposableStack, { agents = 1, settings = []
   const test = stack.use(await startTestMaster(join(directory, 'master'), ['--heartbeat-interval', '1', ...settings], overrides))
   const { client, workspaceId } = test
   const show = (id: string) => client.call(routes.getAgent, { params: { agent_id: id } })
-  const settled = (id: string, seconds = 60) => until(`agent ${id} to serve what it should`, async () => isSettled(await show(id)), seconds)
+  const settled = (id: string, seconds = 40) => until(`agent ${id} to serve what it should`, async () => isSettled(await show(id)), seconds)
   const mesh: Mesh = {
     ...test,
     directory,

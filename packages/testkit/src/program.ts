@@ -12,16 +12,9 @@ export interface Program extends AsyncDisposable {
   ended: Promise<number | null>
 }
 
-export interface ProgramOptions {
-  env?: Record<string, string>
-  /** Goes before the command, as `faketime` and its argument. */
-  under?: string[]
-}
-
 /** Starts a TypeScript program as a process of its own and waits until it has written `ready`. */
-export async function startProgram(file: string, args: string[], { env = {}, under = [] }: ProgramOptions = {}): Promise<Program> {
-  const [command, ...rest] = [...under, process.execPath, '--disable-warning=ExperimentalWarning', file, ...args] as [string, ...string[]]
-  const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { ...process.env, ...env } })
+export async function startProgram(file: string, args: string[], env: Record<string, string> = {}): Promise<Program> {
+  const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { ...process.env, ...env } })
   let text = ''
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
   const ready = Promise.withResolvers<void>()
