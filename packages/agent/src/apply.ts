@@ -18,13 +18,14 @@ import {
   readGeneration,
   removeGeneration,
   sameFiles,
+  syncGeneration,
   writeGeneration,
 } from './generations.ts'
 import type { Fact } from './ledger.ts'
 import { binaryOf, reloadNginx, stopNginx, workersOf } from './nginx.ts'
 import { causeOf, firstTrouble, portFindings, proofTimeout } from './plan.ts'
-import { takenPorts } from './ports.ts'
-import { askServing, prove } from './proof.ts'
+import { type Listen, takenPorts } from './ports.ts'
+import { prove } from './proof.ts'
 import type { Scope } from './scope.ts'
 
 export type ApplyResult =
@@ -61,7 +62,7 @@ export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyR
   const facts = await scope.factsOf(binary)
   const before = await currentGeneration(paths)
   const same = before?.manifest.digest === request.digest ? await renderedAs(scope, request, facts, before) : undefined
-  if (same && !request.force && master !== undefined && (await askServing(paths.socket))?.digest === request.digest) {
+  if (same && !request.force && master !== undefined && (await scope.server.serving())?.digest === request.digest) {
     await remember(scope, request, before!)
     return { kind: 'unchanged', findings: same.findings }
   }
@@ -71,13 +72,16 @@ export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyR
   await scope.at('written')
   const discard = () => (generation.name === before?.name ? Promise.resolve() : removeGeneration(generation))
 
-  const taken = await takenPorts(rendered.listens, master, scope.ipv6)
+  const taken = await takenPorts(newListens(rendered.listens, master === undefined ? undefined : before), master, scope.ipv6)
   if (taken.length > 0) {
     await discard()
     const findings = [...portFindings(taken, request.config.virtual_hosts), ...rendered.findings]
     return failed(taken.map((port) => port.reason).join('; '), 'host', findings)
   }
-  const test = await installation.test(generation, binary, facts, request.signal)
+  const test = await testAndSync(scope, generation, binary, facts, request.signal).catch(async (cause: unknown) => {
+    await discard()
+    throw cause
+  })
   const tested = distinct([...explainOutput(test.output, rendered), ...rendered.findings])
   if (!test.ok) {
     await discard()
@@ -104,6 +108,18 @@ export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyR
   await pruneGenerations(paths, new Set([generation.name]))
   await scope.at('pruned')
   return { kind: 'applied', findings: tested }
+}
+
+// What a running nginx was given before it holds already; asking the kernel about each socket is dear where there are many.
+function newListens(listens: readonly Listen[], before: Generation | undefined): Listen[] {
+  const held = new Set(before?.manifest.listens.map(({ port, transport }) => `${transport}:${port}`))
+  return listens.filter(({ port, transport }) => !held.has(`${transport}:${port}`))
+}
+
+// The disk and nginx work at the same time; nothing depends on the generation before both are done.
+async function testAndSync(scope: Scope, generation: Generation, binary: string, facts: NginxFacts, signal: AbortSignal | undefined) {
+  const [test] = await Promise.all([scope.installation.test(generation, binary, facts, signal), syncGeneration(scope.paths, generation)])
+  return test
 }
 
 // The workers serve it, whether or not the disk can take the note; the reconciler goes on trying to write it.
@@ -194,7 +210,7 @@ async function switchAndProve(scope: Scope, { generation, master, timeoutMs, sig
   reloadNginx(master)
   await scope.at('reloaded')
   const proof = await prove({
-    socket: paths.socket,
+    server: scope.server,
     digest: generation.manifest.digest,
     master,
     binaryName: installation.binaryName,
@@ -211,14 +227,14 @@ export async function startAndProve(
   scope: Scope,
   step: { generation: Generation; timeoutMs: number; signal?: AbortSignal | undefined },
 ): Promise<Trouble | undefined> {
-  const { installation, paths } = scope
+  const { installation } = scope
   const { ok, output } = await installation.start()
   if (!ok) return { message: firstTrouble(output), output }
   await scope.at('reloaded')
   const master = await newMaster(scope)
   if (master === undefined) return { message: 'nginx started and ended at once', output }
   const proof = await prove({
-    socket: paths.socket,
+    server: scope.server,
     digest: step.generation.manifest.digest,
     master,
     binaryName: installation.binaryName,
@@ -270,7 +286,7 @@ async function restore(scope: Scope, before: Generation | undefined, refused: bo
   if (!target) return 'there is no earlier config'
   await scope.at('restoring')
   // A refused reload left the old workers as they were: another signal would only cost their connections.
-  if (refused && (await askServing(paths.socket))?.digest === target.manifest.digest) {
+  if (refused && (await scope.server.serving())?.digest === target.manifest.digest) {
     await replaceLink(paths.current, target.directory)
     await scope.at('restored')
     return undefined

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, readFile, readlink, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { type DataPaths, makeDirectory, syncDirectory, writeSynced } from './durable.ts'
+import { type DataPaths, makeDirectory, syncDirectory, syncFile } from './durable.ts'
 import type { Listen } from './ports.ts'
 
 export interface GenerationFile {
@@ -37,7 +37,7 @@ export async function freeName(paths: DataPaths, { version, digest }: { version:
   }
 }
 
-/** Writes a generation under a free name; nothing of it is left when that fails. */
+/** Writes a generation under a free name, not yet synced to the disk; nothing of it is left when that fails. */
 export async function writeGeneration(
   paths: DataPaths,
   name: string,
@@ -50,9 +50,7 @@ export async function writeGeneration(
   await rm(directory, { recursive: true, force: true })
   try {
     await writeFiles(directory, files, halfway)
-    await writeSynced(join(directory, manifestName), JSON.stringify(manifest), 0o600)
-    await syncDirectory(directory)
-    await syncDirectory(paths.generations)
+    await writeFile(join(directory, manifestName), JSON.stringify(manifest), { mode: 0o600, flag: 'wx' })
   } catch (cause) {
     await rm(directory, { recursive: true, force: true })
     throw cause
@@ -68,10 +66,16 @@ async function writeFiles(directory: string, files: GenerationFile[], halfway: (
     const folder = dirname(path)
     if (folder !== directory && !folders.has(folder)) await mkdir(folder, { recursive: true, mode: 0o700 })
     folders.add(folder)
-    await writeSynced(path, file.text, file.mode)
+    await writeFile(path, file.text, { mode: file.mode, flag: 'wx' })
     if (index === 0) await halfway()
   }
-  for (const folder of folders) await syncDirectory(folder)
+}
+
+/** Waits until every byte of a generation is on the disk: only then may anything come to depend on it. */
+export async function syncGeneration(paths: DataPaths, { directory, manifest }: Generation): Promise<void> {
+  const files = [...Object.keys(manifest.files), manifestName].map((path) => join(directory, path))
+  await Promise.all(files.map(syncFile))
+  for (const folder of new Set([...files.map(dirname), paths.generations])) await syncDirectory(folder)
 }
 
 export async function readGeneration(paths: DataPaths, name: string): Promise<Generation | undefined> {

@@ -2,10 +2,9 @@ import { changedFiles, readGeneration } from './generations.ts'
 import type { Fact } from './ledger.ts'
 import { binaryOf, workersOf } from './nginx.ts'
 import { uptimeOf } from './processes.ts'
-import { askServing } from './proof.ts'
 import type { Scope } from './scope.ts'
 import { type HostUsage, hostMeter } from './telemetry/host.ts'
-import { readStubStatus, requestMeter } from './telemetry/stub-status.ts'
+import { requestMeter } from './telemetry/stub-status.ts'
 
 export interface Health {
   nginx: {
@@ -34,20 +33,23 @@ export function healthMeter(scope: Scope, trouble: () => string | undefined): ()
   const { installation, ledger, paths } = scope
   const measureHost = hostMeter(paths.data)
   const meterRequests = requestMeter()
-  let own = { master: 0, requests: 0 }
+  let known = { master: 0, asked: 0, latest: 0 }
 
   async function nginxStatus(): Promise<{ status: Health['nginx']; serving: string }> {
     const master = await installation.findMaster()
     const installed_version = await versionOf(installation.binary)
     if (master === undefined) return { status: { ...off, is_running: false, pid: 0, running_version: '', installed_version }, serving: '' }
     const [serving, stub, workers, uptime_seconds] = await Promise.all([
-      askServing(paths.socket),
-      readStubStatus(paths.socket),
+      scope.server.serving(),
+      scope.server.stubStatus(),
       workersOf(master),
       uptimeOf(master),
     ])
-    own = { master, requests: (own.master === master ? own.requests : 0) + (serving ? 1 : 0) + (stub ? 1 : 0) }
-    const rate = meterRequests({ requests: stub?.requests ?? 0, own: own.requests, at: performance.now() })
+    // Another master counts from zero, and so do we.
+    if (known.master !== master) known = { master, asked: known.latest, latest: known.latest }
+    known.latest = scope.server.asked
+    const own = scope.server.asked - known.asked
+    const rate = meterRequests({ requests: stub?.requests ?? 0, own, at: performance.now() })
     const status = {
       is_running: true,
       pid: master,

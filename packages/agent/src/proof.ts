@@ -1,12 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type LogWatch, refusalIn } from './error-log.ts'
 import { isMaster, workersOf } from './nginx.ts'
-import { askUnixSocket } from './unix-http.ts'
-
-export interface Serving {
-  digest: string
-  worker: number
-}
+import type { PrivateServer } from './private-server.ts'
 
 export type Proof =
   | { kind: 'proved' }
@@ -14,19 +9,12 @@ export type Proof =
   | { kind: 'gone'; lines: string[] }
   | { kind: 'timeout'; lines: string[] }
 
-/** Asks whichever worker answers first which config it serves. */
-export async function askServing(socket: string, timeoutMs?: number): Promise<Serving | undefined> {
-  const body = await askUnixSocket(socket, '/digest', timeoutMs)
-  const parts = /^(\S+) (\d+)\s*$/.exec(body ?? '')
-  return parts ? { digest: parts[1]!, worker: Number(parts[2]) } : undefined
-}
-
 /**
  * Waits until a new worker answers with the digest and every old worker has stopped accepting. nginx reloads
  * asynchronously, and a refused reload looks like success to whoever sent the signal.
  */
 export async function prove(wanted: {
-  socket: string
+  server: PrivateServer
   digest: string
   master: number
   binaryName: string
@@ -39,7 +27,7 @@ export async function prove(wanted: {
   let pause = 3
   while (true) {
     wanted.signal?.throwIfAborted()
-    const serving = await askServing(wanted.socket, 500)
+    const serving = await wanted.server.serving(500)
     if (serving?.digest === wanted.digest && !wanted.oldWorkers.has(serving.worker) && (await areRetired(wanted))) return { kind: 'proved' }
     const lines = await wanted.log.read()
     if (refusalIn(lines)) return { kind: 'refused', lines }

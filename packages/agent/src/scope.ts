@@ -2,6 +2,7 @@ import type { NginxFacts } from '@nxmesh/nginx/facts'
 import type { DataPaths } from './durable.ts'
 import type { Installation } from './installation.ts'
 import type { Ledger } from './ledger.ts'
+import type { PrivateServer } from './private-server.ts'
 
 export const faultPoints = [
   'accepting',
@@ -33,5 +34,6 @@ export interface Scope {
   ipv6: boolean
   workerUser: string | undefined
   log: Log
+  server: PrivateServer
   at: (point: FaultPoint) => void | Promise<void>
 }

@@ -13,11 +13,11 @@ import {
   pruneGenerations,
   readGeneration,
   removeGeneration,
+  syncGeneration,
   writeGeneration,
 } from './generations.ts'
 import { binaryOf } from './nginx.ts'
 import { causeOf } from './plan.ts'
-import { askServing } from './proof.ts'
 import type { Scope } from './scope.ts'
 
 /** What runs until the master has sent anything. */
@@ -74,7 +74,9 @@ async function renderGeneration(
   const facts = await scope.factsOf(master === undefined ? binary : await binaryOf(master, binary))
   const name = await freeName(scope.paths, { version, digest })
   const { files, listens } = renderFor(scope, { config, digest }, facts, join(scope.paths.generations, name))
-  return writeGeneration(scope.paths, name, { version, digest, files, listens, nginx_version: facts.version })
+  const generation = await writeGeneration(scope.paths, name, { version, digest, files, listens, nginx_version: facts.version })
+  await syncGeneration(scope.paths, generation)
+  return generation
 }
 
 export type EnsureResult = { kind: 'serving' } | { kind: 'trouble'; message: string }
@@ -88,7 +90,7 @@ export async function ensureServing(scope: Scope): Promise<EnsureResult> {
   if (obstacle !== undefined) return { kind: 'trouble', message: obstacle }
   const master = await installation.findMaster()
   if (master === undefined) return startSomething(scope, good)
-  if ((await askServing(paths.socket))?.digest === good.manifest.digest) return { kind: 'serving' }
+  if ((await scope.server.serving())?.digest === good.manifest.digest) return { kind: 'serving' }
   scope.log('info', 'nginx runs without our last good config; it is loaded now', { pid: master })
   const trouble = await bringUp(scope, { generation: good, master, timeoutMs: startTimeoutMs })
   return trouble ? { kind: 'trouble', message: trouble.message } : { kind: 'serving' }

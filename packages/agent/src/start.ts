@@ -10,6 +10,7 @@ import { type Health, healthMeter } from './health.ts'
 import { type Installation, includeInstallation, ownedInstallation } from './installation.ts'
 import { type DesiredConfig, type LedgerState, openLedger, type StatusReport } from './ledger.ts'
 import { linkToMaster } from './link.ts'
+import { privateServer } from './private-server.ts'
 import { explain, startReconciler } from './reconcile.ts'
 import type { FaultPoint, Log, Scope } from './scope.ts'
 import { prepareDirectories, recover } from './serving.ts'
@@ -62,6 +63,7 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
     ledger,
     installation,
     factsOf,
+    server: privateServer(paths.socket),
     log,
     at,
     ipv6: existsSync('/proc/net/if_inet6'),

@@ -12,8 +12,8 @@ export function toWire(of: { config_id: string; version: number; digest: string;
     configId: of.config_id,
     version: BigInt(of.version),
     configChecksum: of.digest,
-    virtualHosts: virtual_hosts.map(spell) as object[],
-    upstreams: upstreams.map(spell) as object[],
+    virtualHosts: virtual_hosts.map((each) => spell(each) as object),
+    upstreams: upstreams.map((each) => spell(each) as object),
     certificates: Object.fromEntries(Object.entries(certificates).map(([key, value]) => [key, spell(value) as object])),
     globalSettings: spell(settings) as object,
   })

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { status } from '@grpc/grpc-js'
 import type { MasterMessage, RegistrationResponse } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import type { StatusReport } from '../ledger.ts'
 import type { LinkParts } from '../link.ts'
 import type { Credentials, Trust } from '../trust.ts'
 import { configOf } from './convert.ts'
+import { grpcStatus } from './grpc.ts'
 import { commandOf, configStatus, healthReport } from './messages.ts'
 import { registrationOf } from './registration.ts'
 import { openStream } from './stream.ts'
@@ -18,6 +18,8 @@ export interface Session {
   sendHealth(): Promise<void>
 }
 
+// Asking again soon would not help: only a person can change these.
+const hopeless: ReadonlySet<number> = new Set([grpcStatus.unauthenticated, grpcStatus.permissionDenied, grpcStatus.alreadyExists])
 const registrationTimeoutMs = 15_000
 const renewalPauseMs = 60_000
 const defaultHeartbeatSeconds = 30
@@ -39,8 +41,19 @@ export async function runSession(
   let heartbeatMs = defaultHeartbeatSeconds * 1000
   let askedForCertificate = Number.NEGATIVE_INFINITY
   const { promise: ended, resolve: end } = Promise.withResolvers<SessionEnd>()
-  using stream = openStream(options.master, using, () => agentId)
-  const { call } = stream
+  let inbox = Promise.resolve()
+  using stream = openStream(options.master, using, () => agentId, {
+    message(message) {
+      heardAt = performance.now()
+      inbox = inbox
+        .then(() => onMessage(message))
+        .catch((cause: Error) => log('error', 'a message of the master could not be handled', { error: cause.message }))
+    },
+    end({ code, message }) {
+      const text = words || message || (code === grpcStatus.ok ? 'the master ended the session' : `gRPC status ${code}`)
+      end({ kind: hopeless.has(code) ? 'refused' : 'lost', message: text, registered })
+    },
+  })
   const timers = new Set<NodeJS.Timeout>()
 
   async function sendHealth(): Promise<void> {
@@ -134,19 +147,6 @@ export async function runSession(
     stream.send({ case: 'event', value: { eventId: randomUUID(), eventType: 'command.result', timestamp: BigInt(Date.now()), data } })
   }
 
-  let inbox = Promise.resolve()
-  call.on('data', (message: MasterMessage) => {
-    heardAt = performance.now()
-    inbox = inbox
-      .then(() => onMessage(message))
-      .catch((cause: Error) => log('error', 'a message of the master could not be handled', { error: cause.message }))
-  })
-  call.on('error', (error: Error & { code?: number; details?: string }) => {
-    const hopeless =
-      error.code === status.UNAUTHENTICATED || error.code === status.PERMISSION_DENIED || error.code === status.ALREADY_EXISTS
-    end({ kind: hopeless ? 'refused' : 'lost', message: words || error.details || error.message, registered })
-  })
-  call.on('end', () => end({ kind: 'lost', message: words || 'the master ended the session', registered }))
   const stop = () => end({ kind: 'lost', message: 'the agent is stopping', registered })
   signal.addEventListener('abort', stop)
   timers.add(
@@ -160,7 +160,5 @@ export async function runSession(
   } finally {
     signal.removeEventListener('abort', stop)
     for (const timer of timers) clearInterval(timer)
-    // Unread errors of a cancelled call would end the process.
-    call.on('error', () => {})
   }
 }

@@ -1,5 +1,3 @@
-import { askUnixSocket } from '../unix-http.ts'
-
 export interface StubStatus {
   active: number
   accepted: number
@@ -10,13 +8,7 @@ export interface StubStatus {
   waiting: number
 }
 
-/** Reads what nginx counts about itself. Source: ngx_http_stub_status_module. */
-export async function readStubStatus(socket: string): Promise<StubStatus | undefined> {
-  const body = await askUnixSocket(socket, '/stub_status')
-  return body === undefined ? undefined : parseStubStatus(body)
-}
-
-/** The numbers of a stub_status page without the connection that asked for it, which is always active and writing. */
+/** The numbers of a stub_status page without the connection that asked for it, which is always active and writing. Source: ngx_http_stub_status_module. */
 export function parseStubStatus(body: string): StubStatus | undefined {
   const active = /^Active connections:\s+(\d+)/m.exec(body)
   const totals = /^\s*(\d+)\s+(\d+)\s+(\d+)\s*$/m.exec(body)
