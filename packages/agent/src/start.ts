@@ -54,7 +54,7 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
   await rm(paths.scratch, { recursive: true, force: true })
   await prepareDirectories(paths)
   const ledger = await openLedger(paths)
-  const factsOf = binaryFacts(paths.scratch)
+  const factsOf = binaryFacts(paths)
   const facts = await factsOf(options.nginx)
   const installation: Installation =
     options.mode === 'owned' ? ownedInstallation(paths, options.nginx) : includeInstallation(paths, options.nginx, facts, options.nginxConf)

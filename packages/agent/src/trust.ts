@@ -118,7 +118,16 @@ function agentIdOf(text: string): string | undefined {
 /** Takes the CA out of the chain that the master shows, if it is the one whose fingerprint we were given. Nothing is sent on this connection. */
 async function fetchAuthority({ host, port }: { host: string; port: number }, fingerprint: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<DetailedPeerCertificate>()
-  const socket = connect({ host, port, servername: masterName, rejectUnauthorized: false, minVersion: 'TLSv1.3', ALPNProtocols: ['h2'] })
+  // Without a list of its own Node would load the CAs of all the world into memory.
+  const socket = connect({
+    host,
+    port,
+    servername: masterName,
+    ca: [],
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.3',
+    ALPNProtocols: ['h2'],
+  })
   socket.setTimeout(10_000, () => socket.destroy(new Error(`no answer from ${host}:${port} within 10 s`)))
   socket.once('secureConnect', () => resolve(socket.getPeerCertificate(true)))
   socket.once('error', reject)
