@@ -16,7 +16,7 @@ import { type MasterProgram, runAgent, runMaster } from './programs.ts'
 // From one PATCH to the first answer with the new content, against `nginx -t` and `nginx -s reload` by hand on the same
 // rendered config with the same edit, taken in turns in one run.
 const nginx = process.env['NXMESH_NGINX'] ?? '/usr/sbin/nginx'
-const sizes = [1, 100, 1000]
+const sizes = (process.env['SIZES'] ?? '1,100,1000').split(',').map(Number)
 const rounds = 20
 const limit = 1.3
 

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Finding } from '@nxmesh/model/agent'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
@@ -6,7 +6,7 @@ import { explainOutput } from '@nxmesh/nginx/explain-output'
 import type { NginxFacts } from '@nxmesh/nginx/facts'
 import { render } from '@nxmesh/nginx/render'
 import type { Rendered } from '@nxmesh/nginx/render/target'
-import { replaceLink } from './durable.ts'
+import { moveLink, replaceLink, syncDirectory } from './durable.ts'
 import { watchErrorLog } from './error-log.ts'
 import {
   changedFiles,
@@ -205,11 +205,13 @@ async function switchAndProve(scope: Scope, { generation, master, timeoutMs, sig
   }
   const oldWorkers = new Set((await workersOf(master)).map((worker) => worker.pid))
   const log = await watchErrorLog(await installation.errorLog(master), master)
-  await replaceLink(paths.current, generation.directory)
+  await moveLink(paths.current, generation.directory)
   await scope.at('switched')
   reloadNginx(master)
   await scope.at('reloaded')
-  const proof = await prove({
+  // A power cut before this is on the disk brings back the old link, which serves too; only what is marked good must stay.
+  const synced = syncDirectory(dirname(paths.current))
+  const proving = prove({
     server: scope.server,
     digest: generation.manifest.digest,
     master,
@@ -219,6 +221,7 @@ async function switchAndProve(scope: Scope, { generation, master, timeoutMs, sig
     timeoutMs,
     signal,
   })
+  const [proof] = await Promise.all([proving, synced])
   return troubleOf(proof, timeoutMs)
 }
 

@@ -47,8 +47,14 @@ export async function replaceFile(path: string, text: string, mode = 0o600): Pro
   await syncDirectory(dirname(path))
 }
 
-/** Points a symbolic link somewhere else in one step. */
+/** Points a symbolic link somewhere else in one step, and waits until that is on the disk. */
 export async function replaceLink(path: string, target: string): Promise<void> {
+  await moveLink(path, target)
+  await syncDirectory(dirname(path))
+}
+
+/** Points a symbolic link somewhere else in one step. After a power cut it may lead to the old target again, until its directory is synced. */
+export async function moveLink(path: string, target: string): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
   await symlink(target, temporary)
   try {
@@ -57,7 +63,6 @@ export async function replaceLink(path: string, target: string): Promise<void> {
     await rm(temporary, { force: true })
     throw cause
   }
-  await syncDirectory(dirname(path))
 }
 
 export async function makeDirectory(path: string, mode: number): Promise<void> {
