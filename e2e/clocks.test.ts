@@ -22,7 +22,7 @@ describe.skipIf(faketime === undefined)(
       }
       const began = Date.now()
 
-      const first = await startAgentProgram(options, env)
+      const first = await startAgentProgram(options, { env })
       await using _first = first
       await mesh.settled(id)
       await change('first')
@@ -33,7 +33,7 @@ describe.skipIf(faketime === undefined)(
 
       // Its token is worth nothing by now; only the certificate can bring it back.
       const { token: _token, ...withoutToken } = options
-      await using _second = await startAgentProgram(withoutToken, env)
+      await using _second = await startAgentProgram(withoutToken, { env })
       await mesh.settled(id)
       await change('second')
       const agent = await mesh.settled(id)

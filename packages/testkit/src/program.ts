@@ -12,9 +12,20 @@ export interface Program extends AsyncDisposable {
   ended: Promise<number | null>
 }
 
+export interface Surroundings {
+  env?: Record<string, string>
+  /** A shell script that runs first, in a mount namespace of its own: it may put other files over those of the machine. Needs root. */
+  before?: string
+}
+
 /** Starts a TypeScript program as a process of its own and waits until it has written `ready`. */
-export async function startProgram(file: string, args: string[], env: Record<string, string> = {}): Promise<Program> {
-  const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { ...process.env, ...env } })
+export async function startProgram(file: string, args: string[], { env = {}, before }: Surroundings = {}): Promise<Program> {
+  const node = [process.execPath, file, ...args]
+  const [command, ...rest] = (before === undefined ? node : ['unshare', '--mount', 'sh', '-ec', `${before}\nexec "$@"`, 'sh', ...node]) as [
+    string,
+    ...string[],
+  ]
+  const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { ...process.env, ...env } })
   let text = ''
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
   const ready = Promise.withResolvers<void>()

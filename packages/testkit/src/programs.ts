@@ -1,18 +1,18 @@
 import type { AgentOptions } from '@nxmesh/agent/start'
 import { administrator } from './master.ts'
-import { type Program, startProgram } from './program.ts'
+import { type Program, type Surroundings, startProgram } from './program.ts'
 
 const agentFile = new URL('agent-program.ts', import.meta.url).pathname
 const masterFile = new URL('../../master/src/main.ts', import.meta.url).pathname
 
 /** Starts an agent as a process of its own, which takes orders of `agent-program.ts`. */
-export function startAgentProgram(options: AgentOptions, env: Record<string, string> = {}): Promise<Program> {
-  return startProgram(agentFile, [], { ...env, NXMESH_TEST_AGENT: JSON.stringify(options) })
+export function startAgentProgram(options: AgentOptions, { env = {}, ...more }: Surroundings = {}): Promise<Program> {
+  return startProgram(agentFile, [], { ...more, env: { ...env, NXMESH_TEST_AGENT: JSON.stringify(options) } })
 }
 
 /** Starts the master as a process of its own on ports that stay the same when it is started again. */
 export function startMasterProgram(directory: string, ports: { http: number; agents: number }): Promise<Program> {
   const addresses = ['--http', `127.0.0.1:${ports.http}`, '--agents', `127.0.0.1:${ports.agents}`]
   const env = { NXMESH_ADMIN_EMAIL: administrator.email, NXMESH_ADMIN_PASSWORD: administrator.password }
-  return startProgram(masterFile, ['--data-dir', directory, ...addresses, '--heartbeat-interval', '1', '--log-level', 'warn'], env)
+  return startProgram(masterFile, ['--data-dir', directory, ...addresses, '--heartbeat-interval', '1', '--log-level', 'warn'], { env })
 }
