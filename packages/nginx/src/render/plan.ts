@@ -43,7 +43,7 @@ export function planPorts(config: AgentConfig, target: RenderTarget, certificate
     ports.set(port.port, port)
   }
   const sorted = [...ports.values()].sort((a, b) => a.port - b.port)
-  if (!target.facts.supports.http2_directive) for (const port of sorted) reportSharedHttp2(port, report)
+  for (const port of sorted) if (!target.facts.supports.http2_directive || !port.tls) reportSharedHttp2(port, report)
   return sorted
 }
 

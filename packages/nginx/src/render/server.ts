@@ -37,9 +37,15 @@ export function renderFallback(rendering: Rendering, port: PlannedPort): void {
     if (target.facts.supports.reject_handshake) writer.line(`${indent}ssl_reject_handshake on;`)
     else writeCertificate(rendering, port.hosts[0]!)
   }
+  if (target.facts.supports.http2_directive && speaksPlainHttp2(port)) writer.line(`${indent}http2 on;`)
   writer.line(`${indent}access_log off;`)
   writer.line(`${indent}return 444;`)
   writer.line('}')
+}
+
+/** Without TLS nothing names a server before the first byte, so nginx asks the port's default server whether HTTP/2 is spoken: all on the port say the same. */
+function speaksPlainHttp2(port: PlannedPort): boolean {
+  return !port.tls && port.hosts.some((planned) => planned.http2)
 }
 
 /** Writes one virtual host. */
@@ -60,10 +66,10 @@ export function renderHost(rendering: Rendering, port: PlannedPort, planned: Pla
   listen(rendering, port.port, `${port.tls ? ' ssl' : ''}${planned.http2 && !http2_directive ? ' http2' : ''}${flag}`)
   if (planned.http3 || (fallback && port.hosts.some((other) => other.http3)))
     listen(rendering, port.port, ` quic${ownsQuicSocket(rendering, port, planned) ? ' reuseport' : ''}${flag}`)
-  if (http2_directive && port.tls && !custom.has('http2')) {
+  if (http2_directive && !custom.has('http2') && (port.tls || speaksPlainHttp2(port))) {
     writer.from({ ...source, field: 'http2_enabled' })
-    writer.line(`${indent}http2 ${planned.http2 ? 'on' : 'off'};`)
-  } else if (http2_directive && planned.http2) writer.line(`${indent}http2 on;`)
+    writer.line(`${indent}http2 ${planned.http2 || !port.tls ? 'on' : 'off'};`)
+  }
   writer.from({ ...source, field: 'server_name' })
   writer.line(`${indent}server_name ${planned.names.map(quote).join(' ')};`)
   if (planned.files) {
