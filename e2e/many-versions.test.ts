@@ -9,6 +9,7 @@ import { nginxBinaries } from '@nxmesh/testkit/nginx'
 import { type Origin, startOrigin } from '@nxmesh/testkit/origin'
 import { freePort } from '@nxmesh/testkit/ports'
 import { scratch } from '@nxmesh/testkit/scratch'
+import { until } from '@nxmesh/testkit/until'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 const stack = new AsyncDisposableStack()
@@ -104,22 +105,24 @@ describe.each(nginxBinaries().map((binary) => [binary.split('/.nginx/')[1]?.spli
         params,
         body: { name: `sockets-${port}`, servers: [{ address: echo }] },
       })
-      const body = {
-        name: `all-${port}`,
-        server_name: host,
-        listen_port: port,
-        http2_enabled: true,
-        target_agents: { type: 'agents', agent_ids: [agent.id] },
-        locations: [
-          { path: '/', upstream_id: upstream.id, custom_headers: [{ name: 'X-Seen-By', value: '$server_name' }] },
-          { path: '~ ^/numbers/[0-9]{2,3}$', upstream_id: upstream.id },
-          { path: '/old/', rewrite_rules: [{ pattern: '^/old/(.*)$', replacement: '/new/$1', flag: 'permanent' }] },
-          { path: '/inner/', upstream_id: upstream.id, rewrite_rules: [{ pattern: '^/inner/(.*)$', replacement: '/$1', flag: 'break' }] },
-          { path: '/static/', root, index: 'page.html', custom_headers: [{ name: 'Cache-Control', value: 'max-age=60' }] },
-          { path: '/socket', upstream_id: sockets.id },
-        ],
-      } as const
-      const made = await mesh.client.call(routes.createVirtualHost, { params, body: structuredClone(body) as never })
+      const made = await mesh.client.call(routes.createVirtualHost, {
+        params,
+        body: {
+          name: `all-${port}`,
+          server_name: host,
+          listen_port: port,
+          http2_enabled: true,
+          target_agents: { type: 'agents', agent_ids: [agent.id] },
+          locations: [
+            { path: '/', upstream_id: upstream.id, custom_headers: [{ name: 'X-Seen-By', value: '$server_name' }] },
+            { path: '~ ^/numbers/[0-9]{2,3}$', upstream_id: upstream.id },
+            { path: '/old/', rewrite_rules: [{ pattern: '^/old/(.*)$', replacement: '/new/$1', flag: 'permanent' }] },
+            { path: '/inner/', upstream_id: upstream.id, rewrite_rules: [{ pattern: '^/inner/(.*)$', replacement: '/$1', flag: 'break' }] },
+            { path: '/static/', root, index: 'page.html', custom_headers: [{ name: 'Cache-Control', value: 'max-age=60' }] },
+            { path: '/socket', upstream_id: sockets.id },
+          ],
+        },
+      })
       hostId = made.id
       await mesh.settled(agent.id)
     })
@@ -166,6 +169,21 @@ describe.each(nginxBinaries().map((binary) => [binary.split('/.nginx/')[1]?.spli
       } else {
         expect(warnings).toMatchObject([{ severity: 'warning', kind: 'virtual_host' }])
       }
+      expect((await get(port, host)).status).toBe(200)
+    })
+
+    test('refuses a broken change with the field it comes from, serves on, and takes the mended one', async () => {
+      const params = { virtual_host_id: hostId }
+      await mesh.client.call(routes.updateVirtualHost, { params, body: { custom_directives: { proxy_read_timeout: 'banana' } } })
+      const broken = await until('the agent to be degraded', async () => {
+        const shown = await mesh.show(agent.id)
+        return shown.state === 'degraded' && shown
+      })
+      expect(broken.state_reason).toContain('"proxy_read_timeout" directive invalid value')
+      expect(broken.config.findings).toContainEqual(expect.objectContaining({ id: hostId, field: 'custom_directives.proxy_read_timeout' }))
+      expect((await get(port, host)).status).toBe(200)
+      await mesh.client.call(routes.updateVirtualHost, { params, body: { custom_directives: { proxy_read_timeout: '7s' } } })
+      await mesh.settled(agent.id)
       expect((await get(port, host)).status).toBe(200)
     })
   },
