@@ -65,12 +65,21 @@ test('a cut shorter than three heartbeats is nobody’s news', async () => {
 
 test('half open: the agent hears nothing more while the master hears it; it notices and comes back', async () => {
   await stateIs('online')
-  line.mute()
+  line.mute('target')
   await change('mute')
   const began = performance.now()
   await mesh.settled(id)
   expect(performance.now() - began).toBeLessThan(20_000)
   expect(await marker()).toBe('mute')
+})
+
+test('half open the other way: the master hears nothing more; it tells, and the agent comes back', async () => {
+  await stateIs('online')
+  line.mute('client')
+  await change('unheard')
+  await stateIs('offline')
+  await mesh.settled(id)
+  expect(await marker()).toBe('unheard')
 })
 
 test('connections reset over and over while changes come: the newest is served in the end', async () => {

@@ -73,8 +73,8 @@ test('once an agent came back with its certificate, its token opens nothing for 
   await mesh.settled(id)
 
   const elsewhere = join(mesh.directory, 'elsewhere')
-  await using thief = await startLogged({ ...options, dataDir: elsewhere })
   await using _nginx = { [Symbol.asyncDispose]: () => killNginx(elsewhere) }
+  await using thief = await startLogged({ ...options, dataDir: elsewhere })
   await saying(thief, /refuses this agent: this agent has a certificate; its token no longer works/)
   expect(await mesh.show(id)).toMatchObject({ state: 'online' })
   expect(mesh.master.ctx.sessions.size()).toBe(1)

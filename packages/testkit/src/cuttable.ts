@@ -4,8 +4,8 @@ export interface Cuttable extends AsyncDisposable {
   port: number
   /** Lets no byte through either way and accepts nothing new, without closing anything: as when a cable is pulled. */
   cut(): void
-  /** Lets no byte of the target through on the connections there are, which stay open; new connections work. */
-  mute(): void
+  /** Lets no byte of one side through on the connections there are, which stay open; new connections work. */
+  mute(side: 'client' | 'target'): void
   /** Lets bytes through again. */
   mend(): void
   /** Closes every connection. */
@@ -40,8 +40,8 @@ export async function startCuttable(target: number): Promise<Cuttable> {
       isCut = true
       each((socket) => socket.pause())
     },
-    mute() {
-      for (const [, far] of pairs) far.pause()
+    mute(side) {
+      for (const [near, far] of pairs) (side === 'client' ? near : far).pause()
     },
     mend() {
       isCut = false
