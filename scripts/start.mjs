@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { main, Refusal, root, tail } from './command.mjs'
+import { main, Refusal, root, run, tail } from './command.mjs'
 import { ensureDependencies, ensureNginx, locateNode, programEnv } from './install.mjs'
 import { stopNginx } from './local-nginx.mjs'
 import { startProgram } from './program.mjs'
@@ -19,8 +19,7 @@ const SOURCES = { master: ['master', 'model', 'nginx', 'api', 'proto'], agent: [
 async function runMesh({ node, nginx, watch, dataDir, http, agents, interrupted }) {
   const agentDir = resolve(process.env.NXMESH_AGENT_DATA_DIR || join(dataDir, 'agent'))
   const tokenFile = join(dataDir, 'local-agent-token')
-  const launch = (name, flags, env) => {
-    const main = join(root, 'packages', name, 'src', 'main.ts')
+  const launch = (name, main, flags, env) => {
     const seen = { administrator: undefined, announced: undefined }
     const announcement = new Promise((resolve) => (seen.announced = resolve))
     const onLine = (line) => {
@@ -42,7 +41,7 @@ async function runMesh({ node, nginx, watch, dataDir, http, agents, interrupted 
 
   try {
     const masterFlags = ['--data-dir', dataDir, '--http', http, '--agents', agents, '--local-agent-token', tokenFile]
-    const master = launch('master', masterFlags, {})
+    const master = launch('master', sourceOf('master'), masterFlags, {})
     running.push(master)
     const ready = await first(within(READY_MS, master.announcement, 'The master', master.logFile))
     if (ready === undefined) return 0
@@ -63,7 +62,12 @@ async function runMesh({ node, nginx, watch, dataDir, http, agents, interrupted 
       '--mode',
       'owned',
     ]
-    const agent = launch('agent', agentFlags, existsSync(tokenFile) ? { NXMESH_TOKEN_FILE: tokenFile } : {})
+    const agent = launch(
+      'agent',
+      watch ? sourceOf('agent') : await bundledAgent(node),
+      agentFlags,
+      existsSync(tokenFile) ? { NXMESH_TOKEN_FILE: tokenFile } : {},
+    )
     running.push(agent)
     const connected = await first(within(READY_MS, agent.announcement, 'The local agent', agent.logFile))
     if (connected === undefined) return 0
@@ -81,6 +85,14 @@ async function runMesh({ node, nginx, watch, dataDir, http, agents, interrupted 
   } finally {
     await stopAll(running, agentDir)
   }
+}
+
+const sourceOf = (name) => join(root, 'packages', name, 'src', 'main.ts')
+
+/** The agent as it ships, in one bundle: reading TypeScript costs a program as much memory again as it needs. */
+async function bundledAgent(node) {
+  const built = await run(node, [join(root, 'packages', 'agent', 'build.mjs')])
+  return built.ok ? join(root, 'packages', 'agent', 'dist', 'nxmesh-agent.mjs') : sourceOf('agent')
 }
 
 /** Stops the agent, the nginx it managed here, and then the master. */
