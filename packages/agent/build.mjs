@@ -16,7 +16,5 @@ await build({
   format: 'esm',
   target: 'node24',
   legalComments: 'none',
-
-  banner: { js: "import { createRequire as nxmeshRequire } from 'node:module'; const require = nxmeshRequire(import.meta.url);" },
 })
 await chmod(new URL('dist/nxmesh-agent.mjs', import.meta.url), 0o755)
