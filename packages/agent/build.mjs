@@ -16,5 +16,7 @@ await build({
   format: 'esm',
   target: 'node24',
   legalComments: 'none',
+  // The reader of YAML is CommonJS and requires Node's own modules.
+  banner: { js: "import { createRequire as nxmeshRequire } from 'node:module'; const require = nxmeshRequire(import.meta.url);" },
 })
 await chmod(new URL('dist/nxmesh-agent.mjs', import.meta.url), 0o755)
