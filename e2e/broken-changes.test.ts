@@ -55,7 +55,7 @@ async function refused(before: AgentDetail): Promise<AgentDetail> {
 }
 
 async function mended(): Promise<AgentDetail> {
-  const agent = await mesh.settled(agentId)
+  const agent = await mesh.settled(agentId, 20)
   expect(agent).toMatchObject({ state: 'online', state_reason: null, config: { status: 'success', error: null, findings: [] } })
   expect((await other.get()).body).toBe('other')
   return agent
@@ -119,6 +119,38 @@ test('a name in an upstream that does not resolve; mended by deleting the host t
   const after = await mended()
   expect(after.config.applied?.digest).toBe(before.config.applied?.digest)
   await mesh.client.call(routes.deleteUpstream, { params: { upstream_id: upstream.id } })
+})
+
+test.each([
+  ['a value in a location', { custom_directives: { client_max_body_size: '1x' } }, 'custom_directives.client_max_body_size'],
+  ['a regular expression of a path', { path: '~ ^/(?<=a+)b' }, 'path'],
+  ['a regular expression of a rewrite', { rewrite_rules: [{ pattern: '(?<=a+)b', replacement: '/x' }] }, 'rewrite_rules.0'],
+  ['a variable that there is not', { custom_headers: [{ name: 'X-Odd', value: '$nowhere' }] }, 'custom_headers'],
+])('%s, named by its place in the location', async (_what, mistake, field) => {
+  const before = await mended()
+  const { locations } = await mesh.client.call(routes.getVirtualHost, { params: hostParams() })
+  await change({ locations: [...locations, { path: '/more', upstream_id: other.upstreamId, ...mistake }] })
+  const agent = await refused(before)
+  const [place] = agent.config.findings.filter((finding) => finding.severity === 'error')
+  expect(place).toMatchObject({
+    kind: 'virtual_host',
+    id: other.id,
+    field: expect.stringMatching(`^locations\\.1\\.${field.replaceAll('.', '\\.')}`),
+  })
+  await change({ locations })
+  await mended()
+})
+
+test('a directive of the workspace’s settings', async () => {
+  const before = await mended()
+  const params = { workspace_id: mesh.workspaceId }
+  await mesh.client.call(routes.updateSettings, { params, body: { nginx_directives: { client_header_timeout: 'banana' } } })
+  const agent = await refused(before)
+  expect(agent.state_reason).toContain('"client_header_timeout" directive invalid value')
+  const place = { kind: 'settings', field: 'nginx_directives.client_header_timeout' }
+  expect(agent.config.findings).toContainEqual(expect.objectContaining(place))
+  await mesh.client.call(routes.updateSettings, { params, body: { nginx_directives: { client_header_timeout: null } } })
+  await mended()
 })
 
 test('a port that another process holds: applied by itself once the port is free', async () => {
