@@ -2,6 +2,7 @@ import { access, constants, readFile } from 'node:fs/promises'
 import { delimiter, isAbsolute, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { labels } from '@nxmesh/model/labels'
+import { parse } from 'yaml'
 import { z } from 'zod'
 import { detectDeploymentMode } from './machine.ts'
 import type { AgentOptions } from './start.ts'
@@ -166,7 +167,6 @@ async function fromEnvironment(env: NodeJS.ProcessEnv): Promise<Record<string, u
 
 async function fromFile(path: string | undefined): Promise<Record<string, unknown>> {
   if (path === undefined || path === '') return {}
-  const { parse } = await import('yaml')
   let values: unknown
   try {
     values = parse(await readFile(path, 'utf8'))
