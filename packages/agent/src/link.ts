@@ -1,36 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { AgentConfig } from '@nxmesh/model/agent-config'
-import type { NginxFacts } from '@nxmesh/nginx/facts'
-import type { Command, CommandResult } from './commands.ts'
-import type { DataPaths } from './durable.ts'
-import type { Health } from './health.ts'
-import type { LedgerState, StatusReport } from './ledger.ts'
+import type { StatusReport } from './ledger.ts'
+import type { LinkParts } from './link/parts.ts'
 import { parseAddress } from './link/registration.ts'
 import { runSession, type Session, type SessionEnd } from './link/session.ts'
 import { backoff } from './plan.ts'
-import type { Log } from './scope.ts'
-import { openTrust, type Trust } from './trust.ts'
-
-export interface LinkOptions {
-  master: string
-  token?: string | undefined
-  caFile?: string | undefined
-  labels: Readonly<Record<string, string>>
-  deploymentMode: 'docker_sidecar' | 'kubernetes_sidecar' | 'standalone'
-}
-
-/** What the link needs of the agent: it speaks for these and decides nothing. */
-export interface LinkParts {
-  options: LinkOptions
-  paths: DataPaths
-  log: Log
-  facts: () => Promise<NginxFacts>
-  applied: () => Readonly<LedgerState>
-  health: () => Promise<Health>
-  onIdentity: (agentId: string) => Promise<void>
-  onConfig: (update: { config_id: string; version: number; digest: string; config: () => AgentConfig }) => void
-  onCommand: (id: string, command: Command) => Promise<CommandResult>
-}
+import { openTrust } from './trust.ts'
 
 export interface Link extends AsyncDisposable {
   report(status: StatusReport): void
@@ -105,5 +79,3 @@ function explainEnd(end: SessionEnd): string {
     ? `the session with the master is lost: ${end.message}; nginx goes on serving`
     : `the master cannot be joined yet: ${end.message}; nginx goes on serving`
 }
-
-export type { Trust }

@@ -2,11 +2,11 @@ import { hostname } from 'node:os'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { capability } from '@nxmesh/proto/capability'
 import type { RegistrationRequestSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
-import type { LinkParts } from '../link.ts'
 import { bootId, capabilitiesOf, machineId } from '../machine.ts'
 import type { Credentials, Trust } from '../trust.ts'
 import { version } from '../version.ts'
 import { wireModes } from './messages.ts'
+import type { LinkParts } from './parts.ts'
 
 /** What the agent says about itself when it joins. */
 export async function registrationOf(

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { MasterMessage, RegistrationResponse } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import type { StatusReport } from '../ledger.ts'
-import type { LinkParts } from '../link.ts'
 import type { Credentials, Trust } from '../trust.ts'
 import { configOf } from './convert.ts'
 import { grpcStatus } from './grpc.ts'
 import { commandOf, configStatus, healthReport } from './messages.ts'
+import type { LinkParts } from './parts.ts'
 import { registrationOf } from './registration.ts'
 import { openStream } from './stream.ts'
 
