@@ -68,7 +68,11 @@ export const isProgram = (moduleUrl) => process.argv[1] !== undefined && realpat
 /** Runs `body` while no other script of this tree is in it: two installations into one folder destroy each other. */
 export async function alone(body) {
   const lock = join(root, '.nxmesh', 'installing.pid')
-  mkdirSync(dirname(lock), { recursive: true })
+  try {
+    mkdirSync(dirname(lock), { recursive: true })
+  } catch (error) {
+    throw new Refusal(`Something has to be installed, but ${root} cannot be written (${error.code}).`)
+  }
   while (!take(lock)) await pause(200)
   try {
     return await body()

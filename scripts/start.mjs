@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { main, Refusal, root, run, tail } from './command.mjs'
 import { ensureDependencies, ensureNginx, locateNode, programEnv } from './install.mjs'
+import { endLeftovers } from './leftovers.mjs'
 import { stopNginx } from './local-nginx.mjs'
 import { startProgram } from './program.mjs'
 
@@ -16,8 +17,7 @@ const JOIN_MS = 15_000
 const SOURCES = { master: ['master', 'model', 'nginx', 'api', 'proto'], agent: ['agent', 'model', 'nginx', 'proto'] }
 
 /** Runs master and agent until the interruption, or until one of them ends by itself. Returns the exit code. Whatever happens, nothing is left running. */
-async function runMesh({ node, nginx, watch, dataDir, http, agents, interrupted }) {
-  const agentDir = resolve(process.env.NXMESH_AGENT_DATA_DIR || join(dataDir, 'agent'))
+async function runMesh({ node, nginx, watch, dataDir, agentDir, http, agents, interrupted }) {
   const tokenFile = join(dataDir, 'local-agent-token')
   const launch = (name, main, flags, env) => {
     const seen = { administrator: undefined, announced: undefined }
@@ -125,6 +125,14 @@ function untilInterrupted() {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => resolve(undefined))
   })
+}
+
+function makeDataDir(dataDir) {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new Refusal(`The data directory cannot be made (${error.message}). Set NXMESH_DATA_DIR to a folder that can be written.`)
+  }
 }
 
 /** Refuses a second start on the same data. Returns what lets go of it. */
@@ -243,14 +251,16 @@ await main(async (args) => {
   const node = await locateNode()
   const nginx = await ensureNginx()
   const dataDir = resolve(root, process.env.NXMESH_DATA_DIR || 'data')
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  makeDataDir(dataDir)
   const http = process.env.NXMESH_HTTP || '127.0.0.1:8080'
   const agents = process.env.NXMESH_AGENTS || '127.0.0.1:8443'
+  const agentDir = resolve(process.env.NXMESH_AGENT_DATA_DIR || join(dataDir, 'agent'))
   const release = holdDataDir(dataDir)
   try {
+    await endLeftovers([dataDir, agentDir])
     await checkAddress(http, 'NXMESH_HTTP')
     await checkAddress(agents, 'NXMESH_AGENTS')
-    return await runMesh({ node, nginx, watch, dataDir, http, agents, interrupted })
+    return await runMesh({ node, nginx, watch, dataDir, agentDir, http, agents, interrupted })
   } finally {
     release()
   }
