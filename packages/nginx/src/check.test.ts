@@ -120,6 +120,15 @@ test('settings', () => {
   ])
 })
 
+test.each(['LD_PRELOAD', 'LD_LIBRARY_PATH', 'OPENSSL_CONF', 'PERL5LIB', 'GLIBC_TUNABLES', 'NGINX'])(
+  'checkSettings refuses the variable %s, which a new nginx binary would obey',
+  (name) => {
+    expect(checkSettings({ nginx_directives: {}, env_vars: { [name]: '/x', TZ: 'UTC', NGINXES: 'x' } })).toMatchObject([
+      { field: `env_vars.${name}`, code: 'NOT_ALLOWED' },
+    ])
+  },
+)
+
 describe('checkTestContent', () => {
   test.each([
     'events {} http { server { listen 80; location / { return 200; access_log off; } } }',

@@ -34,10 +34,20 @@ export function checkUpstream(input: Pick<UpstreamInput, 'algorithm' | 'servers'
   return problems
 }
 
+// A new binary is started with this environment and the rights of the master process: the variables of ld.so(8) and the C library,
+// of OpenSSL's configuration and of Perl, and those by which nginx hands its sockets on (nginx.org/en/docs/ngx_core_module.html#env).
+const steersPrograms = /^(LD_.*|GLIBC_TUNABLES|GCONV_PATH|MALLOC_.*|OPENSSL_.*|PERL5.*|PERLLIB|NGINX|NGINX_.*)$/
+
 /** Checks the settings of a workspace, already valid by their schema, against nginx's rules. */
 export function checkSettings(input: Settings): Problem[] {
   const problems = checkDirectives(input.nginx_directives, 'nginx_directives', settingContext)
   for (const [name, value] of Object.entries(input.env_vars)) {
+    if (steersPrograms.test(name))
+      problems.push({
+        field: `env_vars.${name}`,
+        message: `"${name}" is not allowed: it decides what code nginx loads or which sockets it takes over`,
+        code: 'NOT_ALLOWED',
+      })
     if (Buffer.byteLength(quote(`${name}=${value}`)) > maxTokenBytes)
       problems.push({
         field: `env_vars.${name}`,
