@@ -19,10 +19,10 @@ export const settings = {
   'data-dir': {
     schema: z.string().min(1).default('./data'),
     env: 'NXMESH_DATA_DIR',
-    help: 'directory for the embedded database, keys and certificates',
+    help: 'directory for the embedded database, keys and certificates (./data)',
   },
-  http: { schema: address.prefault('127.0.0.1:8080'), env: 'NXMESH_HTTP', help: 'address of the REST API' },
-  agents: { schema: address.prefault('127.0.0.1:8443'), env: 'NXMESH_AGENTS', help: 'address for agents: gRPC over TLS' },
+  http: { schema: address.prefault('127.0.0.1:8080'), env: 'NXMESH_HTTP', help: 'address of the REST API (127.0.0.1:8080)' },
+  agents: { schema: address.prefault('127.0.0.1:8443'), env: 'NXMESH_AGENTS', help: 'address for agents: gRPC over TLS (127.0.0.1:8443)' },
   'agent-names': {
     schema: z
       .string()
@@ -35,7 +35,7 @@ export const settings = {
   'admin-email': {
     schema: z.email().default('admin@nxmesh.local'),
     env: 'NXMESH_ADMIN_EMAIL',
-    help: 'e-mail address of the first administrator; first start only',
+    help: 'e-mail address of the first administrator; first start only (admin@nxmesh.local)',
   },
   'admin-password': {
     schema: z.string().min(8, 'must have at least 8 characters').max(1024).optional(),
@@ -56,12 +56,12 @@ export const settings = {
   'heartbeat-interval': {
     schema: number(1, 3600).default(10),
     env: 'NXMESH_HEARTBEAT_INTERVAL',
-    help: 'seconds between heartbeats of an agent',
+    help: 'seconds between heartbeats of an agent (10)',
   },
   'log-level': {
     schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
     env: 'NXMESH_LOG_LEVEL',
-    help: 'least severity that is logged',
+    help: 'least severity that is logged: trace, debug, info, warn, error or silent (info)',
   },
 } as const
 
@@ -93,10 +93,10 @@ export function helpText(): string {
     'Usage: nxmesh-master [settings]',
     '',
     ...lines,
-    `  --${'config'.padEnd(20)} ${'NXMESH_CONFIG'.padEnd(26)} YAML file with settings by their names`,
+    `  --${'config'.padEnd(20)} ${'NXMESH_CONFIG'.padEnd(26)} YAML file with settings by name (data_dir, agent_names, …; admin_password_file for the password)`,
     '  --help, --version',
     '',
-    'A flag wins over the environment, the environment over the file. NXMESH_ADMIN_PASSWORD_FILE names a file to read it from.',
+    'A flag wins over the environment, the environment over the file, the file over defaults (in parentheses). NXMESH_ADMIN_PASSWORD_FILE names a file to read it from.',
     'Exit codes: 0 stopped as asked, 1 failed, 2 wrong settings.',
   ].join('\n')
 }
@@ -115,18 +115,31 @@ function readFlags(args: string[]): Record<string, string | boolean | undefined>
 function readFile(path: string): Record<string, unknown> {
   const content: unknown = parseYaml(readFileSync(path, 'utf8')) ?? {}
   if (typeof content !== 'object' || Array.isArray(content)) throw new Error(`${path} must hold settings by name`)
-  const unknown = Object.keys(content as object).find((key) => !(key in settings))
-  if (unknown !== undefined) throw new Error(`${path}: "${unknown}" is not a setting`)
-  return content as Record<string, unknown>
+  const found: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(content as object)) {
+    // Words are joined by "_", as in the file of an agent, or by "-", as in a flag.
+    const name = key.replaceAll('_', '-')
+    const secret = name.endsWith('-file') ? name.slice(0, -'-file'.length) : name
+    const isFile = !Object.hasOwn(settings, name) && isSecret(secret)
+    const target = isFile ? secret : name
+    if (!Object.hasOwn(settings, target)) throw new Error(`${path}: "${key}" is not a setting`)
+    if (Object.hasOwn(found, target)) throw new Error(`${path}: "${key}" is given twice`)
+    found[target] = isFile ? readSecret(String(value)) : value
+  }
+  return found
 }
+
+const isSecret = (name: string) => Object.hasOwn(settings, name) && 'secret' in settings[name as keyof Settings]
+const readSecret = (path: string) => readFileSync(path, 'utf8').trim()
 
 function fromEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   const found: Record<string, string> = {}
   for (const [name, setting] of Object.entries(settings)) {
-    const file = env[`${setting.env}_FILE`]
-    if ('secret' in setting && file !== undefined) found[name] = readFileSync(file, 'utf8').trim()
-    const value = env[setting.env]
-    if (value !== undefined && value !== '') found[name] = value
+    const file = isSecret(name) ? env[`${setting.env}_FILE`] || undefined : undefined
+    const value = env[setting.env] || undefined
+    if (file !== undefined && value !== undefined) throw new Error(`${setting.env} and ${setting.env}_FILE must not both be given`)
+    const text = file === undefined ? value : readSecret(file)
+    if (text !== undefined) found[name] = text
   }
   return found
 }
