@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { routes } from '@nxmesh/api/routes'
@@ -17,15 +16,12 @@ const applies = 50
 
 execFileSync(process.execPath, [new URL('../packages/agent/build.mjs', import.meta.url).pathname], { stdio: 'ignore' })
 const entry = 'packages/agent/dist/nxmesh-agent.mjs'
-const firstLine = (await readFile(new URL(`../${entry}`, import.meta.url), 'utf8')).split('\n', 1)[0]
-const flags = (process.env['AGENT_FLAGS'] ?? '--max-semi-space-size=1').split(' ')
-
 await using directory = await scratch()
 const agentDirectory = join(directory.path, 'agent')
 await using master = await runMaster(join(directory.path, 'master'))
 await using cleanUp = new AsyncDisposableStack()
 cleanUp.defer(() => killNginx(agentDirectory))
-await using agent = await runAgent(master, agentDirectory, 'bench', entry, flags)
+await using agent = await runAgent(master, agentDirectory, 'bench', entry)
 const rest = await settled()
 const restCpu = await processorMilliseconds(agent.pid)
 await delay(10_000)
@@ -45,7 +41,7 @@ for (let round = 0; round < applies; round++) {
   seen.push(await residentMegabytes(agent.pid))
 }
 const after = await settled()
-console.log(`agent ${firstLine?.startsWith('#!') ? 'bundled' : ''}, node ${flags.join(' ')}`)
+console.log('the agent as it ships, in one bundle')
 verdict('resident at rest', rest, 60, 'MB')
 verdict(`resident at rest after ${applies} applies of ${hosts} virtual hosts`, after, 60, 'MB')
 console.log(`  during the applies: p50 ${percentile(seen, 0.5).toFixed(0)} MB, max ${Math.max(...seen).toFixed(0)} MB`)

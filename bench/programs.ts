@@ -34,7 +34,7 @@ export async function runMaster(directory: string): Promise<MasterProgram> {
   return { ...program, base, agentsPort: Number(program.match[2]), directory, client, workspaceId }
 }
 
-/** Runs a file of the agent, from source or bundled, as a process of its own and waits until it is connected. */
+/** Runs a file of the agent, from source or bundled, as a process of its own. */
 export async function runAgent(
   master: MasterProgram,
   directory: string,
@@ -44,12 +44,12 @@ export async function runAgent(
 ) {
   const created = await master.client.call(routes.createAgentToken, { params: { workspace_id: master.workspaceId }, body: { name } })
   const args = ['--master', `127.0.0.1:${master.agentsPort}`, '--data-dir', directory, '--mode', 'owned']
-  const program = await run(entry, args, { NXMESH_TOKEN: created.token }, /^(?:ready|connected) /, flags)
+  const program = await run(entry, args, { NXMESH_TOKEN: created.token }, /^ready /)
   return { ...program, id: created.agent_id }
 }
 
-async function run(entry: string, args: string[], env: Record<string, string>, awaited: RegExp, flags: string[] = []) {
-  const child = spawn(process.execPath, [...flags, join(root, entry), ...args], {
+async function run(entry: string, args: string[], env: Record<string, string>, awaited: RegExp) {
+  const child = spawn(process.execPath, [join(root, entry), ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
