@@ -35,13 +35,7 @@ export async function runMaster(directory: string): Promise<MasterProgram> {
 }
 
 /** Runs a file of the agent, from source or bundled, as a process of its own. */
-export async function runAgent(
-  master: MasterProgram,
-  directory: string,
-  name: string,
-  entry = 'packages/agent/src/main.ts',
-  flags: string[] = [],
-) {
+export async function runAgent(master: MasterProgram, directory: string, name: string, entry = 'packages/agent/src/main.ts') {
   const created = await master.client.call(routes.createAgentToken, { params: { workspace_id: master.workspaceId }, body: { name } })
   const args = ['--master', `127.0.0.1:${master.agentsPort}`, '--data-dir', directory, '--mode', 'owned']
   const program = await run(entry, args, { NXMESH_TOKEN: created.token }, /^ready /)
