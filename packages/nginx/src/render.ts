@@ -25,7 +25,7 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
   const writer = new ConfigWriter()
   const rendering: Rendering = { target, writer, report, upstreams, placed }
   renderHttpHead(writer, target, placed, ports)
-  for (const upstream of config.upstreams) renderUpstream(writer, upstream, upstreams.get(upstream.id)!.name, report)
+  for (const upstream of config.upstreams) renderUpstream(writer, upstream, upstreams.get(upstream.id)!.name, target.facts.supports, report)
   for (const port of ports) {
     if (target.mode === 'owned' && !port.fallback) renderFallback(rendering, port)
     for (const planned of port.hosts) renderHost(rendering, port, planned)

@@ -37,6 +37,7 @@ describe('parseVersion', () => {
         http3: false,
         reject_handshake: true,
         stub_status: false,
+        keepalive_off: false,
         error_log_option: true,
       },
     })

@@ -1,4 +1,4 @@
-import { connect } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { checkUpstream } from '../src/check.ts'
 import { explainOutput } from '../src/explain-output.ts'
@@ -71,6 +71,26 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
       )
       expect(output).toContain('test is successful')
       expect(output).not.toContain('[warn]')
+    }
+  })
+
+  test('hazard 70: a connection that the server closes, as it was asked to, is not used again', async () => {
+    // It says nothing of its closing and takes a moment over it.
+    const closing = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone')
+        setTimeout(() => socket.destroy(), 20)
+      })
+    })
+    await new Promise<void>((resolve) => closing.listen(0, '127.0.0.1', resolve))
+    try {
+      const port = await freePort()
+      const { port: serverPort } = closing.address() as AddressInfo
+      await using _server = await serve(binary, through({ servers: [{ address: `127.0.0.1:${serverPort}` }] }, port))
+      for (let turn = 0; turn < 20; turn++) expect(body(await get(port, '/'))).toBe('done')
+    } finally {
+      closing.close()
     }
   })
 

@@ -1,5 +1,6 @@
 import type { ConfigUpstream } from '@nxmesh/model/agent-config'
 import type { UpstreamServer } from '@nxmesh/model/upstream'
+import type { NginxSupport } from '../facts.ts'
 import { quote } from '../quote.ts'
 import { commented } from './comment.ts'
 import type { ConnectionKind } from './headers.ts'
@@ -29,7 +30,13 @@ export function nameUpstreams(upstreams: readonly ConfigUpstream[]): UpstreamBlo
 }
 
 /** Writes an upstream block: balancing method first and `keepalive` last, as nginx before 1.27 wants it. */
-export function renderUpstream(writer: ConfigWriter, upstream: ConfigUpstream, name: string, report: Report): void {
+export function renderUpstream(
+  writer: ConfigWriter,
+  upstream: ConfigUpstream,
+  name: string,
+  supports: Pick<NginxSupport, 'keepalive_off'>,
+  report: Report,
+): void {
   const source = { kind: 'upstream', id: upstream.id, name: upstream.name } as const
   writer.from(source)
   writer.line(`# upstream ${commented(upstream.name)}, ${commented(upstream.id)}`)
@@ -49,10 +56,9 @@ export function renderUpstream(writer: ConfigWriter, upstream: ConfigUpstream, n
       upstream.algorithm satisfies never
   }
   renderServers(writer, upstream, source, report)
-  if (upstream.keepalive_connections > 0) {
-    writer.from({ ...source, field: 'keepalive_connections' })
-    writer.line(`    keepalive ${upstream.keepalive_connections};`)
-  }
+  writer.from({ ...source, field: 'keepalive_connections' })
+  // Where nginx keeps connections unasked it also keeps those that it asked the server to close, and the server does.
+  if (upstream.keepalive_connections > 0 || supports.keepalive_off) writer.line(`    keepalive ${upstream.keepalive_connections};`)
   writer.from(source)
   writer.line('}')
 }
