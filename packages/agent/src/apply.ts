@@ -23,6 +23,7 @@ import {
 } from './generations.ts'
 import type { Fact } from './ledger.ts'
 import { binaryOf, reloadNginx, stopNginx, workersOf } from './nginx.ts'
+import { endOrphans } from './orphans.ts'
 import { causeOf, firstTrouble, portFindings, proofTimeout } from './plan.ts'
 import { type Listen, takenPorts } from './ports.ts'
 import { prove } from './proof.ts'
@@ -72,6 +73,8 @@ export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyR
   await scope.at('written')
   const discard = () => (generation.name === before?.name ? Promise.resolve() : removeGeneration(generation))
 
+  // Before the ports are looked at: they may be held by workers whose master was killed.
+  if (master === undefined) await endOrphans(paths.socket)
   const taken = await takenPorts(newListens(rendered.listens, master === undefined ? undefined : before), master, scope.ipv6)
   if (taken.length > 0) {
     await discard()

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkTestContent } from '@nxmesh/nginx/check-test-content'
 import { stopNginx, testConfig } from './nginx.ts'
+import { endOrphans } from './orphans.ts'
 import { explain, outcomeOf, type Reconciler } from './reconcile.ts'
 import type { Scope } from './scope.ts'
 
@@ -57,7 +58,10 @@ export function commandRunner(
       // Written first: an agent that is killed in between must not start again what a person wants stopped.
       await scope.ledger.change({ stopped: true })
       const master = await scope.installation.findMaster()
-      if (master === undefined) return { success: true, message: 'nginx was not running' }
+      if (master === undefined) {
+        await endOrphans(scope.paths.socket)
+        return { success: true, message: 'nginx was not running' }
+      }
       const { cut } = await stopNginx(master, { graceful, timeoutMs: (timeout_seconds || defaultStopSeconds) * 1000 })
       return {
         success: true,

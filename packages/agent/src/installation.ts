@@ -5,6 +5,7 @@ import { candidateOf, findInclude } from '@nxmesh/nginx/host-config'
 import type { DataPaths } from './durable.ts'
 import type { Generation } from './generations.ts'
 import { errorLogOf, type RunResult, removeStaleSocket, runningMaster, startNginx, testConfig } from './nginx.ts'
+import { endOrphans } from './orphans.ts'
 
 export type InstallationMode = 'owned' | 'include'
 
@@ -46,6 +47,7 @@ export function ownedInstallation(paths: DataPaths, binary: string): Installatio
         signal,
       ),
     async start() {
+      await endOrphans(paths.socket)
       await removeStaleSocket(paths.socket)
       return startNginx({ binary, prefix: paths.runtime, conf: join(paths.current, 'nginx.conf') })
     },
@@ -99,6 +101,7 @@ export function includeInstallation(paths: DataPaths, binary: string, facts: Ngi
       }
     },
     async start() {
+      await endOrphans(paths.socket)
       await removeStaleSocket(paths.socket)
       return startNginx({ binary, prefix: undefined, conf: explicit ? main : facts.conf_path })
     },

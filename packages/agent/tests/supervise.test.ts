@@ -2,6 +2,7 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { workersOf } from '../src/nginx.ts'
+import { isAlive } from '../src/processes.ts'
 import { startAgent } from '../src/start.ts'
 import { hostNginx } from './host-nginx.ts'
 import { answering, applyOn, ask, desired, freePort, mastersOf, openBench, optionsOf, startOn, until } from './testing.ts'
@@ -25,6 +26,32 @@ describe('owned mode', () => {
       await until('it serves again', async () => (await ask(port)) === 'one' && (await mastersOf(bench.directory))[0] !== master)
     }
     expect(bench.log.join('\n')).toContain('nginx has ended; it is started again')
+  })
+
+  test('workers whose master alone was killed give way to an nginx that takes changes', async () => {
+    await using bench = await openBench()
+    const port = await freePort()
+    await using agent = await startOn(bench)
+    await applyOn(agent, bench, desired(1, { virtual_hosts: [answering(port, 'one')] }))
+    const [master] = await mastersOf(bench.directory)
+    const workers = (await workersOf(master!)).map((worker) => worker.pid)
+    process.kill(master!, 'SIGKILL')
+    await until('another master runs', async () => ![undefined, master].includes((await mastersOf(bench.directory))[0]))
+    await until('the orphans are gone', async () => (await Promise.all(workers.map(isAlive))).every((alive) => !alive))
+    expect(await applyOn(agent, bench, desired(2, { virtual_hosts: [answering(port, 'two')] }))).toMatchObject({ status: 'success' })
+    expect(await ask(port)).toBe('two')
+  })
+
+  test('a stop ends workers whose master was killed', async () => {
+    await using bench = await openBench()
+    const port = await freePort()
+    await using agent = await startOn(bench)
+    await applyOn(agent, bench, desired(1, { virtual_hosts: [answering(port, 'one')] }))
+    const [master] = await mastersOf(bench.directory)
+    process.kill(master!, 'SIGKILL')
+    await agent.command('s1', { kind: 'stop', graceful: true, timeout_seconds: 5 })
+    await until('nobody answers', async () => (await ask(port).catch(() => 'nobody')) !== 'one')
+    expect(await mastersOf(bench.directory)).toEqual([])
   })
 
   test('a last good config that no longer starts gives way to one that does, and the desired one is tried again', async () => {
