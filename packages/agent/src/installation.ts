@@ -4,7 +4,7 @@ import type { NginxFacts } from '@nxmesh/nginx/facts'
 import { candidateOf, findInclude } from '@nxmesh/nginx/host-config'
 import type { DataPaths } from './durable.ts'
 import type { Generation } from './generations.ts'
-import { errorLogOf, type RunResult, removeStaleSocket, runningMaster, startNginx, testConfig } from './nginx.ts'
+import { errorLogOf, masterStartedWith, type RunResult, removeStaleSocket, runningMaster, startNginx, testConfig } from './nginx.ts'
 import { endOrphans } from './orphans.ts'
 
 export type InstallationMode = 'owned' | 'include'
@@ -34,7 +34,8 @@ export function ownedInstallation(paths: DataPaths, binary: string): Installatio
     binary,
     binaryName,
     supervised: true,
-    findMaster: () => runningMaster(paths.pid, binaryName),
+    findMaster: async () =>
+      (await runningMaster(paths.pid, binaryName)) ?? (await masterStartedWith(join(paths.current, 'nginx.conf'), binaryName)),
     errorLog: async (master) => (await errorLogOf(master)) ?? join(paths.runtime, 'error.log'),
     test: (generation, testBinary, facts, signal) =>
       testConfig(

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { readFile, readlink, rm, stat } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { childrenOf, commandLine, executable, isAlive, processStat } from './processes.ts'
+import { allProcesses, childrenOf, commandLine, executable, isAlive, type ProcessStat, processStat } from './processes.ts'
 import { isListening } from './unix-http.ts'
 
 export interface RunResult {
@@ -71,6 +71,17 @@ export async function runningMaster(pidFile: string, binaryName: string): Promis
   const pid = /^\s*([1-9]\d*)\s*$/.exec(text)?.[1]
   if (pid === undefined) return undefined
   return (await isMaster(Number(pid), binaryName)) ? Number(pid) : undefined
+}
+
+/** The newest master that was started with a config, for when its pid file has been removed or belongs to a lost data directory. */
+export async function masterStartedWith(conf: string, binaryName: string): Promise<number | undefined> {
+  let newest: ProcessStat | undefined
+  for (const pid of await allProcesses()) {
+    if (!(await commandLine(pid)).endsWith(` -c ${conf}`) || !(await isMaster(pid, binaryName))) continue
+    const stat = await processStat(pid)
+    if (stat && stat.started >= (newest?.started ?? 0)) newest = stat
+  }
+  return newest?.pid
 }
 
 export async function isMaster(pid: number, binaryName: string): Promise<boolean> {

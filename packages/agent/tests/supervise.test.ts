@@ -1,4 +1,4 @@
-import { appendFile, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { workersOf } from '../src/nginx.ts'
@@ -26,6 +26,19 @@ describe('owned mode', () => {
       await until('it serves again', async () => (await ask(port)) === 'one' && (await mastersOf(bench.directory))[0] !== master)
     }
     expect(bench.log.join('\n')).toContain('nginx has ended; it is started again')
+  })
+
+  test('an nginx whose pid file was removed is still known, and takes changes', async () => {
+    await using bench = await openBench()
+    const port = await freePort()
+    await using agent = await startOn(bench)
+    await applyOn(agent, bench, desired(1, { virtual_hosts: [answering(port, 'one')] }))
+    const before = await mastersOf(bench.directory)
+    await rm(join(bench.data, 'runtime/nginx.pid'))
+    expect(await applyOn(agent, bench, desired(2, { virtual_hosts: [answering(port, 'two')] }))).toMatchObject({ status: 'success' })
+    expect(await ask(port)).toBe('two')
+    expect(await mastersOf(bench.directory)).toEqual(before)
+    expect((await agent.health()).nginx).toMatchObject({ pid: before[0] })
   })
 
   test('workers whose master alone was killed give way to an nginx that takes changes', async () => {
