@@ -73,11 +73,18 @@ export function commandRunner(
   return (id, command) => {
     const known = answers.get(id)
     if (known) return known
-    const answer = perform(command).catch((cause: unknown) => ({ success: false, message: explain(cause) }))
+    const answer = perform(command)
+      .catch((cause: unknown) => ({ success: false, message: explain(cause) }))
+      .finally(() => (changesNginx(command) ? reportHealth().catch(() => {}) : undefined))
     answers.set(id, answer)
     if (answers.size > remembered) answers.delete(answers.keys().next().value ?? '')
     return answer
   }
+}
+
+// Who is told of the result may look at the state of the agent at once.
+function changesNginx({ kind }: Command): boolean {
+  return kind === 'reload' || kind === 'restart' || kind === 'stop'
 }
 
 /** Tests a whole nginx config without touching anything that serves. `nginx -t` is no sandbox, so the content is checked before nginx sees it. */

@@ -103,6 +103,10 @@ describe('the link', () => {
     const before = said(master, 'health').length
     master.send({ case: 'command', value: { commandId: 'y', command: { case: 'getStatus', value: {} } } })
     await until('it reports', () => said(master, 'health').length > before && said(master, 'event').at(-1)?.data['command_id'] === 'y')
+
+    master.send({ case: 'command', value: { commandId: 'z', command: { case: 'stop', value: { graceful: false } } } })
+    await until('it is answered', () => said(master, 'event').at(-1)?.data['command_id'] === 'z')
+    expect(said(master, 'health').at(-1)?.nginx?.isRunning).toBe(false)
   })
 
   test('a server with another CA is refused with a clear error, and nothing is sent to it', async () => {
