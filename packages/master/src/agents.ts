@@ -30,6 +30,8 @@ export async function listAgents(
 }
 
 export async function getAgent(ctx: Ctx, id: string): Promise<AgentDetail> {
+  // What it was acknowledged for must be seen by whoever asks next.
+  await ctx.agentWrites.flush(id)
   return detail(ctx, await readAgent(ctx.db, id))
 }
 
