@@ -103,7 +103,7 @@ async function openMesh(stack: AsyncDisposableStack, { agents = 1, settings = []
 
 /** The agent, if it is online and its workers serve what it should run. */
 export function isSettled(agent: AgentDetail): AgentDetail | false {
-  const { desired, applied, serving } = agent.config
+  const { desired, applied, serving, status } = agent.config
   const same = desired !== null && applied?.digest === desired.digest && serving?.digest === desired.digest
-  return agent.state === 'online' && same && agent
+  return agent.state === 'online' && status === 'success' && same && agent
 }
