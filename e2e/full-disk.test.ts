@@ -107,6 +107,9 @@ describe.skipIf(!isRoot)(`full disks${isRoot ? '' : ' (skipped: only root may mo
     })
     expect(refusal).toBeInstanceOf(ApiError)
     expect(refusal).toMatchObject({ code: 'SERVICE_UNAVAILABLE' })
+    const upstream = { name: 'full', servers: [{ address: '127.0.0.1:9' }] }
+    const inTransaction = mesh.client.call(routes.createUpstream, { params: { workspace_id: mesh.workspaceId }, body: upstream })
+    await expect(inTransaction).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' })
     expect(new Set((await list()).map((workspace) => workspace.slug))).toEqual(new Set(made))
     const ready = await fetch(`${mesh.base}/readyz`)
     expect([200, 503]).toContain(ready.status)

@@ -36,6 +36,8 @@ function adapt(sqlite: DatabaseSync) {
         reader,
         all: (parameters: readonly unknown[]) => prepared.all(...(parameters as never[])),
         run: (parameters: readonly unknown[]) => {
+          // A full disk makes SQLite roll back by itself; a second rollback would hide why. Source: sqlite.org/lang_transaction.html, 1.3.
+          if (sql === 'rollback' && !sqlite.isTransaction) return { changes: 0, lastInsertRowid: 0 }
           const { changes, lastInsertRowid } = prepared.run(...(parameters as never[]))
           return { changes, lastInsertRowid }
         },
