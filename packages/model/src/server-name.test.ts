@@ -31,6 +31,7 @@ test.each([
   'w*.example.com',
   'a"b',
   '~',
+  '~* x',
   'a a',
   `${'a'.repeat(64)}.com`,
   '{}',

@@ -37,7 +37,8 @@ function toALabels(name: string): string | undefined {
   return ascii === '' ? undefined : `${lead ?? ''}${ascii}${tail ?? ''}`
 }
 
-// nginx's PCRE knows more than ECMAScript does, so named groups and atomic groups must not fail here: only what cannot be a token does.
+// nginx's PCRE knows more than ECMAScript does, so named groups and atomic groups must not fail here: only what cannot be a token, or begins by
+// repeating nothing, does.
 function isRegularExpression(pattern: string): boolean {
-  return pattern !== '' && /^[\x21-\x7e]+$/.test(pattern)
+  return /^[\x21-\x7e]+$/.test(pattern) && !/^[*+?]/.test(pattern)
 }
