@@ -25,27 +25,25 @@ export async function changeConfig<T>(
   workspaceId: string,
   work: (tx: Tx, config: WorkspaceConfig) => Promise<Change<T>>,
 ): Promise<T> {
-  return transaction(ctx.db, async (tx) => {
-    // Writing the row, even unchanged, makes writers of one workspace follow one another: each checks against what the last one left.
-    await tx.db
-      .updateTable('workspaces')
-      .set((eb) => ({ version: eb.ref('version') }))
-      .where('id', '=', workspaceId)
-      .execute()
-    const config = await loadWorkspaceConfig(tx.db, workspaceId, ctx.workspaceConfigs)
-    if (!config) throw new ApiError('NOT_FOUND', 'workspace not found')
-    const { result, kind, id, after, reason } = await work(tx, config)
-    const version = config.version + 1
-    await tx.db.updateTable('workspaces').set({ version }).where('id', '=', workspaceId).execute()
-    await tx.db
-      .insertInto('history')
-      .values({ workspace_id: workspaceId, version, kind, id, doc: after === null ? null : JSON.stringify(after) })
-      .execute()
-    await tx.db
-      .insertInto('revisions')
-      .values({ workspace_id: workspaceId, version, author: actor.email, created_at: timestamp(ctx), reason })
-      .execute()
-    tx.onCommit(() => ctx.wake('rollout'))
-    return result
-  })
+  return transaction(
+    ctx.db,
+    async (tx) => {
+      const config = await loadWorkspaceConfig(tx.db, workspaceId, ctx.workspaceConfigs)
+      if (!config) throw new ApiError('NOT_FOUND', 'workspace not found')
+      const { result, kind, id, after, reason } = await work(tx, config)
+      const version = config.version + 1
+      await tx.db.updateTable('workspaces').set({ version }).where('id', '=', workspaceId).execute()
+      await tx.db
+        .insertInto('history')
+        .values({ workspace_id: workspaceId, version, kind, id, doc: after === null ? null : JSON.stringify(after) })
+        .execute()
+      await tx.db
+        .insertInto('revisions')
+        .values({ workspace_id: workspaceId, version, author: actor.email, created_at: timestamp(ctx), reason })
+        .execute()
+      tx.onCommit(() => ctx.wake('rollout'))
+      return result
+    },
+    workspaceId,
+  )
 }

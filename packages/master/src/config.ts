@@ -21,6 +21,15 @@ export const settings = {
     env: 'NXMESH_DATA_DIR',
     help: 'directory for the embedded database, keys and certificates',
   },
+  database: {
+    schema: z
+      .string()
+      .refine((text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text), 'must be an address that begins with postgres://')
+      .optional(),
+    env: 'NXMESH_DATABASE',
+    help: 'postgres://user:password@host:port/name; embedded SQLite in the data directory when absent',
+    secret: true,
+  },
   http: { schema: address.prefault('127.0.0.1:8080'), env: 'NXMESH_HTTP', help: 'address of the REST API' },
   agents: { schema: address.prefault('127.0.0.1:8443'), env: 'NXMESH_AGENTS', help: 'address for agents: gRPC over TLS' },
   'agent-names': {
@@ -96,7 +105,8 @@ export function helpText(): string {
     `  --${'config'.padEnd(20)} ${'NXMESH_CONFIG'.padEnd(26)} YAML file with settings by their names`,
     '  --help, --version',
     '',
-    'A flag wins over the environment, the environment over the file. NXMESH_ADMIN_PASSWORD_FILE names a file to read it from.',
+    'A flag wins over the environment, the environment over the file. NXMESH_ADMIN_PASSWORD_FILE and NXMESH_DATABASE_FILE name files',
+    'to read these from.',
     'Exit codes: 0 stopped as asked, 1 failed, 2 wrong settings.',
   ].join('\n')
 }

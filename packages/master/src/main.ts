@@ -20,15 +20,17 @@ switch (asked.kind) {
 }
 
 async function run(config: Parameters<typeof startMaster>[0]): Promise<void> {
-  const stopped = Promise.withResolvers<void>()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.resolve())
+  const stop = new AbortController()
+  const stopped = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   try {
-    await using master = await startMaster(config)
+    await using master = await startMaster(config, { signal: stop.signal })
     const { http, agents, administrator } = master
     if (administrator) console.log(`administrator email=${administrator.email} password=${administrator.password}`)
     console.log(`ready http=http://${authority(http)} agents=${authority(agents)}`)
-    await stopped.promise
+    await stopped
   } catch (error) {
+    if (stop.signal.aborted && (error as Error).name === 'AbortError') return
     console.error(sentenceOf(error, config))
     process.exitCode = 1
   }

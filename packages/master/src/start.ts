@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
+import type { LogEvent } from 'kysely'
 import { type Logger, pino } from 'pino'
 import { localAgentToken } from './agent-tokens.ts'
 import { openAgentWrites } from './agent-writes.ts'
@@ -9,7 +10,7 @@ import { deleteEndedTokens } from './auth.ts'
 import { openAuthority } from './authority.ts'
 import type { Config } from './config.ts'
 import type { Ctx } from './ctx.ts'
-import { openSqlite } from './db/open.ts'
+import { openDatabase } from './db/open.ts'
 import { replaceFile } from './files.ts'
 import { firstStart } from './first-start.ts'
 import { createServer } from './http/server.ts'
@@ -33,6 +34,10 @@ export interface Master extends AsyncDisposable {
 export interface Overrides {
   now?: () => number
   log?: Logger
+  /** Is told of every query. */
+  onQuery?: (event: LogEvent) => void
+  /** Ends the wait for a database that is away. */
+  signal?: AbortSignal
 }
 
 /** The composition root: opens everything a master consists of, serves, and closes it in reverse when disposed. */
@@ -45,7 +50,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
 
   const keyFile = config['secret-key-file']
   const secrets = await openSecrets(keyFile ?? join(directory, 'secret.key'), keyFile === undefined)
-  const db = stack.adopt(await openSqlite(join(directory, 'nxmesh.db')), (opened) => opened.destroy())
+  const db = stack.adopt(await openDatabase(databaseOf(config), { ...overrides, log }), (opened) => opened.destroy())
   const authority = await openAuthority(db, secrets, now)
   await replaceFile(join(directory, 'ca.pem'), authority.caPem, 0o644)
   const agentWrites = stack.use(openAgentWrites(db, log))
@@ -73,6 +78,11 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
 
   const opened = stack.move()
   return { http, agents: { host: link.host, port: link.port }, administrator, ctx, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
+/** Where the database of a master is. */
+export function databaseOf(config: Pick<Config, 'database' | 'data-dir'>): string {
+  return config.database ?? join(config['data-dir'], 'nxmesh.db')
 }
 
 async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }) {

@@ -1,0 +1,93 @@
+import { Kysely, type LogEvent, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import type { Logger } from 'pino'
+import { portableDdl } from './portable.ts'
+import type { Database } from './schema.ts'
+import { DatabaseUnavailable } from './trouble.ts'
+
+export interface PostgresOptions {
+  log: Logger
+  /** Whether statements may take as long as they need, as migrations do. */
+  patient?: boolean
+  onQuery?: (event: LogEvent) => void
+}
+
+const connectTimeout = 5000
+const statementTimeout = 10_000
+const mostConnections = 10
+const mostNames = 500
+
+/** Opens the database that a `postgres://` address names as it is. Connections are made when they are needed. */
+export function connectPostgres(address: string, { log, patient = false, onQuery }: PostgresOptions): Kysely<Database> {
+  const pool = new pg.Pool({
+    connectionString: address,
+    max: mostConnections,
+    application_name: 'nxmesh-master',
+    connectionTimeoutMillis: connectTimeout,
+    keepAlive: true,
+    types: { getTypeParser },
+    // The server ends a statement first; the client's own patience is for a server that is no longer there.
+    ...(!patient && { statement_timeout: statementTimeout, query_timeout: statementTimeout + 2000 }),
+  })
+  pool.on('error', (error) => log.warn({ reason: error.message }, 'a connection to the database was lost'))
+  return new Kysely<Database>({
+    dialect: new PostgresDialect({ pool: poolOf(pool) }),
+    plugins: [portableDdl],
+    ...(onQuery && { log: onQuery }),
+  })
+}
+
+// Counts and versions are far below 2^53, so every integer is a number, as with SQLite.
+const getTypeParser = ((oid: number, format?: 'text' | 'binary') =>
+  oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser
+
+// Statements are prepared once a connection under a name. A connection in doubt is not used again, and its errors say so.
+function poolOf(pool: pg.Pool) {
+  const names = new Map<string, string>()
+  const clients = new WeakMap<pg.PoolClient, ReturnType<typeof clientOf>>()
+
+  function nameOf(sql: string): string | undefined {
+    const known = names.get(sql)
+    if (known !== undefined || names.size >= mostNames) return known
+    const name = `s${names.size}`
+    names.set(sql, name)
+    return name
+  }
+
+  function clientOf(client: pg.PoolClient) {
+    let doubt: Error | undefined
+    // One that breaks while it is in use tells by the statement that fails; without a listener it would end the process.
+    client.on('error', (error) => {
+      doubt = error
+    })
+    return {
+      async query(text: string, values: readonly unknown[] = []) {
+        const name = /^(select|insert|update|delete|with) /i.test(text) ? nameOf(text) : undefined
+        try {
+          return await client.query({ ...(name !== undefined && { name }), text, values: values as unknown[] })
+        } catch (error) {
+          const unavailable = DatabaseUnavailable.from(error)
+          if (!unavailable) throw error
+          if (unavailable.lost) doubt = unavailable
+          throw unavailable
+        }
+      },
+      release: () => client.release(doubt),
+    }
+  }
+
+  return {
+    async connect() {
+      try {
+        const client = await pool.connect()
+        const known = clients.get(client) ?? clientOf(client)
+        clients.set(client, known)
+        return known as never
+      } catch (error) {
+        throw DatabaseUnavailable.from(error) ?? error
+      }
+    },
+    end: () => pool.end(),
+    options: pool.options as never,
+  }
+}
