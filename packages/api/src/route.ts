@@ -75,7 +75,7 @@ const whole = (fallback: number, max: number) =>
     .string()
     .regex(/^\d{1,9}$/, 'must be a whole number')
     .transform(Number)
-    .pipe(z.number().min(1, `must be from 1 to ${max}`).max(max, `must be from 1 to ${max}`))
+    .pipe(z.int().min(1, `must be from 1 to ${max}`).max(max, `must be from 1 to ${max}`))
     .default(fallback)
 
 /** `page` from 1 and `per_page` from 1 to 100, as text in a query. */
@@ -83,7 +83,11 @@ export const paging = z.strictObject({ page: whole(1, 1_000_000), per_page: whol
 
 export type Paging = z.infer<typeof paging>
 
+const pageMeta = z.strictObject({ page: z.int(), per_page: z.int(), total: z.int() }).meta({ id: 'PageMeta' })
+
 /** The answer of a list. */
 export function pageOf<T extends z.ZodType>(item: T) {
-  return z.strictObject({ data: z.array(item), meta: z.strictObject({ page: z.int(), per_page: z.int(), total: z.int() }) })
+  const page = z.strictObject({ data: z.array(item), meta: pageMeta })
+  const name = item.meta()?.id
+  return name === undefined ? page : page.meta({ id: `${name}Page` })
 }

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { patchOf } from '../merge-patch.ts'
 import { ids, pageOf, paging, route } from '../route.ts'
 
-const commandResult = z.strictObject({ success: z.boolean(), message: z.string(), timestamp })
+const commandResult = z.strictObject({ success: z.boolean(), message: z.string(), timestamp }).meta({ id: 'CommandResult' })
 
 export type CommandResult = z.infer<typeof commandResult>
 
