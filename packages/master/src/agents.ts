@@ -52,6 +52,7 @@ export async function updateAgent(ctx: Ctx, id: string, patch: Patch<{ name: str
 export async function deleteAgent(ctx: Ctx, id: string): Promise<void> {
   await ctx.db.deleteFrom('agents').where('id', '=', id).execute()
   ctx.sessions.cut(id, 'the agent was deleted')
+  ctx.wake('rollout')
 }
 
 /** Makes the token and every certificate of an agent worthless and ends its session. */
@@ -59,6 +60,7 @@ export async function revokeAgent(ctx: Ctx, id: string): Promise<void> {
   const revoked = { token_hash: null, certificates_valid_from: timestamp(ctx) }
   await ctx.db.updateTable('agents').set(revoked).where('id', '=', id).execute()
   ctx.sessions.cut(id, 'the agent was revoked')
+  ctx.wake('rollout')
 }
 
 /** Forgets that an agent refused its config, so that it is offered again. */
@@ -91,6 +93,7 @@ export async function requireNoAgents(ctx: Ctx, { db, onCommit }: Tx, workspaceI
   }
   onCommit(() => {
     for (const agent of agents) ctx.sessions.cut(agent.id, 'the workspace was deleted')
+    ctx.wake('rollout')
   })
 }
 

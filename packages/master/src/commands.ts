@@ -10,10 +10,17 @@ export async function commandAgent(ctx: Ctx, agentId: string, command: AgentComm
     case 'answered':
       return { success: outcome.success, message: outcome.message, timestamp: timestamp(ctx) }
     case 'offline':
-      throw new ApiError('CONFLICT', 'the agent is offline')
+      throw await notHere(ctx, agentId)
     case 'unanswered':
       throw new ApiError('SERVICE_UNAVAILABLE', `the agent did not answer within ${timeoutSeconds} seconds`)
     default:
       return outcome satisfies never
   }
+}
+
+// An agent is reached through the master it is connected to.
+async function notHere(ctx: Ctx, agentId: string): Promise<ApiError> {
+  const row = await ctx.db.selectFrom('agents').select(['connected', 'master_id']).where('id', '=', agentId).executeTakeFirst()
+  if (row?.connected !== 1 || row.master_id === ctx.masterId) return new ApiError('CONFLICT', 'the agent is offline')
+  return new ApiError('SERVICE_UNAVAILABLE', 'the agent is connected to another master of this database; this one cannot reach it')
 }

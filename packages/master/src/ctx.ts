@@ -20,6 +20,8 @@ export interface Ctx {
   authority: Authority
   sessions: Sessions
   agentWrites: AgentWrites
+  /** Names this start of this master among the masters of one database. */
+  masterId: string
   workspaceConfigs: WorkspaceConfigs
   desired: DesiredMemory
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -11,12 +12,15 @@ import { openAuthority } from './authority.ts'
 import type { Config } from './config.ts'
 import type { Ctx } from './ctx.ts'
 import { openDatabase } from './db/open.ts'
+import { alone } from './db/portable.ts'
 import { replaceFile } from './files.ts'
 import { firstStart } from './first-start.ts'
 import { createServer } from './http/server.ts'
 import { startLink } from './link/server.ts'
 import { openSessions } from './link/sessions.ts'
 import { livenessReconciler } from './liveness.ts'
+import { joinMasters, leaveMasters, mastersReconciler } from './masters.ts'
+import { openPeers } from './peers.ts'
 import { type Reconciler, startReconcilers } from './reconcilers.ts'
 import { rolloutReconciler } from './rollout/reconcile.ts'
 import { openSecrets } from './secrets.ts'
@@ -53,22 +57,34 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
   const db = stack.adopt(await openDatabase(databaseOf(config), { ...overrides, log }), (opened) => opened.destroy())
   const authority = await openAuthority(db, secrets, now)
   await replaceFile(join(directory, 'ca.pem'), authority.caPem, 0o644)
-  const agentWrites = stack.use(openAgentWrites(db, log))
+  const masterId = randomUUID()
+  await joinMasters(db, masterId)
+  stack.defer(() => leaveMasters(db, masterId).catch((error: unknown) => log.warn({ err: error }, 'could not sign off')))
+  const look = () => reconcilers.wake('rollout')
+  const agentWrites = stack.use(openAgentWrites(db, log, { masterId, onLost: look }))
 
   const ctx: Ctx = {
     db,
     now,
     log,
-    wake: (name) => reconcilers.wake(name),
-    tokens: await openTokens(db, secrets, now),
+    wake(name) {
+      reconcilers.wake(name)
+      if (name === 'rollout') peers.tell()
+    },
+    // Masters that start together must not make two of anything.
+    tokens: await alone(db, () => openTokens(db, secrets, now)),
     authority,
     sessions: openSessions(),
     agentWrites,
+    masterId,
     workspaceConfigs: new Map(),
     desired: new Map(),
   }
-  const administrator = await firstStart(ctx, { email: config['admin-email'], password: config['admin-password'] })
-  const reconcilers = stack.use(startReconcilers([rolloutReconciler(ctx), livenessReconciler(ctx), housekeeping(ctx)], log, now))
+  const administrator = await alone(db, () => firstStart(ctx, { email: config['admin-email'], password: config['admin-password'] }))
+  const reconcilers = stack.use(
+    startReconcilers([rolloutReconciler(ctx), livenessReconciler(ctx), mastersReconciler(ctx), housekeeping(ctx)], log, now),
+  )
+  const peers = stack.use(openPeers(db, { location: databaseOf(config), masterId, log, onLook: look }))
   const names = [config.agents.host, hostname(), ...hostOf(config['public-url']), ...config['agent-names']]
   const heartbeat_interval_seconds = config['heartbeat-interval']
   const link = stack.use(await startLink(ctx, { ...config.agents, names, heartbeat_interval_seconds }))

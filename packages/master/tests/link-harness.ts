@@ -44,8 +44,9 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
   const logged: string[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) })
   const db = stack.adopt(await openSqlite(':memory:'), (opened) => opened.destroy())
+  const masterId = 'this'
   const secrets = await openSecrets(join(directory, 'secret.key'), true)
-  const agentWrites = stack.use(openAgentWrites(db, log))
+  const agentWrites = stack.use(openAgentWrites(db, log, { masterId, onLost: () => ctx.wake('rollout') }))
   const ctx: Ctx = {
     db,
     now,
@@ -55,6 +56,7 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
     authority: await openAuthority(db, secrets, now),
     sessions: openSessions(),
     agentWrites,
+    masterId,
     workspaceConfigs: new Map(),
     desired: new Map(),
   }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { Kysely, type LogEvent, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import type { Logger } from 'pino'
@@ -89,5 +90,54 @@ function poolOf(pool: pg.Pool) {
     },
     end: () => pool.end(),
     options: pool.options as never,
+  }
+}
+
+/** Listens on a channel until disposed, reconnecting when the line is lost; `hear` is also called, without a word, after each connect. */
+export function listen(address: string, channel: string, log: Logger, hear: (word?: string) => void): AsyncDisposable {
+  const stop = new AbortController()
+  const ended = keepListening(stop.signal)
+
+  async function keepListening(signal: AbortSignal) {
+    while (!signal.aborted) {
+      try {
+        await listenOnce(signal)
+      } catch (error) {
+        log.debug({ err: error }, 'the line to the other masters is down')
+      }
+      await delay(1000, undefined, { signal }).catch(() => undefined)
+    }
+  }
+
+  async function listenOnce(signal: AbortSignal) {
+    const client = new pg.Client({
+      connectionString: address,
+      application_name: 'nxmesh-master',
+      connectionTimeoutMillis: connectTimeout,
+      keepAlive: true,
+    })
+    const lost = Promise.withResolvers<void>()
+    client.on('error', lost.reject)
+    client.on('end', () => lost.resolve())
+    client.on('notification', ({ payload }) => hear(payload))
+    const leave = () => lost.resolve()
+    signal.addEventListener('abort', leave)
+    try {
+      await client.connect()
+      await client.query(`listen ${client.escapeIdentifier(channel)}`)
+      hear()
+      await lost.promise
+    } finally {
+      signal.removeEventListener('abort', leave)
+      lost.promise.catch(() => undefined)
+      await client.end().catch(() => undefined)
+    }
+  }
+
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await ended
+    },
   }
 }

@@ -11,6 +11,7 @@ export interface Database {
   refresh_tokens: RefreshTokens
   keys: Keys
   agents: Agents
+  masters: Masters
   virtual_hosts: Documents
   upstreams: Documents
   history: History
@@ -100,6 +101,8 @@ interface Agents {
   reported_labels: string
   central_labels: string
   connected: number
+  /** The master that the agent is connected to, or was last. */
+  master_id: string | null
   last_seen_at: string | null
   heartbeat_interval_seconds: number
   /** Last health report, as AgentHealth, or null. */
@@ -118,6 +121,14 @@ interface Agents {
   /** Derived from the facts above by stateOf, kept so that lists can filter by it. */
   state: AgentState
   state_reason: string | null
+}
+
+/** The masters that work on this database. */
+interface Masters {
+  /** Made anew with each start. */
+  id: string
+  /** By the database's clock. */
+  seen_at: string
 }
 
 interface Documents {

@@ -1,4 +1,5 @@
 import * as init from './0001-init.ts'
+import * as masters from './0002-masters.ts'
 
 /** Every migration in order; forward only. */
-export const migrations = { '0001-init': init }
+export const migrations = { '0001-init': init, '0002-masters': masters }
