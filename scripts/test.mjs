@@ -16,6 +16,7 @@ const PACKAGES = [
   { package: 'iproute2', command: 'ip' },
   { package: 'openssl', command: 'openssl' },
   { package: 'curl', command: 'curl' },
+  { package: 'chromium', command: 'chromium' },
   { package: 'postgresql', command: 'initdb' },
 ]
 

@@ -1,5 +1,6 @@
 import { id } from '@nxmesh/model/text'
 import { z } from 'zod'
+import type { ErrorCode } from './errors.ts'
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 
@@ -34,6 +35,8 @@ export interface Route<
   body: Body
   response: Response
   status: 200 | 201 | 204
+  /** Errors it can answer with beyond those that follow from its method, its path and who may call it. */
+  errors: readonly ErrorCode[]
 }
 
 /** Declares a route; what is left out is empty. */
@@ -51,6 +54,7 @@ export function route<
     body?: B
     response?: R
     status?: 200 | 201 | 204
+    errors?: readonly ErrorCode[]
   },
 ): Route<P, Q, B, R> & { id: Id } {
   return {
@@ -60,6 +64,7 @@ export function route<
     body: declaration.body ?? (z.undefined() as unknown as B),
     response: declaration.response ?? (z.undefined() as unknown as R),
     status: declaration.status ?? (declaration.response ? 200 : 204),
+    errors: declaration.errors ?? [],
   }
 }
 

@@ -20,6 +20,7 @@ export const login = route({
   access: { on: 'none' },
   body: z.strictObject({ email: z.string().min(1).max(320), password: z.string().min(1).max(1024) }).meta({ id: 'Credentials' }),
   response: tokens,
+  errors: ['UNAUTHORIZED'],
 })
 
 export const refresh = route({
@@ -30,4 +31,5 @@ export const refresh = route({
   access: { on: 'none' },
   body: z.strictObject({ refresh_token: z.string().min(1).max(1024) }).meta({ id: 'RefreshInput' }),
   response: tokens,
+  errors: ['UNAUTHORIZED'],
 })

@@ -9,6 +9,7 @@ import { type Actor, authorise } from '../access.ts'
 import { authenticate } from '../auth.ts'
 import type { Ctx } from '../ctx.ts'
 import { etag, type Tagged } from '../documents.ts'
+import { serveDocument } from './document.ts'
 import { toAnswer } from './errors.ts'
 import { handlers, type Request } from './handlers.ts'
 import { readJson } from './json.ts'
@@ -43,6 +44,7 @@ export function createServer(ctx: Ctx): FastifyInstance {
     answerError(ctx, new ApiError('NOT_FOUND', 'there is nothing at this address'), request, reply),
   )
   for (const name of Object.keys(routes) as RouteName[]) bind(ctx, app, name)
+  serveDocument(app)
   app.get('/.well-known/jwks.json', async () => ctx.tokens.jwks)
   app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', async () => {

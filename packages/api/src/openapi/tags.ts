@@ -1,0 +1,20 @@
+const descriptions: Record<string, string> = {
+  auth: 'Signing in and out, and who you are.',
+  organization: 'Organizations hold workspaces and the people who belong to them.',
+  workspace: 'Workspaces hold agents and what these serve; each has a config version of its own.',
+  settings: 'Settings that every agent of a workspace gets.',
+  agent: 'Agents: one managed nginx each, and the program beside it.',
+  'virtual-host': 'Virtual hosts: names, ports and locations that agents serve.',
+  upstream: 'Upstreams: groups of servers that locations pass requests to.',
+}
+
+/** The tag of an operation: its resource, which its id begins with. */
+export function tagOf(operationId: string): string {
+  return operationId.slice(0, operationId.indexOf('.'))
+}
+
+/** The tags of operations in order of appearance, each with what it holds. */
+export function tagsOf(operationIds: string[]): { name: string; description: string }[] {
+  const names = [...new Set(operationIds.map(tagOf))]
+  return names.map((name) => ({ name, description: descriptions[name] ?? `Operations on ${name.replaceAll('-', ' ')}s.` }))
+}
