@@ -35,8 +35,13 @@ export async function startTestMaster(directory: string, settings: string[] = []
 
 /** A client of the master at `base`, signed in. */
 export async function signIn(base: string, credentials = administrator): Promise<Client> {
-  const tokens = await createClient(base, () => undefined).call(routes.login, { body: credentials })
-  return createClient(base, () => tokens.access_token)
+  const token = await accessToken(base, credentials)
+  return createClient(base, () => token)
+}
+
+/** An access token of the master at `base`. */
+export async function accessToken(base: string, credentials = administrator): Promise<string> {
+  return (await createClient(base, () => undefined).call(routes.login, { body: credentials })).access_token
 }
 
 function masterConfig(directory: string, settings: string[]): Config {
