@@ -77,20 +77,39 @@ export const settings = {
 type Settings = typeof settings
 export type Config = { readonly [K in keyof Settings]: z.output<Settings[K]['schema']> }
 
-export type Asked = { kind: 'run'; config: Config } | { kind: 'help' } | { kind: 'version' } | { kind: 'refused'; message: string }
+export type Asked =
+  | { kind: 'run'; config: Config }
+  | { kind: 'migrate'; config: Config }
+  | { kind: 'backup'; config: Config; file: string }
+  | { kind: 'restore'; config: Config; file: string; replace: boolean }
+  | { kind: 'help' }
+  | { kind: 'version' }
+  | { kind: 'refused'; message: string }
 
 /** Reads flags, environment, the YAML file and defaults, in that order of precedence. An unknown key or a bad value refuses the start. */
 export function readConfig(args: string[], env: NodeJS.ProcessEnv): Asked {
   try {
-    const { help, version, config: file, ...flags } = readFlags(args)
+    const { values, positionals } = readFlags(args)
+    const { help, version, replace, config: file, ...flags } = values
     if (help) return { kind: 'help' }
     if (version) return { kind: 'version' }
     const path = (file as string | undefined) ?? env['NXMESH_CONFIG']
     const fromFile = path === undefined ? {} : readFile(path)
-    return { kind: 'run', config: parse({ ...fromFile, ...fromEnvironment(env), ...flags }) }
+    return command(positionals, replace === true, parse({ ...fromFile, ...fromEnvironment(env), ...flags }))
   } catch (error) {
     return { kind: 'refused', message: error instanceof Error ? error.message : String(error) }
   }
+}
+
+function command([name, file, ...rest]: string[], replace: boolean, config: Config): Asked {
+  if (replace && name !== 'restore') throw new Error('--replace goes with restore')
+  if (name === undefined) return { kind: 'run', config }
+  if (name === 'migrate' && file === undefined) return { kind: name, config }
+  if ((name !== 'backup' && name !== 'restore') || rest.length > 0) {
+    throw new Error(`there is no command "${[name, file, ...rest].join(' ').trim()}"; there are migrate, backup FILE and restore FILE`)
+  }
+  if (file === undefined) throw new Error(`${name} needs the name of a file`)
+  return name === 'backup' ? { kind: name, config, file } : { kind: name, config, file, replace }
 }
 
 /** The text of `--help`. */
@@ -99,7 +118,10 @@ export function helpText(): string {
   return [
     'nxmesh-master: stores what every nginx should serve, and brings it there.',
     '',
-    'Usage: nxmesh-master [settings]',
+    'Usage: nxmesh-master [settings]                           serves, until it is stopped',
+    '       nxmesh-master migrate [settings]                   brings the schema of the database up to date',
+    '       nxmesh-master backup FILE [settings]               writes all that the database holds to a file, also beside a master that serves',
+    '       nxmesh-master restore FILE [--replace] [settings]  fills an empty database of either kind from it, or replaces what one holds',
     '',
     ...lines,
     `  --${'config'.padEnd(20)} ${'NXMESH_CONFIG'.padEnd(26)} YAML file with settings by their names`,
@@ -111,15 +133,15 @@ export function helpText(): string {
   ].join('\n')
 }
 
-function readFlags(args: string[]): Record<string, string | boolean | undefined> {
+function readFlags(args: string[]): { values: Record<string, string | boolean | undefined>; positionals: string[] } {
   const options = Object.fromEntries([...Object.keys(settings), 'config'].map((name) => [name, { type: 'string' as const }]))
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args,
-    options: { ...options, help: { type: 'boolean' }, version: { type: 'boolean' } },
+    options: { ...options, help: { type: 'boolean' }, version: { type: 'boolean' }, replace: { type: 'boolean' } },
     strict: true,
-    allowPositionals: false,
+    allowPositionals: true,
   })
-  return values as Record<string, string | boolean | undefined>
+  return { values: values as Record<string, string | boolean | undefined>, positionals }
 }
 
 function readFile(path: string): Record<string, unknown> {

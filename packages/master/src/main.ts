@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { helpText, readConfig } from './config.ts'
+import { type Maintenance, runMaintenance } from './maintenance.ts'
 import { startMaster } from './start.ts'
 
 const asked = readConfig(process.argv.slice(2), process.env)
@@ -17,6 +18,9 @@ switch (asked.kind) {
     break
   case 'run':
     await run(asked.config)
+    break
+  default:
+    await maintain(asked)
 }
 
 async function run(config: Parameters<typeof startMaster>[0]): Promise<void> {
@@ -32,6 +36,15 @@ async function run(config: Parameters<typeof startMaster>[0]): Promise<void> {
   } catch (error) {
     if (stop.signal.aborted && (error as Error).name === 'AbortError') return
     console.error(sentenceOf(error, config))
+    process.exitCode = 1
+  }
+}
+
+async function maintain(asked: Maintenance): Promise<void> {
+  try {
+    console.log(await runMaintenance(asked))
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error))
     process.exitCode = 1
   }
 }

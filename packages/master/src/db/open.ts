@@ -24,14 +24,19 @@ const reminder = 30
 /** Opens a database and brings its schema up to date. One that does not answer is waited for; one that refuses us is an error. */
 export async function openDatabase(location: Location, options: OpenOptions): Promise<Kysely<Database>> {
   await using stack = new AsyncDisposableStack()
-  if (isPostgres(location)) {
-    const patient = stack.adopt(connectPostgres(location, { ...options, patient: true }), (opened) => opened.destroy())
-    await untilReachable(patient, location, options)
-    await migrate(patient)
-    return connectPostgres(location, options)
-  }
-  const db = stack.adopt(connectSqlite(location, options.onQuery), (opened) => opened.destroy())
+  const db = stack.adopt(await connect(location, options, true), (opened) => opened.destroy())
   await migrate(db)
+  if (isPostgres(location)) return connectPostgres(location, options)
+  stack.move()
+  return db
+}
+
+/** Opens a database as it is, for statements that may take long. One that does not answer is an error, unless it is to be waited for. */
+export async function connect(location: Location, options: OpenOptions, wait = false): Promise<Kysely<Database>> {
+  if (!isPostgres(location)) return connectSqlite(location, options.onQuery)
+  await using stack = new AsyncDisposableStack()
+  const db = stack.adopt(connectPostgres(location, { ...options, patient: true }), (opened) => opened.destroy())
+  await untilReachable(db, location, options, wait)
   stack.move()
   return db
 }
@@ -70,14 +75,14 @@ export function isPostgres(location: Location): boolean {
   return /^postgres(ql)?:\/\//.test(location)
 }
 
-async function untilReachable(db: Kysely<Database>, location: Location, { log, signal }: OpenOptions): Promise<void> {
+async function untilReachable(db: Kysely<Database>, location: Location, { log, signal }: OpenOptions, wait: boolean): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     signal?.throwIfAborted()
     try {
       await db.introspection.getSchemas()
       return
     } catch (error) {
-      if (!(error instanceof DatabaseUnavailable)) {
+      if (!wait || !(error instanceof DatabaseUnavailable)) {
         throw new Error(`the database ${describe(location)} cannot be used: ${(error as Error).message}`, { cause: error })
       }
       if (attempt % reminder === 0)

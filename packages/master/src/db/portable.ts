@@ -1,4 +1,4 @@
-import { type Kysely, type KyselyPlugin, PostgresAdapter, type RawBuilder, RawNode, sql } from 'kysely'
+import { type Kysely, type KyselyPlugin, PostgresAdapter, type RawBuilder, RawNode, sql, type Transaction } from 'kysely'
 
 /** The engine behind a handle, for the few statements that differ. */
 export function engineOf<T>(db: Kysely<T>): 'sqlite' | 'postgres' {
@@ -41,3 +41,65 @@ export async function alone<T, R>(db: Kysely<T>, work: () => Promise<R>): Promis
 
 // Any number that no other program in this database uses; transactions queue on the one below it.
 const starting = 3_615_218
+
+/** Runs `work` on the database as it is at one moment, whatever others write meanwhile. */
+export async function snapshot<T, R>(db: Kysely<T>, work: (inside: Transaction<T>) => Promise<R>): Promise<R> {
+  // On SQLite the first read fixes what a transaction sees.
+  if (engineOf(db) === 'sqlite') return db.transaction().execute(work)
+  return db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work)
+}
+
+/** Every row of a table, a few at a time in memory; inside a transaction. */
+export async function* rowsOf<T>(trx: Transaction<T>, table: string): AsyncGenerator<Record<string, unknown>> {
+  if (engineOf(trx) === 'sqlite') {
+    yield* trx
+      .selectFrom(table as never)
+      .selectAll()
+      .stream() as AsyncGenerator<Record<string, unknown>>
+    return
+  }
+  await sql`declare every_row no scroll cursor for select * from ${sql.table(table)}`.execute(trx)
+  for (;;) {
+    const { rows } = await sql<Record<string, unknown>>`fetch 500 from every_row`.execute(trx)
+    if (rows.length === 0) break
+    yield* rows
+  }
+  await sql`close every_row`.execute(trx)
+}
+
+/** For each table the tables that its foreign keys name. */
+export async function parentsOf<T>(db: Kysely<T>): Promise<Map<string, string[]>> {
+  const { rows } =
+    engineOf(db) === 'sqlite'
+      ? await sql<Reference>`select distinct m.name as child, f."table" as parent from sqlite_master m, pragma_foreign_key_list(m.name) f where m.type = 'table'`.execute(
+          db,
+        )
+      : await sql<Reference>`select distinct a.relname as child, b.relname as parent from pg_constraint c
+          join pg_class a on a.oid = c.conrelid join pg_class b on b.oid = c.confrelid
+          where c.contype = 'f' and c.connamespace = current_schema()::regnamespace`.execute(db)
+  return new Map(
+    Object.entries(Object.groupBy(rows, (row) => row.child)).map(([child, found]) => [child, (found ?? []).map((row) => row.parent)]),
+  )
+}
+
+interface Reference {
+  child: string
+  parent: string
+}
+
+/** Takes every table out of a database, and on PostgreSQL every function of its schema that is not an extension's. `order` names children before parents. */
+export async function dropEverything<T>(trx: Transaction<T>, order: string[]): Promise<void> {
+  if (engineOf(trx) === 'sqlite') {
+    const { rows } = await sql<{ name: string }>`select name from sqlite_master where type = 'table' and name not like 'sqlite%'`.execute(
+      trx,
+    )
+    for (const name of new Set([...order, ...rows.map((row) => row.name)])) await sql`drop table ${sql.table(name)}`.execute(trx)
+    return
+  }
+  const tables = await sql<{ name: string }>`select tablename as name from pg_tables where schemaname = current_schema()`.execute(trx)
+  for (const { name } of tables.rows) await sql`drop table ${sql.table(name)} cascade`.execute(trx)
+  const functions = await sql<{ name: string }>`select oid::regprocedure::text as name from pg_proc p
+    where pronamespace = current_schema()::regnamespace and prokind = 'f'
+    and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')`.execute(trx)
+  for (const { name } of functions.rows) await sql`drop function ${sql.raw(name)} cascade`.execute(trx)
+}

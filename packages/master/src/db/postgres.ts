@@ -32,7 +32,7 @@ export function connectPostgres(address: string, { log, patient = false, onQuery
   })
   pool.on('error', (error) => log.warn({ reason: error.message }, 'a connection to the database was lost'))
   return new Kysely<Database>({
-    dialect: new PostgresDialect({ pool: poolOf(pool) }),
+    dialect: new PostgresDialect({ pool: poolOf(pool, !patient) }),
     plugins: [portableDdl],
     ...(onQuery && { log: onQuery }),
   })
@@ -42,8 +42,8 @@ export function connectPostgres(address: string, { log, patient = false, onQuery
 const getTypeParser = ((oid: number, format?: 'text' | 'binary') =>
   oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser
 
-// Statements are prepared once a connection under a name. A connection in doubt is not used again, and its errors say so.
-function poolOf(pool: pg.Pool) {
+// Statements are prepared once a connection under a name, but not where migrations change the tables under them. A connection in doubt is not used again, and its errors say so.
+function poolOf(pool: pg.Pool, prepare: boolean) {
   const names = new Map<string, string>()
   const clients = new WeakMap<pg.PoolClient, ReturnType<typeof clientOf>>()
 
@@ -63,7 +63,7 @@ function poolOf(pool: pg.Pool) {
     })
     return {
       async query(text: string, values: readonly unknown[] = []) {
-        const name = /^(select|insert|update|delete|with) /i.test(text) ? nameOf(text) : undefined
+        const name = prepare && /^(select|insert|update|delete|with) /i.test(text) ? nameOf(text) : undefined
         try {
           return await client.query({ ...(name !== undefined && { name }), text, values: values as unknown[] })
         } catch (error) {

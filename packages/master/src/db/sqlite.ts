@@ -1,12 +1,25 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { Kysely, type LogEvent, SqliteDialect } from 'kysely'
+import { Kysely, type LogEvent, SqliteAdapter, SqliteDialect } from 'kysely'
 import type { Database } from './schema.ts'
 
 /** Opens the embedded database at `file` (or `:memory:`) as it is. */
 export function connectSqlite(file: string, onQuery?: (event: LogEvent) => void): Kysely<Database> {
   const sqlite = new DatabaseSync(file, { timeout: 5000 })
   sqlite.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma temp_store = memory')
-  return new Kysely<Database>({ dialect: new SqliteDialect({ database: adapt(sqlite) }), ...(onQuery && { log: onQuery }) })
+  return new Kysely<Database>({ dialect: new Dialect({ database: adapt(sqlite) }), ...(onQuery && { log: onQuery }) })
+}
+
+// SQLite does have DDL in transactions, which Kysely does not count on: a migration that is cut off leaves nothing.
+class Dialect extends SqliteDialect {
+  override createAdapter() {
+    return new Adapter()
+  }
+}
+
+class Adapter extends SqliteAdapter {
+  override get supportsTransactionalDdl() {
+    return true
+  }
 }
 
 // Kysely speaks to SQLite through the shape of better-sqlite3. Statements are kept: preparing one costs more than running it.
