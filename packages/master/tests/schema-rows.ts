@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import type { Database } from '../src/db/schema.ts'
 
 const time = '2026-01-01T00:00:00.000Z'
+const future = '2999-01-01T00:00:00.000Z'
 
 /** Rows as each schema of the past had them, by the migration that brought what they need. Once written they stay as they are. */
 export const schemaRows: Record<string, [table: string, ...parts: Record<string, string | number | null>[]][]> = {
@@ -16,7 +17,7 @@ export const schemaRows: Record<string, [table: string, ...parts: Record<string,
     ['users', { id: 'u1', email: 'someone@example.com', password_hash: '$argon2id$v=19$…', created_at: time }],
     ['organization_members', { organization_id: 'o1', user_id: 'u1', role: 'owner' }],
     ['workspace_members', { workspace_id: 'w1', user_id: 'u1', role: 'viewer' }],
-    ['refresh_tokens', { hash: 'aa', family: 'f1', user_id: 'u1', expires_at: '2999-01-01T00:00:00.000Z', used_at: null }],
+    ['refresh_tokens', { hash: 'aa', family: 'f1', user_id: 'u1', expires_at: future, used_at: null }],
     ['keys', { kid: 'ca', purpose: 'ca', private_pem: 'sealed', certificate_pem: '-----BEGIN', created_at: time }],
     [
       'agents',
@@ -63,6 +64,21 @@ export const schemaRows: Record<string, [table: string, ...parts: Record<string,
       'idempotency_keys',
       { caller: 'u1', key: 'k1', fingerprint: 'ff', master_id: 'm1', created_at: time, status: 201, answer: '{"body":{}}' },
     ],
+  ],
+  '0004-identity': [
+    ['sessions', { id: 'f2', user_id: 'u1', cookie_hash: 'cc', address: '127.0.0.1', created_at: time, expires_at: future }],
+    [
+      'invitations',
+      { id: 'i1', organization_id: 'o1', email: 'new@example.com', role: 'member', workspaces: '[]', invited_by: 'u1' },
+      { token_hash: 'dd', created_at: time, expires_at: future },
+    ],
+    [
+      'api_tokens',
+      { id: 't1', user_id: 'u1', organization_id: 'o1', workspace_id: 'w1', name: 'CI', role: 'viewer', prefix: 'nxm_ab' },
+      { hash: 'ee', created_at: time, expires_at: future, last_used_at: null },
+    ],
+    ['sign_in_failures', { subject: 'someone@example.com', failures: 2, ends_at: future }],
+    ['request_counts', { principal: 'u1', started: 1_767_225_600, requests: 3 }],
   ],
 }
 
