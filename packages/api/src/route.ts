@@ -37,6 +37,10 @@ export interface Route<
   status: 200 | 201 | 204
   /** Errors it can answer with beyond those that follow from its method, its path and who may call it. */
   errors: readonly ErrorCode[]
+  /** Media types it can answer with besides JSON. */
+  produces: readonly string[]
+  /** Whether it waits for an agent to do something. */
+  waits: boolean
 }
 
 /** Declares a route; what is left out is empty. */
@@ -55,6 +59,8 @@ export function route<
     response?: R
     status?: 200 | 201 | 204
     errors?: readonly ErrorCode[]
+    produces?: readonly string[]
+    waits?: boolean
   },
 ): Route<P, Q, B, R> & { id: Id } {
   return {
@@ -65,7 +71,14 @@ export function route<
     response: declaration.response ?? (z.undefined() as unknown as R),
     status: declaration.status ?? (declaration.response ? 200 : 204),
     errors: declaration.errors ?? [],
+    produces: declaration.produces ?? [],
+    waits: declaration.waits ?? false,
   }
+}
+
+/** Whether a route takes an Idempotency-Key: it creates something or commands, and says who asks. */
+export function takesIdempotencyKey({ method, access }: Pick<Route, 'method' | 'access'>): boolean {
+  return method === 'POST' && access.on !== 'none'
 }
 
 const nothing = z.strictObject({})

@@ -4,8 +4,10 @@ import type { AgentWrites } from './agent-writes.ts'
 import type { Authority } from './authority.ts'
 import type { Database } from './db/schema.ts'
 import type { Sessions } from './link/sessions.ts'
+import type { Origin } from './origin.ts'
 import type { Wake } from './reconcilers.ts'
 import type { DesiredMemory } from './rollout/desired.ts'
+import type { Secrets } from './secrets.ts'
 import type { Tokens } from './tokens.ts'
 import type { WorkspaceConfigs } from './workspace-config.ts'
 
@@ -17,6 +19,7 @@ export interface Ctx {
   log: Logger
   wake: Wake
   tokens: Tokens
+  secrets: Secrets
   authority: Authority
   sessions: Sessions
   agentWrites: AgentWrites
@@ -24,6 +27,8 @@ export interface Ctx {
   masterId: string
   workspaceConfigs: WorkspaceConfigs
   desired: DesiredMemory
+  /** Whose request this is done for; absent in what the master does by itself. */
+  origin?: Origin
 }
 
 /** The present moment as the database and the API write it. */

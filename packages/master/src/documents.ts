@@ -3,15 +3,10 @@ import type { Paging } from '@nxmesh/api/route'
 import type { Kysely } from 'kysely'
 import { type Ctx, timestamp } from './ctx.ts'
 import type { Database, DocumentRow } from './db/schema.ts'
+import { requireMatch, type Tagged } from './etag.ts'
 import { rangeOf } from './page.ts'
 
 export type DocumentTable = 'virtual_hosts' | 'upstreams'
-
-/** A resource with the number that its next change must find, for ETag and If-Match. */
-export interface Tagged<T> {
-  body: T
-  revision: number
-}
 
 /** A page of the resources of a workspace, in order of creation. */
 export async function listDocuments<T>(ctx: Ctx, table: DocumentTable, workspaceId: string, paging: Paging) {
@@ -32,26 +27,30 @@ export async function getDocument<T>(db: Kysely<Database>, table: DocumentTable,
 export async function readDocument(db: Kysely<Database>, table: DocumentTable, id: string, ifMatch?: string): Promise<DocumentRow> {
   const row = await db.selectFrom(table).selectAll().where('id', '=', id).executeTakeFirst()
   if (!row) throw new ApiError('NOT_FOUND', `${table === 'upstreams' ? 'upstream' : 'virtual host'} not found`)
-  if (ifMatch !== undefined && ifMatch !== '*' && ifMatch !== etag(row.revision)) {
-    throw new ApiError('PRECONDITION_FAILED', `it was changed meanwhile: its ETag is now ${etag(row.revision)}`)
-  }
+  requireMatch(ifMatch, row.revision)
   return row
 }
 
-export async function insertDocument<T extends Stored>(db: Kysely<Database>, table: DocumentTable, body: T): Promise<Tagged<T>> {
+/** Inserts a resource; one that was there before goes on counting, so that no tag comes to name another content. */
+export async function insertDocument<T extends Stored>(
+  db: Kysely<Database>,
+  table: DocumentTable,
+  body: T,
+  revision = 1,
+): Promise<Tagged<T>> {
   const { id, workspace_id, name, created_at, updated_at } = body
   await db
     .insertInto(table)
-    .values({ id, workspace_id, name, doc: JSON.stringify(body), revision: 1, created_at, updated_at })
+    .values({ id, workspace_id, name, doc: JSON.stringify(body), revision, created_at, updated_at })
     .execute()
-  return { body, revision: 1 }
+  return { body, revision }
 }
 
 export async function replaceDocument<T extends Stored>(
   db: Kysely<Database>,
   table: DocumentTable,
   body: T,
-  before: DocumentRow,
+  before: Pick<DocumentRow, 'revision'>,
 ): Promise<Tagged<T>> {
   const revision = before.revision + 1
   const { name, updated_at } = body
@@ -61,11 +60,6 @@ export async function replaceDocument<T extends Stored>(
     .where('id', '=', body.id)
     .execute()
   return { body, revision }
-}
-
-/** The entity tag of a revision (RFC 9110 section 8.8.3). */
-export function etag(revision: number): string {
-  return `"${revision}"`
 }
 
 /** What a stored resource looks like with a new content: who it is stays, when it changed does not. */

@@ -72,6 +72,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
       if (name === 'rollout') peers.tell()
     },
     // Masters that start together must not make two of anything.
+    secrets,
     tokens: await alone(db, () => openTokens(db, secrets, now)),
     authority,
     sessions: openSessions(),

@@ -52,6 +52,7 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
     now,
     log,
     wake: (name) => reconcilers.wake(name),
+    secrets,
     tokens: await openTokens(db, secrets, now),
     authority: await openAuthority(db, secrets, now),
     sessions: openSessions(),
@@ -112,7 +113,7 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
           if (!kept.has(id))
             await trx
               .insertInto('history')
-              .values({ ...history, id, doc: null })
+              .values({ ...history, id, name: '', action: 'deleted', doc: null })
               .execute()
         }
         for (const changes of hosts) {
@@ -125,7 +126,7 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
             .execute()
           await trx
             .insertInto('history')
-            .values({ ...history, id: host.id, doc })
+            .values({ ...history, id: host.id, name: host.name, action: 'changed', doc })
             .execute()
         }
         return version

@@ -6,3 +6,5 @@ export const organizationInput = z.strictObject({ name, slug }).meta({ id: 'Orga
 export type OrganizationInput = z.infer<typeof organizationInput>
 
 export const organization = organizationInput.extend({ id, created_at: timestamp, updated_at: timestamp }).meta({ id: 'Organization' })
+
+export type Organization = z.infer<typeof organization>

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
-import type { Route } from '../route.ts'
+import { type Route, takesIdempotencyKey } from '../route.ts'
 import type { JsonSchema } from './json-schema.ts'
 
 /** Headers that answers carry, by name. */
@@ -15,6 +15,11 @@ export const answerHeaders: Record<string, JsonSchema> = {
     required: true,
     schema: { type: 'string', pattern: '^"[^"]+"$' },
     example: '"3"',
+  },
+  'Idempotent-Replayed': {
+    description: 'Is there when this is the answer that the same request got before.',
+    schema: { const: 'true' },
+    example: 'true',
   },
   'WWW-Authenticate': {
     description: 'How to authenticate.',
@@ -40,6 +45,28 @@ export const requestHeaders: Record<string, JsonSchema> = {
     schema: { type: 'string' },
     example: '"3"',
   },
+  IfNoneMatch: {
+    name: 'If-None-Match',
+    in: 'header',
+    description: 'The ETag that you have: the answer is 304 and empty if it is still the same.',
+    schema: { type: 'string' },
+    example: '"3"',
+  },
+  IdempotencyKey: {
+    name: 'Idempotency-Key',
+    in: 'header',
+    description:
+      'A word of your own that makes it safe to send this again: the same key and request get the answer of the first time, for 24 hours, and nothing is done twice. The same key with another request is refused with 422, and with 409 while the first is under way.',
+    schema: { type: 'string', minLength: 1, maxLength: 255 },
+    example: '8e03978e-40d5-43e8-bc93-6894a57f9324',
+  },
+  ChangeReason: {
+    name: 'X-Change-Reason',
+    in: 'header',
+    description: 'Why you do this, for revisions and the audit log: at most 500 characters, percent-encoded where they are not ASCII.',
+    schema: { type: 'string' },
+    example: 'moves%20to%20the%20new%20backend',
+  },
 }
 
 /** Whether a route changes a resource that has a revision, and refuses when it is not the one that If-Match names. */
@@ -47,14 +74,27 @@ export function heedsIfMatch(route: Route, revised: boolean): boolean {
   return revised && (route.method === 'PATCH' || route.method === 'DELETE')
 }
 
+/** Whether a route need not send again what If-None-Match names. */
+export function heedsIfNoneMatch(route: Route, revised: boolean): boolean {
+  return revised && route.method === 'GET'
+}
+
 /** The names of the request headers that a route takes, as components. */
 export function requestHeadersOf(route: Route, revised: boolean): string[] {
-  return ['RequestId', ...(heedsIfMatch(route, revised) ? ['IfMatch'] : [])]
+  const taken: Record<string, boolean> = {
+    RequestId: true,
+    IfMatch: heedsIfMatch(route, revised),
+    IfNoneMatch: heedsIfNoneMatch(route, revised),
+    IdempotencyKey: takesIdempotencyKey(route),
+    ChangeReason: route.method !== 'GET' && route.access.on !== 'none',
+  }
+  return Object.keys(taken).filter((name) => taken[name])
 }
 
 /** The headers of a route's answer when it succeeds. */
 export function successHeaders(route: Route, revised: boolean): JsonSchema {
-  return references(['X-Request-Id', ...(revised && route.status !== 204 ? ['ETag'] : [])])
+  const tagged = revised && route.status !== 204
+  return references(['X-Request-Id', ...(tagged ? ['ETag'] : []), ...(takesIdempotencyKey(route) ? ['Idempotent-Replayed'] : [])])
 }
 
 /** The headers of an answer with an error. */

@@ -5,7 +5,7 @@ import type { Example } from '../examples/example.ts'
 import type { Route } from '../route.ts'
 import type { Components } from './components.ts'
 import { errorsOf, responseName } from './errors.ts'
-import { requestHeadersOf, successHeaders } from './headers.ts'
+import { heedsIfNoneMatch, requestHeadersOf, successHeaders } from './headers.ts'
 import { type JsonSchema, toJsonSchema } from './json-schema.ts'
 import { tagOf } from './tags.ts'
 
@@ -25,6 +25,9 @@ export function operation(route: Route, revised: boolean, example: Example<unkno
     ...requestBody(route, example, components),
     responses: {
       [route.status]: success(route, revised, example, components),
+      ...(heedsIfNoneMatch(route, revised) && {
+        304: { description: 'It is as If-None-Match says.', headers: successHeaders(route, revised) },
+      }),
       ...Object.fromEntries(errors.map((code) => [errorStatus[code], { $ref: `#/components/responses/${responseName(code)}` }])),
     },
   }
@@ -79,7 +82,8 @@ function success(route: Route, revised: boolean, example: Example<unknown>, comp
   const headers = successHeaders(route, revised)
   if (isEmpty(route.response)) return { description: 'It is done; there is nothing to show.', headers }
   const description = route.status === 201 ? 'What was created.' : 'What was asked for.'
-  return { description, headers, content: { 'application/json': media(components.answer(route.response), example.response) } }
+  const others = Object.fromEntries(route.produces.map((type) => [type, { schema: { type: 'string' } }]))
+  return { description, headers, content: { 'application/json': media(components.answer(route.response), example.response), ...others } }
 }
 
 function media(schema: JsonSchema, example: unknown): JsonSchema {

@@ -1,5 +1,7 @@
 import type { AgentState } from '@nxmesh/model/agent'
-import type { Insertable, Selectable } from 'kysely'
+import type { AuditEntry } from '@nxmesh/model/audit'
+import type { ConfigKind, RevisionChange } from '@nxmesh/model/revision'
+import type { Generated, Insertable, Selectable } from 'kysely'
 
 /** Times are RFC 3339 UTC text, ids UUIDs, documents JSON text, booleans 0 or 1: the same in every engine. */
 export interface Database {
@@ -16,6 +18,9 @@ export interface Database {
   upstreams: Documents
   history: History
   revisions: Revisions
+  applies: Applies
+  audit_log: AuditLog
+  idempotency_keys: IdempotencyKeys
 }
 
 interface Organizations {
@@ -24,6 +29,8 @@ interface Organizations {
   slug: string
   created_at: string
   updated_at: string
+  /** Raised by one with each change of this resource. */
+  revision: Generated<number>
 }
 
 interface Workspaces {
@@ -36,6 +43,9 @@ interface Workspaces {
   settings: string
   created_at: string
   updated_at: string
+  /** Raised by one with each change of its name or slug, and with each change of its settings. */
+  revision: Generated<number>
+  settings_revision: Generated<number>
 }
 
 interface Users {
@@ -121,6 +131,13 @@ interface Agents {
   /** Derived from the facts above by stateOf, kept so that lists can filter by it. */
   state: AgentState
   state_reason: string | null
+  /** Raised by one with each change that people make. */
+  revision: Generated<number>
+  /** What the agent said of its nginx, as NginxInstallation, or null. */
+  nginx: string | null
+  /** Its labels when it was sent, and when it applied, what it was. */
+  sent_labels: string | null
+  applied_labels: string | null
 }
 
 /** The masters that work on this database. */
@@ -145,10 +162,12 @@ interface Documents {
 interface History {
   workspace_id: string
   version: number
-  kind: 'virtual_host' | 'upstream' | 'settings'
+  kind: ConfigKind
   id: string
   /** The whole resource at this version, or null where it was deleted. */
   doc: string | null
+  name: string
+  action: RevisionChange['action']
 }
 
 interface Revisions {
@@ -157,6 +176,58 @@ interface Revisions {
   author: string
   created_at: string
   reason: string
+}
+
+/** The last attempts of each agent to apply a config. */
+interface Applies {
+  id: string
+  agent_id: string
+  /** Tells reports apart: an agent repeats its last one when it comes back. */
+  report: string
+  version: number
+  digest: string
+  status: 'success' | 'failed' | 'rolled_back'
+  error: string | null
+  findings: string
+  duration_ms: number
+  started_at: string
+  finished_at: string
+}
+
+/** Only ever appended to: the database itself refuses anything else. */
+interface AuditLog {
+  id: string
+  at: string
+  organization_id: string | null
+  workspace_id: string | null
+  actor_kind: AuditEntry['actor']['kind']
+  actor_id: string | null
+  actor_name: string
+  address: string
+  request_id: string
+  action: string
+  object_kind: string
+  object_id: string | null
+  object_name: string
+  reason: string | null
+  /** Without secrets. */
+  before_doc: string | null
+  after_doc: string | null
+}
+
+interface IdempotencyKeys {
+  /** Whose key it is. */
+  caller: string
+  key: string
+  /** A keyed hash of the request. */
+  fingerprint: string
+  /** The master that took it. */
+  master_id: string
+  created_at: string
+  /** Null while it is under way. */
+  status: number | null
+  /** The answer's headers and body, encrypted: it may hold a token that is shown only once. */
+  answer: string | null
 }
 
 export type AgentRow = Selectable<Agents>

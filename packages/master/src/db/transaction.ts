@@ -11,17 +11,39 @@ export interface Tx {
 /**
  * Runs `work` in one transaction; its commit actions run after the commit and never after a rollback. What `work` reads stays
  * true until the commit: no other transaction runs meanwhile, or, given a `workspace`, none of that workspace and none
- * without one.
+ * without one. Given a handle that is in a transaction already, `work` becomes a part of that one.
  */
 export async function transaction<T>(db: Kysely<Database>, work: (tx: Tx) => Promise<T>, workspace?: string): Promise<T> {
-  const actions: (() => void)[] = []
-  const result = await db.transaction().execute(async (trx) => {
+  if (isJoinable(db)) {
+    if (engineOf(db) === 'postgres') await queue(db, workspace)
+    return work({ db, onCommit: (action) => db[commitActions].push(action) })
+  }
+  return begin(db, async (tx) => {
     // SQLite has one writer anyway.
-    if (engineOf(trx) === 'postgres') await queue(trx, workspace)
-    return work({ db: trx, onCommit: (action) => actions.push(action) })
+    if (engineOf(tx.db) === 'postgres') await queue(tx.db, workspace)
+    return work(tx)
   })
+}
+
+/**
+ * Runs `work` in a transaction that stands in no queue of its own: those that are started on its handle join it and queue when
+ * they need to.
+ */
+export async function begin<T>(db: Kysely<Database>, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const actions: (() => void)[] = []
+  const result = await db
+    .transaction()
+    .execute((trx) => work({ db: Object.assign(trx, { [commitActions]: actions }), onCommit: (action) => actions.push(action) }))
   for (const action of actions) action()
   return result
+}
+
+const commitActions = Symbol('what to do after the commit')
+
+type Joinable = Transaction<Database> & { [commitActions]: (() => void)[] }
+
+function isJoinable(db: Kysely<Database>): db is Joinable {
+  return commitActions in db
 }
 
 // Any number that no other program in this database uses.

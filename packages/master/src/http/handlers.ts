@@ -9,12 +9,14 @@ import * as agents from '../agents.ts'
 import { login, refresh } from '../auth.ts'
 import { commandAgent } from '../commands.ts'
 import type { Ctx } from '../ctx.ts'
-import { getDocument, listDocuments, type Tagged } from '../documents.ts'
+import { getDocument, listDocuments } from '../documents.ts'
+import type { Tagged } from '../etag.ts'
 import * as organizations from '../organizations.ts'
 import { getSettings, updateSettings } from '../settings.ts'
 import * as upstreams from '../upstreams.ts'
 import * as virtualHosts from '../virtual-hosts.ts'
 import * as workspaces from '../workspaces.ts'
+import type { Streamed } from './answer.ts'
 
 /** A request that has been authenticated, authorised and checked against its route. */
 export interface Request<R extends Route> {
@@ -25,7 +27,7 @@ export interface Request<R extends Route> {
   ifMatch: string | undefined
 }
 
-type Answer<T> = undefined extends T ? void : T | Tagged<T>
+type Answer<T> = undefined extends T ? void : T | Tagged<T> | Streamed
 type Handler<R extends Route> = (ctx: Ctx, request: Request<R>) => Promise<Answer<z.output<R['response']>>>
 
 /** What each operation does: one line from the request to the file of its resource. */
@@ -36,22 +38,24 @@ export const handlers: { [Name in keyof Routes]: Handler<Routes[Name]> } = {
   listOrganizations: (ctx, { actor, query }) => organizations.listOrganizations(ctx, actor, query),
   createOrganization: (ctx, { actor, body }) => organizations.createOrganization(ctx, actor, body),
   getOrganization: (ctx, { params }) => organizations.getOrganization(ctx, params.organization_id),
-  updateOrganization: (ctx, { params, body }) => organizations.updateOrganization(ctx, params.organization_id, body),
-  deleteOrganization: (ctx, { params, query }) => organizations.deleteOrganization(ctx, params.organization_id, query.force === 'true'),
+  updateOrganization: (ctx, { params, body, ifMatch }) => organizations.updateOrganization(ctx, params.organization_id, body, ifMatch),
+  deleteOrganization: (ctx, { params, query, ifMatch }) =>
+    organizations.deleteOrganization(ctx, params.organization_id, query.force === 'true', ifMatch),
 
   listWorkspaces: (ctx, { actor, params, query }) => workspaces.listWorkspaces(ctx, actor, params.organization_id, query),
   createWorkspace: (ctx, { params, body }) => workspaces.createWorkspace(ctx, params.organization_id, body),
   getWorkspace: (ctx, { params }) => workspaces.getWorkspace(ctx, params.workspace_id),
-  updateWorkspace: (ctx, { params, body }) => workspaces.updateWorkspace(ctx, params.workspace_id, body),
-  deleteWorkspace: (ctx, { params, query }) => workspaces.deleteWorkspace(ctx, params.workspace_id, query.force === 'true'),
+  updateWorkspace: (ctx, { params, body, ifMatch }) => workspaces.updateWorkspace(ctx, params.workspace_id, body, ifMatch),
+  deleteWorkspace: (ctx, { params, query, ifMatch }) =>
+    workspaces.deleteWorkspace(ctx, params.workspace_id, query.force === 'true', ifMatch),
   getSettings: (ctx, { params }) => getSettings(ctx, params.workspace_id),
-  updateSettings: (ctx, { actor, params, body }) => updateSettings(ctx, actor, params.workspace_id, body),
+  updateSettings: (ctx, { actor, params, body, ifMatch }) => updateSettings(ctx, actor, params.workspace_id, body, ifMatch),
 
   listAgents: (ctx, { params, query }) => agents.listAgents(ctx, params.workspace_id, query),
   createAgentToken: (ctx, { params, body }) => createAgentToken(ctx, params.workspace_id, body),
   getAgent: (ctx, { params }) => agents.getAgent(ctx, params.agent_id),
-  updateAgent: (ctx, { params, body }) => agents.updateAgent(ctx, params.agent_id, body),
-  deleteAgent: (ctx, { params }) => agents.deleteAgent(ctx, params.agent_id),
+  updateAgent: (ctx, { params, body, ifMatch }) => agents.updateAgent(ctx, params.agent_id, body, ifMatch),
+  deleteAgent: (ctx, { params, ifMatch }) => agents.deleteAgent(ctx, params.agent_id, ifMatch),
   revokeAgent: (ctx, { params }) => agents.revokeAgent(ctx, params.agent_id),
   retryAgent: (ctx, { params }) => agents.retryAgent(ctx, params.agent_id),
   reloadAgent: (ctx, { params }) => commandAgent(ctx, params.agent_id, { kind: 'reload', graceful: true }),

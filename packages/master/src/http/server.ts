@@ -8,11 +8,13 @@ import type { z } from 'zod'
 import { type Actor, authorise } from '../access.ts'
 import { authenticate } from '../auth.ts'
 import type { Ctx } from '../ctx.ts'
-import { etag, type Tagged } from '../documents.ts'
+import type { KeysUnderWay } from '../idempotency.ts'
+import { send } from './answer.ts'
 import { serveDocument } from './document.ts'
 import { toAnswer } from './errors.ts'
 import { handlers, type Request } from './handlers.ts'
 import { readJson } from './json.ts'
+import { perform } from './perform.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -43,7 +45,8 @@ export function createServer(ctx: Ctx): FastifyInstance {
   app.setNotFoundHandler((request, reply) =>
     answerError(ctx, new ApiError('NOT_FOUND', 'there is nothing at this address'), request, reply),
   )
-  for (const name of Object.keys(routes) as RouteName[]) bind(ctx, app, name)
+  const underWay: KeysUnderWay = new Set()
+  for (const name of Object.keys(routes) as RouteName[]) bind(ctx, app, name, underWay)
   serveDocument(app)
   app.get('/.well-known/jwks.json', async () => ctx.tokens.jwks)
   app.get('/healthz', async () => ({ status: 'ok' }))
@@ -54,7 +57,7 @@ export function createServer(ctx: Ctx): FastifyInstance {
   return app
 }
 
-function bind(ctx: Ctx, app: FastifyInstance, name: RouteName): void {
+function bind(ctx: Ctx, app: FastifyInstance, name: RouteName, underWay: KeysUnderWay): void {
   const route: Route = routes[name]
   const handler = handlers[name] as (ctx: Ctx, request: Request<Route>) => Promise<unknown>
   app.route({
@@ -65,11 +68,8 @@ function bind(ctx: Ctx, app: FastifyInstance, name: RouteName): void {
       if (route.access.on !== 'none') request.actor = await authenticate(ctx, request.headers.authorization)
     },
     handler: async (request, reply) => {
-      const outcome = await handler(ctx, await admit(ctx, route, request))
-      if (outcome === undefined) return reply.code(204).send()
-      reply.code(route.status)
-      if (!isTagged(outcome)) return outcome
-      return reply.header('etag', etag(outcome.revision)).send(outcome.body)
+      const answer = await perform(ctx, { route, request, handler, admitted: await admit(ctx, route, request), underWay })
+      return send(reply, answer, route.method === 'GET' ? request.headers['if-none-match'] : undefined)
     },
   })
 }
@@ -99,10 +99,6 @@ function answerError(ctx: Ctx, error: unknown, request: FastifyRequest, reply: F
   const { status, body } = toAnswer(ctx, error, request.id)
   if (status === 401) reply.header('www-authenticate', 'Bearer')
   return reply.code(status).send(body)
-}
-
-function isTagged(outcome: unknown): outcome is Tagged<unknown> {
-  return typeof outcome === 'object' && outcome !== null && 'revision' in outcome && 'body' in outcome
 }
 
 function saneRequestId(header: string | string[] | undefined): string | undefined {

@@ -1,5 +1,6 @@
 import * as init from './0001-init.ts'
 import * as masters from './0002-masters.ts'
+import * as history from './0003-history.ts'
 
 /** Every migration in order; forward only. */
-export const migrations = { '0001-init': init, '0002-masters': masters }
+export const migrations = { '0001-init': init, '0002-masters': masters, '0003-history': history }
