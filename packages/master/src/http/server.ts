@@ -8,13 +8,12 @@ import type { z } from 'zod'
 import { type Actor, authorise } from '../access.ts'
 import { authenticate } from '../auth.ts'
 import type { Ctx } from '../ctx.ts'
-import type { KeysUnderWay } from '../idempotency.ts'
-import { send } from './answer.ts'
+import { etag, type Tagged } from '../documents.ts'
 import { serveDocument } from './document.ts'
 import { toAnswer } from './errors.ts'
 import { handlers, type Request } from './handlers.ts'
 import { readJson } from './json.ts'
-import { perform } from './perform.ts'
+import { answerMalformed, ignoreExpectations } from './malformed.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -27,9 +26,12 @@ export function createServer(ctx: Ctx): FastifyInstance {
   const app = fastify({
     logger: false,
     bodyLimit: 16 * 1024 * 1024,
-    genReqId: (request) => saneRequestId(request.headers['x-request-id']) ?? `req-${randomUUID()}`,
+    genReqId: (request) => saneRequestId(request.headers['x-request-id']) ?? newRequestId(),
     routerOptions: { maxParamLength: 1000, querystringParser: (text) => queryOf(text) },
     forceCloseConnections: 'idle',
+    // An address whose bytes are no text, or with an id longer than any.
+    frameworkErrors: (_error, request, reply) => void answerError(ctx, nothingHere(), request, reply.headers(commonHeaders(request))),
+    clientErrorHandler: (error, socket) => answerMalformed(error, socket, newRequestId()),
   })
   app.decorateRequest('actor', undefined)
   app.removeAllContentTypeParsers()
@@ -39,14 +41,12 @@ export function createServer(ctx: Ctx): FastifyInstance {
     async (_request: FastifyRequest, body: string) => readJson(body),
   )
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    reply.headers(commonHeaders(request))
   })
   app.setErrorHandler((error, request, reply) => answerError(ctx, error, request, reply))
-  app.setNotFoundHandler((request, reply) =>
-    answerError(ctx, new ApiError('NOT_FOUND', 'there is nothing at this address'), request, reply),
-  )
-  const underWay: KeysUnderWay = new Set()
-  for (const name of Object.keys(routes) as RouteName[]) bind(ctx, app, name, underWay)
+  app.setNotFoundHandler((request, reply) => answerError(ctx, nothingHere(), request, reply))
+  ignoreExpectations(app)
+  for (const name of Object.keys(routes) as RouteName[]) bind(ctx, app, name)
   serveDocument(app)
   app.get('/.well-known/jwks.json', async () => ctx.tokens.jwks)
   app.get('/healthz', async () => ({ status: 'ok' }))
@@ -57,7 +57,7 @@ export function createServer(ctx: Ctx): FastifyInstance {
   return app
 }
 
-function bind(ctx: Ctx, app: FastifyInstance, name: RouteName, underWay: KeysUnderWay): void {
+function bind(ctx: Ctx, app: FastifyInstance, name: RouteName): void {
   const route: Route = routes[name]
   const handler = handlers[name] as (ctx: Ctx, request: Request<Route>) => Promise<unknown>
   app.route({
@@ -68,8 +68,11 @@ function bind(ctx: Ctx, app: FastifyInstance, name: RouteName, underWay: KeysUnd
       if (route.access.on !== 'none') request.actor = await authenticate(ctx, request.headers.authorization)
     },
     handler: async (request, reply) => {
-      const answer = await perform(ctx, { route, request, handler, admitted: await admit(ctx, route, request), underWay })
-      return send(reply, answer, route.method === 'GET' ? request.headers['if-none-match'] : undefined)
+      const outcome = await handler(ctx, await admit(ctx, route, request))
+      if (outcome === undefined) return reply.code(204).send()
+      reply.code(route.status)
+      if (!isTagged(outcome)) return outcome
+      return reply.header('etag', etag(outcome.revision)).send(outcome.body)
     },
   })
 }
@@ -99,6 +102,22 @@ function answerError(ctx: Ctx, error: unknown, request: FastifyRequest, reply: F
   const { status, body } = toAnswer(ctx, error, request.id)
   if (status === 401) reply.header('www-authenticate', 'Bearer')
   return reply.code(status).send(body)
+}
+
+function isTagged(outcome: unknown): outcome is Tagged<unknown> {
+  return typeof outcome === 'object' && outcome !== null && 'revision' in outcome && 'body' in outcome
+}
+
+function nothingHere(): ApiError {
+  return new ApiError('NOT_FOUND', 'there is nothing at this address')
+}
+
+function commonHeaders(request: FastifyRequest): Record<string, string> {
+  return { 'x-request-id': request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
+}
+
+function newRequestId(): string {
+  return `req-${randomUUID()}`
 }
 
 function saneRequestId(header: string | string[] | undefined): string | undefined {
