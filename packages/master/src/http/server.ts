@@ -8,12 +8,14 @@ import type { z } from 'zod'
 import { type Actor, authorise } from '../access.ts'
 import { authenticate } from '../auth.ts'
 import type { Ctx } from '../ctx.ts'
-import { etag, type Tagged } from '../documents.ts'
+import type { KeysUnderWay } from '../idempotency.ts'
+import { send } from './answer.ts'
 import { serveDocument } from './document.ts'
 import { toAnswer } from './errors.ts'
 import { handlers, type Request } from './handlers.ts'
 import { readJson } from './json.ts'
 import { answerMalformed, ignoreExpectations } from './malformed.ts'
+import { perform } from './perform.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -46,7 +48,8 @@ export function createServer(ctx: Ctx): FastifyInstance {
   app.setErrorHandler((error, request, reply) => answerError(ctx, error, request, reply))
   app.setNotFoundHandler((request, reply) => answerError(ctx, nothingHere(), request, reply))
   ignoreExpectations(app)
-  for (const name of Object.keys(routes) as RouteName[]) bind(ctx, app, name)
+  const underWay: KeysUnderWay = new Set()
+  for (const name of Object.keys(routes) as RouteName[]) bind(ctx, app, name, underWay)
   serveDocument(app)
   app.get('/.well-known/jwks.json', async () => ctx.tokens.jwks)
   app.get('/healthz', async () => ({ status: 'ok' }))
@@ -57,7 +60,7 @@ export function createServer(ctx: Ctx): FastifyInstance {
   return app
 }
 
-function bind(ctx: Ctx, app: FastifyInstance, name: RouteName): void {
+function bind(ctx: Ctx, app: FastifyInstance, name: RouteName, underWay: KeysUnderWay): void {
   const route: Route = routes[name]
   const handler = handlers[name] as (ctx: Ctx, request: Request<Route>) => Promise<unknown>
   app.route({
@@ -68,11 +71,8 @@ function bind(ctx: Ctx, app: FastifyInstance, name: RouteName): void {
       if (route.access.on !== 'none') request.actor = await authenticate(ctx, request.headers.authorization)
     },
     handler: async (request, reply) => {
-      const outcome = await handler(ctx, await admit(ctx, route, request))
-      if (outcome === undefined) return reply.code(204).send()
-      reply.code(route.status)
-      if (!isTagged(outcome)) return outcome
-      return reply.header('etag', etag(outcome.revision)).send(outcome.body)
+      const answer = await perform(ctx, { route, request, handler, admitted: await admit(ctx, route, request), underWay })
+      return send(reply, answer, route.method === 'GET' ? request.headers['if-none-match'] : undefined)
     },
   })
 }
@@ -102,10 +102,6 @@ function answerError(ctx: Ctx, error: unknown, request: FastifyRequest, reply: F
   const { status, body } = toAnswer(ctx, error, request.id)
   if (status === 401) reply.header('www-authenticate', 'Bearer')
   return reply.code(status).send(body)
-}
-
-function isTagged(outcome: unknown): outcome is Tagged<unknown> {
-  return typeof outcome === 'object' && outcome !== null && 'revision' in outcome && 'body' in outcome
 }
 
 function nothingHere(): ApiError {
