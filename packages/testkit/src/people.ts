@@ -7,6 +7,7 @@ import { accessToken } from './master.ts'
 export interface Person {
   id: string
   email: string
+  password: string
   token: string
   client: Client
 }
@@ -32,5 +33,5 @@ export async function newPerson(ctx: Ctx, base: string, email: string, { organiz
     await ctx.db.insertInto('workspace_members').values({ workspace_id, user_id: id, role }).execute()
   }
   const token = await accessToken(base, credentials)
-  return { id, email, token, client: createClient(base, () => token) }
+  return { ...credentials, id, token, client: createClient(base, () => token) }
 }

@@ -1,0 +1,111 @@
+// Sends what the API's own document describes, right and wrong in every way, and holds each answer to the document.
+import { Agent, request } from 'node:http'
+import { startTestMaster, type TestMaster } from '@nxmesh/testkit/master'
+import { type Scratch, scratch } from '@nxmesh/testkit/scratch'
+import { type OpenStore, stores } from '@nxmesh/testkit/stores'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { checkAnswers, type Received } from './fuzz/check.ts'
+import type { Document } from './fuzz/document.ts'
+import { randomOf } from './fuzz/random.ts'
+import { newRequest, type Sent, type Target } from './fuzz/requests.ts'
+import { newWorld, type World } from './fuzz/world.ts'
+
+const requests = Number(process.env['NXMESH_FUZZ_REQUESTS'] ?? 2000)
+const seed = Number(process.env['NXMESH_FUZZ_SEED'] ?? Date.now() % 1_000_000)
+const perWorld = 400
+
+describe.each(stores)('on $name', (kind) => {
+  let store: OpenStore
+  let directory: Scratch
+  let mesh: TestMaster
+  const agent = new Agent({ keepAlive: true, maxSockets: 4 })
+
+  beforeAll(async () => {
+    store = await kind.open()
+    directory = await scratch()
+    mesh = await startTestMaster(directory.path, await store.settings())
+  })
+
+  afterAll(async () => {
+    agent.destroy()
+    await mesh?.[Symbol.asyncDispose]()
+    await directory?.[Symbol.asyncDispose]()
+    await store?.[Symbol.asyncDispose]()
+  })
+
+  test(
+    `${requests} requests get answers that the document describes (NXMESH_FUZZ_SEED=${seed})`,
+    async () => {
+      const document = (await (await fetch(`${mesh.base}/v1/openapi.json`)).json()) as Document
+      const check = checkAnswers(document)
+      const random = randomOf(seed)
+      const targets = targetsOf(document)
+      const problems = new Map<string, string>()
+      const statuses = new Map<string, Map<number, number>>(targets.map(({ operation }) => [operation.operationId, new Map()]))
+      for (let sent = 0; sent < requests; ) {
+        const world = await newWorld(mesh)
+        for (const end = Math.min(sent + perWorld, requests); sent < end; sent++) {
+          const asked = newRequest(document, random.pick(targets), world, random)
+          const { operationId } = asked.operation
+          const received = await send(mesh.base, agent, asked)
+          const counts = statuses.get(operationId)!
+          counts.set(received.status, (counts.get(received.status) ?? 0) + 1)
+          for (const problem of check(asked.operation, received))
+            problems.set(`${operationId} ${problem.slice(0, 80)}`, told(asked, problem))
+          if (received.status === 404 || asked.method === 'DELETE') world.forget(goneWith(asked, received, world))
+          if (received.status < 300 && received.body.startsWith('{')) world.learn(operationId, JSON.parse(received.body))
+        }
+      }
+      expect([...problems.values()].slice(0, 20)).toEqual([])
+      const good = [...statuses.values()].filter((counts) => [...counts.keys()].some((status) => status < 300))
+      expect(good.length, tableOf(statuses)).toBeGreaterThan((statuses.size * 2) / 3)
+    },
+    60_000 + requests * 100,
+  )
+})
+
+function targetsOf(document: Document): Target[] {
+  const all = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ method, path, operation })),
+  )
+  // Creating is asked for more often than deleting, or nothing would be left to ask about.
+  return all.flatMap((target) => Array.from({ length: target.method === 'delete' ? 1 : target.method === 'post' ? 4 : 3 }, () => target))
+}
+
+// What an owner asks for by its id and does not find, or has deleted, is not worth asking for again.
+function goneWith({ path, method, headers }: Sent, { status }: Received, { people }: World): string[] {
+  if (headers['authorization'] !== `Bearer ${people[0]!.token}`) return []
+  return status === 404 || (method === 'DELETE' && status === 204) ? path.split(/[/?]/) : []
+}
+
+function send(base: string, agent: Agent, { method, path, headers, body }: Sent): Promise<Received> {
+  const { hostname, port } = new URL(base)
+  return new Promise((resolve, reject) => {
+    const length = body === undefined ? {} : { 'content-length': String(body.length) }
+    const asked = request({ hostname, port, method, path, agent, headers: { ...headers, ...length }, timeout: 20_000 }, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('error', reject)
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() }),
+      )
+    })
+    asked.on('timeout', () => asked.destroy(new Error(`no answer within 20 s to ${method} ${path}`)))
+    asked.on('error', reject)
+    asked.end(body)
+  })
+}
+
+function told({ method, path, headers, body }: Sent, problem: string): string {
+  const { authorization: _secret, ...shown } = headers
+  return `${method} ${path.slice(0, 300)} ${JSON.stringify(shown)} ${body?.toString().slice(0, 1000) ?? ''}\n  ${problem}`
+}
+
+function tableOf(statuses: Map<string, Map<number, number>>): string {
+  const line = ([id, counts]: [string, Map<number, number>]) =>
+    `${id}: ${[...counts].map(([status, count]) => `${status}×${count}`).join(' ')}`
+  return [...statuses]
+    .map(line)
+    .sort((a, b) => (a < b ? -1 : 1))
+    .join('\n')
+}
