@@ -68,10 +68,15 @@ function inputOf(host: VirtualHost, patch: VirtualHostPatch): Partial<VirtualHos
 
 async function requireSound(db: Kysely<Database>, config: WorkspaceConfig, host: VirtualHost): Promise<void> {
   const agents = await labelsOfAgents(db, host.workspace_id)
-  const problems = [...checkVirtualHost(host), ...unknownReferences(config, host, new Set(agents.map((agent) => agent.id)))]
+  const problems = problemsOf(config, host, new Set(agents.map((agent) => agent.id)))
   if (problems.length > 0) throw invalid(problems)
   const conflicts = hostConflicts(config, host.id, host, agents)
   if (conflicts.length > 0) throw new ApiError('CONFLICT', 'another virtual host claims the same name and port', conflicts)
+}
+
+/** What is wrong with a virtual host by itself and in what it refers to. */
+export function problemsOf(config: WorkspaceConfig, host: VirtualHost, agentIds: Set<string>): Problem[] {
+  return [...checkVirtualHost(host), ...unknownReferences(config, host, agentIds)]
 }
 
 function unknownReferences(config: WorkspaceConfig, host: VirtualHost, agentIds: Set<string>): Problem[] {

@@ -32,7 +32,7 @@ function call(base: string, token: string | undefined): Door {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const text = await response.text()
-    const isJson = response.headers.get('content-type')?.startsWith('application/json') === true
+    const isJson = response.headers.get('content-type')?.startsWith('application/json;') === true
     return { status: response.status, headers: response.headers, body: isJson && text !== '' ? JSON.parse(text) : undefined, text }
   }
 }

@@ -2,6 +2,15 @@ import type { Examples } from './example.ts'
 
 const fact = { version: 42, digest: 'b7c2…' }
 
+const changes = [{ kind: 'upstream', id: 'aa0e8400-e29b-41d4-a716-446655440006', name: 'api-backend', action: 'changed' }]
+const revision = {
+  version: 42,
+  author: 'user@example.com',
+  created_at: '2026-02-15T14:30:00Z',
+  reason: 'moves to the new backend',
+  changes,
+}
+
 /** What this API answers beyond the contract's examples: laid over their responses, so that the document shows whole answers. */
 export const additions = {
   listWorkspaces: { response: { data: [{ config_version: 42, updated_at: '2026-01-15T10:30:00Z' }] } },
@@ -59,4 +68,48 @@ export const additions = {
   restartAgent: { body: { force: false } },
   updateSettings: { body: { nginx_directives: { client_max_body_size: '10m' }, env_vars: { TZ: 'UTC' } } },
   getSettings: { response: { nginx_directives: { client_max_body_size: '10m' }, env_vars: { TZ: 'UTC' } } },
+  listRevisions: { response: { data: [revision], meta: { page: 1, per_page: 20, total: 42 } } },
+  diffRevision: {
+    query: { against: '41' },
+    response: {
+      from: 41,
+      to: 42,
+      added: [],
+      removed: [],
+      changed: [
+        {
+          kind: 'upstream',
+          id: 'aa0e8400-e29b-41d4-a716-446655440006',
+          name: 'api-backend',
+          fields: [{ field: 'servers.0.address', before: '10.0.1.20:8080', after: '10.0.1.30:8080' }],
+        },
+      ],
+    },
+  },
+  rollbackWorkspace: {
+    body: { version: 41, reason: 'the new backend is slow' },
+    response: { changed: true, version: 43, message: 'version 43 has the content of version 41', changes },
+  },
+  listWorkspaceAudit: {
+    query: { action: 'upstream.update', from: '2026-02-15T00:00:00Z' },
+    response: {
+      data: [
+        {
+          id: '019c6c1c-0a40-7bbb-8d3b-3f1b7e5d2c11',
+          at: '2026-02-15T14:30:00.000Z',
+          organization_id: '550e8400-e29b-41d4-a716-446655440000',
+          workspace_id: '660e8400-e29b-41d4-a716-446655440001',
+          actor: { kind: 'user', id: '019c6c1c-0a40-7bbb-8d3b-3f1b7e5d2c12', name: 'user@example.com' },
+          address: '192.0.2.7',
+          request_id: 'req-abc-123',
+          action: 'upstream.update',
+          object: { kind: 'upstream', id: 'aa0e8400-e29b-41d4-a716-446655440006', name: 'api-backend' },
+          reason: 'moves to the new backend',
+          before: { algorithm: 'round_robin' },
+          after: { algorithm: 'least_connections' },
+        },
+      ],
+      meta: { page: 1, per_page: 20, total: 1 },
+    },
+  },
 } satisfies Examples

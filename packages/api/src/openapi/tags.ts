@@ -5,6 +5,8 @@ const descriptions: Record<string, string> = {
   settings: 'Settings that every agent of a workspace gets.',
   agent: 'Agents: one managed nginx each, and the program beside it.',
   'virtual-host': 'Virtual hosts: names, ports and locations that agents serve.',
+  revision: 'Versions of a workspace: what each changed, and what was there.',
+  'audit-log': 'Who did what, from where, and how it was before and after.',
   upstream: 'Upstreams: groups of servers that locations pass requests to.',
 }
 

@@ -6,12 +6,15 @@ import type { z } from 'zod'
 import type { Actor } from '../access.ts'
 import { createAgentToken } from '../agent-tokens.ts'
 import * as agents from '../agents.ts'
+import { readAuditLog } from '../audit-log.ts'
 import { login, refresh } from '../auth.ts'
 import { commandAgent } from '../commands.ts'
 import type { Ctx } from '../ctx.ts'
 import { getDocument, listDocuments } from '../documents.ts'
 import type { Tagged } from '../etag.ts'
 import * as organizations from '../organizations.ts'
+import { diffRevision, getRevision, listRevisions } from '../revisions.ts'
+import { rollbackWorkspace } from '../rollback.ts'
 import { getSettings, updateSettings } from '../settings.ts'
 import * as upstreams from '../upstreams.ts'
 import * as virtualHosts from '../virtual-hosts.ts'
@@ -50,6 +53,14 @@ export const handlers: { [Name in keyof Routes]: Handler<Routes[Name]> } = {
     workspaces.deleteWorkspace(ctx, params.workspace_id, query.force === 'true', ifMatch),
   getSettings: (ctx, { params }) => getSettings(ctx, params.workspace_id),
   updateSettings: (ctx, { actor, params, body, ifMatch }) => updateSettings(ctx, actor, params.workspace_id, body, ifMatch),
+
+  listRevisions: (ctx, { params, query }) => listRevisions(ctx, params.workspace_id, query),
+  getRevision: (ctx, { params }) => getRevision(ctx, params.workspace_id, params.version),
+  diffRevision: (ctx, { params, query }) => diffRevision(ctx, params.workspace_id, params.version, query.against),
+  rollbackWorkspace: (ctx, { actor, params, body }) => rollbackWorkspace(ctx, actor, params.workspace_id, body),
+
+  listWorkspaceAudit: (ctx, { params, query }) => readAuditLog(ctx, { workspaceId: params.workspace_id }, query),
+  listOrganizationAudit: (ctx, { params, query }) => readAuditLog(ctx, { organizationId: params.organization_id }, query),
 
   listAgents: (ctx, { params, query }) => agents.listAgents(ctx, params.workspace_id, query),
   createAgentToken: (ctx, { params, body }) => createAgentToken(ctx, params.workspace_id, body),
