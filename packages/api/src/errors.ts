@@ -32,11 +32,14 @@ export class ApiError extends Error {
   override name = 'ApiError'
   readonly code: ErrorCode
   readonly details: Problem[]
+  /** Seconds after which the same request may succeed. */
+  readonly retryAfter: number | undefined
 
-  constructor(code: ErrorCode, message: string, details: Problem[] = [], options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, details: Problem[] = [], options?: ErrorOptions & { retryAfter?: number }) {
     super(message, options)
     this.code = code
     this.details = details
+    this.retryAfter = options?.retryAfter
   }
 }
 

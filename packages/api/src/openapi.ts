@@ -5,6 +5,7 @@ import { errorResponse, responseName } from './openapi/errors.ts'
 import { answerHeaders, errorHeaders, requestHeaders } from './openapi/headers.ts'
 import type { JsonSchema } from './openapi/json-schema.ts'
 import { errorsAmong, operation } from './openapi/operation.ts'
+import { security, securitySchemes } from './openapi/security.ts'
 import { tagsOf } from './openapi/tags.ts'
 import type { Method, Route } from './route.ts'
 import { type RouteName, routes } from './routes.ts'
@@ -42,7 +43,7 @@ export function openApi(): JsonSchema {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/v1', description: 'This master' }],
-    security: [{ bearer: [] }],
+    security,
     tags: tagsOf(table.map(({ route }) => route.id).sort(compare)),
     paths: named(paths) as JsonSchema,
     components: {
@@ -50,14 +51,7 @@ export function openApi(): JsonSchema {
       responses: named(responses) as JsonSchema,
       parameters: requestHeaders,
       headers: answerHeaders,
-      securitySchemes: {
-        bearer: {
-          type: 'http',
-          scheme: 'bearer',
-          bearerFormat: 'JWT',
-          description: 'An access token, from `auth.login` or `auth.refresh`.',
-        },
-      },
+      securitySchemes,
     },
   }
 }

@@ -1,20 +1,30 @@
+import type { OrganizationRole, WorkspaceRole } from '@nxmesh/model/roles'
 import { id } from '@nxmesh/model/text'
 import { z } from 'zod'
 import type { ErrorCode } from './errors.ts'
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 
-/** What a workspace role may do: a viewer reads, an operator changes config and commands agents, an admin changes the workspace itself. */
-export type WorkspaceNeed = 'viewer' | 'operator' | 'admin'
-/** What an organization role may do: a member sees it, an admin changes it, an owner deletes it. */
-export type OrganizationNeed = 'member' | 'admin' | 'owner'
+/** `person`: by somebody who signed in, not by an API token. */
+interface By {
+  by?: 'person'
+}
 
-/** Who may call a route: anybody, anyone signed in, or a role on the resource that the path names. */
-export type Access =
-  | { on: 'none' }
-  | { on: 'user' }
-  | { on: 'organization'; need: OrganizationNeed }
-  | { on: 'workspace' | 'agent' | 'virtual_host' | 'upstream'; need: WorkspaceNeed }
+/**
+ * Who may call a route: nobody in particular (`none`; `anybody` where it matters who is signed in), whoever is signed in
+ * (`user`; `self` for what concerns only them and is open to one with a one-time password), or a role on the resource that the
+ * path names. `self: true` also lets through the user that the path names, who sees the resource.
+ */
+export type Access = By &
+  (
+    | { on: 'none' | 'anybody' | 'user' | 'self' | 'api_token' }
+    | { on: 'account'; need: 'see' | 'change' }
+    | { on: 'organization'; need: OrganizationRole; self?: true }
+    | { on: WorkspaceThing; need: WorkspaceRole; self?: true }
+  )
+
+/** What a path can name that belongs to a workspace, which decides about access to it. */
+export type WorkspaceThing = 'workspace' | 'agent' | 'virtual_host' | 'upstream'
 
 /** One operation of the REST API as data: everything that the server, the client and the document need to know. */
 export interface Route<

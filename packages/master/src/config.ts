@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
@@ -11,6 +12,12 @@ const address = z
     port: Number(text.slice(text.lastIndexOf(':') + 1)),
   }))
   .refine(({ port }) => port <= 65_535, 'must have a port up to 65535')
+
+function isNetwork(text: string): boolean {
+  const [ip = '', prefix, ...rest] = text.split('/')
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(ip)]!
+  return rest.length === 0 && bits > 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits))
+}
 
 const number = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
 
@@ -61,6 +68,25 @@ export const settings = {
     schema: z.string().min(1).optional(),
     env: 'NXMESH_LOCAL_AGENT_TOKEN',
     help: 'file to write a token for an agent named "local" to, until that agent has registered',
+  },
+  'rate-limit': {
+    schema: number(0, 1_000_000_000).default(1000),
+    env: 'NXMESH_RATE_LIMIT',
+    help: 'requests a minute for each user, API token or, before sign-in, address; 0 for any number',
+  },
+  'sign-in-failures': {
+    schema: number(0, 1_000_000).default(10),
+    env: 'NXMESH_SIGN_IN_FAILURES',
+    help: 'failed sign-ins of one account from one address in 15 minutes until more are refused; 0 for any number',
+  },
+  'trusted-proxies': {
+    schema: z
+      .string()
+      .default('')
+      .transform((text) => text.split(',').filter((part) => part !== ''))
+      .refine((parts) => parts.every(isNetwork), 'must be addresses or networks (10.0.0.0/8), comma-separated'),
+    env: 'NXMESH_TRUSTED_PROXIES',
+    help: 'addresses of proxies before this master whose X-Forwarded-For is believed, comma-separated',
   },
   'heartbeat-interval': {
     schema: number(1, 3600).default(10),

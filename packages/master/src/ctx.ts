@@ -5,9 +5,11 @@ import type { Authority } from './authority.ts'
 import type { Database } from './db/schema.ts'
 import type { Sessions } from './link/sessions.ts'
 import type { Origin } from './origin.ts'
+import type { RateLimit } from './rate-limit.ts'
 import type { Wake } from './reconcilers.ts'
 import type { DesiredMemory } from './rollout/desired.ts'
 import type { Secrets } from './secrets.ts'
+import type { SignInThrottle } from './sign-in-throttle.ts'
 import type { Tokens } from './tokens.ts'
 import type { WorkspaceConfigs } from './workspace-config.ts'
 
@@ -19,6 +21,7 @@ export interface Ctx {
   log: Logger
   wake: Wake
   tokens: Tokens
+  signIns: SignInThrottle
   secrets: Secrets
   authority: Authority
   sessions: Sessions
@@ -27,6 +30,9 @@ export interface Ctx {
   masterId: string
   workspaceConfigs: WorkspaceConfigs
   desired: DesiredMemory
+  /** The address at which people reach this master, if it was told. */
+  publicUrl: string | undefined
+  rateLimit: RateLimit
   /** Whose request this is done for; absent in what the master does by itself. */
   origin?: Origin
 }

@@ -3,7 +3,7 @@ import type { Patch } from '@nxmesh/api/merge-patch'
 import type { Paging } from '@nxmesh/api/route'
 import { type Organization, type OrganizationInput, organizationInput } from '@nxmesh/model/organization'
 import type { Kysely, Selectable } from 'kysely'
-import type { Actor } from './access.ts'
+import { type Actor, visibleOrganizations } from './access.ts'
 import { requireNoAgents } from './agents.ts'
 import { audit } from './audit.ts'
 import { type Ctx, timestamp } from './ctx.ts'
@@ -18,9 +18,7 @@ import { uuidv7 } from './uuid.ts'
 const taken = 'an organization with this slug exists already'
 
 export async function listOrganizations(ctx: Ctx, actor: Actor, paging: Paging) {
-  const mine = ctx.db
-    .selectFrom('organizations')
-    .where('id', 'in', ctx.db.selectFrom('organization_members').select('organization_id').where('user_id', '=', actor.user_id))
+  const mine = visibleOrganizations(ctx.db, actor)
   const { limit, offset } = rangeOf(paging)
   const rows = await mine.selectAll().orderBy('created_at').orderBy('id').limit(limit).offset(offset).execute()
   const { total } = await mine.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
@@ -35,7 +33,7 @@ export async function createOrganization(ctx: Ctx, actor: Actor, input: Organiza
       await db.insertInto('organizations').values(organization).execute()
       await db
         .insertInto('organization_members')
-        .values({ organization_id: organization.id, user_id: actor.user_id, role: 'owner' })
+        .values({ organization_id: organization.id, user_id: actor.user_id, role: 'owner', created_at: now })
         .execute()
       await audit(ctx, db, { organizationId: organization.id, object: objectOf(organization), after: organization })
     }),

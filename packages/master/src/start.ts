@@ -7,7 +7,6 @@ import type { LogEvent } from 'kysely'
 import { type Logger, pino } from 'pino'
 import { localAgentToken } from './agent-tokens.ts'
 import { openAgentWrites } from './agent-writes.ts'
-import { deleteEndedTokens } from './auth.ts'
 import { openAuthority } from './authority.ts'
 import type { Config } from './config.ts'
 import type { Ctx } from './ctx.ts'
@@ -21,10 +20,13 @@ import { openSessions } from './link/sessions.ts'
 import { livenessReconciler } from './liveness.ts'
 import { joinMasters, leaveMasters, mastersReconciler } from './masters.ts'
 import { openPeers } from './peers.ts'
+import { openRateLimit } from './rate-limit.ts'
 import { type Reconciler, startReconcilers } from './reconcilers.ts'
 import { rolloutReconciler } from './rollout/reconcile.ts'
 import { openSecrets } from './secrets.ts'
-import { openTokens } from './tokens.ts'
+import { deleteEndedFailures, openSignInThrottle } from './sign-in-throttle.ts'
+import { openTokens, signingKeysReconciler } from './tokens.ts'
+import { deleteEndedSessions } from './user-sessions.ts'
 
 export interface Master extends AsyncDisposable {
   http: { host: string; port: number }
@@ -74,6 +76,9 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
     // Masters that start together must not make two of anything.
     secrets,
     tokens: await alone(db, () => openTokens(db, secrets, now)),
+    signIns: openSignInThrottle({ db, now }, config['sign-in-failures']),
+    rateLimit: stack.use(openRateLimit(db, { limit: config['rate-limit'], now, log })),
+    publicUrl: config['public-url'],
     authority,
     sessions: openSessions(),
     agentWrites,
@@ -83,13 +88,17 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
   }
   const administrator = await alone(db, () => firstStart(ctx, { email: config['admin-email'], password: config['admin-password'] }))
   const reconcilers = stack.use(
-    startReconcilers([rolloutReconciler(ctx), livenessReconciler(ctx), mastersReconciler(ctx), housekeeping(ctx)], log, now),
+    startReconcilers(
+      [rolloutReconciler(ctx), livenessReconciler(ctx), mastersReconciler(ctx), signingKeysReconciler(ctx), housekeeping(ctx)],
+      log,
+      now,
+    ),
   )
   const peers = stack.use(openPeers(db, { location: databaseOf(config), masterId, log, onLook: look }))
   const names = [config.agents.host, hostname(), ...hostOf(config['public-url']), ...config['agent-names']]
   const heartbeat_interval_seconds = config['heartbeat-interval']
   const link = stack.use(await startLink(ctx, { ...config.agents, names, heartbeat_interval_seconds }))
-  const app = stack.adopt(createServer(ctx), (server) => server.close())
+  const app = stack.adopt(createServer(ctx, config['trusted-proxies']), (server) => server.close())
   const http = await listen(app, config.http)
   if (config['local-agent-token'] !== undefined) await offerLocalToken(ctx, config['local-agent-token'])
 
@@ -115,7 +124,11 @@ async function offerLocalToken(ctx: Ctx, file: string): Promise<void> {
 }
 
 function housekeeping(ctx: Ctx): Reconciler {
-  return { name: 'housekeeping', every: 600_000, run: async () => ({ ended_tokens: await deleteEndedTokens(ctx) }) }
+  return {
+    name: 'housekeeping',
+    every: 600_000,
+    run: async () => ({ ended: (await deleteEndedSessions(ctx)) + (await deleteEndedFailures(ctx)) }),
+  }
 }
 
 function hostOf(url: string | undefined): string[] {

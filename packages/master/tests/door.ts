@@ -16,11 +16,12 @@ export type Door = (method: string, path: string, request?: DoorRequest) => Prom
 
 /** Signs in and returns a door that sends the token. */
 export async function openDoor(base: string, credentials: { email: string; password: string }): Promise<Door> {
-  const { body } = await call(base, undefined)('POST', '/auth/login', { body: credentials })
-  return call(base, body.access_token as string)
+  const { body } = await doorAt(base, undefined)('POST', '/auth/login', { body: credentials })
+  return doorAt(base, body.access_token as string)
 }
 
-function call(base: string, token: string | undefined): Door {
+/** A door that sends this token, or none. */
+export function doorAt(base: string, token: string | undefined): Door {
   return async (method, path, { body, headers = {} } = {}) => {
     const response = await fetch(`${base}/v1${path}`, {
       method,

@@ -13,9 +13,11 @@ import type { AgentRow, NewAgentRow } from '../src/db/schema.ts'
 import { type LinkOptions, startLink } from '../src/link/server.ts'
 import { openSessions } from '../src/link/sessions.ts'
 import { livenessReconciler } from '../src/liveness.ts'
+import { openRateLimit } from '../src/rate-limit.ts'
 import { startReconcilers } from '../src/reconcilers.ts'
 import { rolloutReconciler } from '../src/rollout/reconcile.ts'
 import { openSecrets } from '../src/secrets.ts'
+import { openSignInThrottle } from '../src/sign-in-throttle.ts'
 import { openTokens } from '../src/tokens.ts'
 import { uuidv7 } from '../src/uuid.ts'
 
@@ -54,6 +56,9 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
     wake: (name) => reconcilers.wake(name),
     secrets,
     tokens: await openTokens(db, secrets, now),
+    signIns: openSignInThrottle({ db, now }, 0),
+    rateLimit: stack.use(openRateLimit(db, { limit: 0, now, log })),
+    publicUrl: undefined,
     authority: await openAuthority(db, secrets, now),
     sessions: openSessions(),
     agentWrites,

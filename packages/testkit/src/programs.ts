@@ -1,5 +1,5 @@
 import type { AgentOptions } from '@nxmesh/agent/start'
-import { administrator } from './master.ts'
+import { administrator, unlimited } from './master.ts'
 import { type Program, startProgram } from './program.ts'
 
 const agentFile = new URL('agent-program.ts', import.meta.url).pathname
@@ -14,6 +14,6 @@ export function startAgentProgram(options: AgentOptions, env: Record<string, str
 export function startMasterProgram(directory: string, ports: { http: number; agents: number }, settings: string[] = []): Promise<Program> {
   const addresses = ['--http', `127.0.0.1:${ports.http}`, '--agents', `127.0.0.1:${ports.agents}`]
   const env = { NXMESH_ADMIN_EMAIL: administrator.email, NXMESH_ADMIN_PASSWORD: administrator.password }
-  const args = ['--data-dir', directory, ...addresses, '--heartbeat-interval', '1', '--log-level', 'warn', ...settings]
+  const args = ['--data-dir', directory, ...addresses, '--heartbeat-interval', '1', '--log-level', 'warn', ...unlimited, ...settings]
   return startProgram(masterFile, args, env)
 }

@@ -1,4 +1,5 @@
 import type { Examples } from './example.ts'
+import { identity } from './identity.ts'
 
 const fact = { version: 42, digest: 'b7c2…' }
 
@@ -63,6 +64,7 @@ export const additions = {
       ],
     },
   },
+  ...identity,
   validateAgent: { body: { config_content: 'events {}\nhttp {\n  server {\n    listen 8081;\n  }\n}\n' } },
   stopAgent: { body: { graceful: true, timeout_seconds: 30 } },
   restartAgent: { body: { force: false } },

@@ -23,15 +23,15 @@ const examples: Partial<Record<ErrorCode, object>> = { VALIDATION_ERROR: contrac
 export function errorsOf(route: Route, revised: boolean): ErrorCode[] {
   const { access, method, errors } = route
   const open = access.on === 'none'
-  const lowest = !('need' in access) || access.need === 'viewer' || access.need === 'member'
   const possible: Record<ErrorCode, boolean> = {
     UNAUTHORIZED: !open,
-    FORBIDDEN: !open && !lowest,
+    // Besides roles: API tokens, one-time passwords and cookies open less.
+    FORBIDDEN: !open && !(access.on === 'self' && method === 'GET'),
     NOT_FOUND: route.path.includes('{'),
     CONFLICT: !open && method !== 'GET',
     PRECONDITION_FAILED: heedsIfMatch(route, revised),
     VALIDATION_ERROR: true,
-    RATE_LIMITED: false,
+    RATE_LIMITED: true,
     INTERNAL_ERROR: true,
     SERVICE_UNAVAILABLE: true,
   }

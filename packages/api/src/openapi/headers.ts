@@ -21,6 +21,27 @@ export const answerHeaders: Record<string, JsonSchema> = {
     schema: { const: 'true' },
     example: 'true',
   },
+  'X-RateLimit-Limit': {
+    description: 'Requests that you may make in a minute; absent where there is no limit. `RateLimit-Limit` says the same.',
+    schema: { type: 'integer', minimum: 1 },
+    example: 1000,
+  },
+  'X-RateLimit-Remaining': {
+    description: 'Requests that are left in this minute; `RateLimit-Remaining` says the same.',
+    schema: { type: 'integer', minimum: 0 },
+    example: 987,
+  },
+  'X-RateLimit-Reset': {
+    description: 'Seconds until the next minute begins; `RateLimit-Reset` says the same.',
+    schema: { type: 'integer', minimum: 1, maximum: 60 },
+    example: 42,
+  },
+  'Retry-After': {
+    description: 'Seconds to wait before the next attempt.',
+    required: true,
+    schema: { type: 'integer', minimum: 1 },
+    example: 42,
+  },
   'WWW-Authenticate': {
     description: 'How to authenticate.',
     required: true,
@@ -91,15 +112,23 @@ export function requestHeadersOf(route: Route, revised: boolean): string[] {
   return Object.keys(taken).filter((name) => taken[name])
 }
 
+const rateHeaders = ['X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset']
+
 /** The headers of a route's answer when it succeeds. */
 export function successHeaders(route: Route, revised: boolean): JsonSchema {
   const tagged = revised && route.status !== 204
-  return references(['X-Request-Id', ...(tagged ? ['ETag'] : []), ...(takesIdempotencyKey(route) ? ['Idempotent-Replayed'] : [])])
+  return references([
+    'X-Request-Id',
+    ...rateHeaders,
+    ...(tagged ? ['ETag'] : []),
+    ...(takesIdempotencyKey(route) ? ['Idempotent-Replayed'] : []),
+  ])
 }
 
 /** The headers of an answer with an error. */
 export function errorHeaders(code: ErrorCode): JsonSchema {
-  return references(['X-Request-Id', ...(code === 'UNAUTHORIZED' ? ['WWW-Authenticate'] : [])])
+  const own: Partial<Record<ErrorCode, string[]>> = { UNAUTHORIZED: ['WWW-Authenticate'], RATE_LIMITED: ['Retry-After'] }
+  return references(['X-Request-Id', ...rateHeaders, ...(own[code] ?? [])])
 }
 
 function references(names: string[]): JsonSchema {

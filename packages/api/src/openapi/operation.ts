@@ -7,6 +7,7 @@ import type { Components } from './components.ts'
 import { errorsOf, responseName } from './errors.ts'
 import { heedsIfNoneMatch, requestHeadersOf, successHeaders } from './headers.ts'
 import { type JsonSchema, toJsonSchema } from './json-schema.ts'
+import { security } from './security.ts'
 import { tagOf } from './tags.ts'
 
 /** A route as an operation of the document. `revised` says that what it answers carries an ETag. */
@@ -16,7 +17,7 @@ export function operation(route: Route, revised: boolean, example: Example<unkno
     operationId: route.id,
     summary: route.summary,
     tags: [tagOf(route.id)],
-    ...(route.access.on === 'none' ? { security: [] } : {}),
+    ...securityOf(route),
     parameters: [
       ...parameters(route.params, 'path', {}),
       ...parameters(route.query, 'query', example.query ?? {}),
@@ -31,6 +32,11 @@ export function operation(route: Route, revised: boolean, example: Example<unkno
       ...Object.fromEntries(errors.map((code) => [errorStatus[code], { $ref: `#/components/responses/${responseName(code)}` }])),
     },
   }
+}
+
+function securityOf({ access }: Route): JsonSchema {
+  if (access.on === 'none') return { security: [] }
+  return access.on === 'anybody' ? { security: [{}, ...security] } : {}
 }
 
 /** Whether a route has a body or an answer at all. */

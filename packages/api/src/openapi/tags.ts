@@ -1,6 +1,11 @@
 const descriptions: Record<string, string> = {
   auth: 'Signing in and out, and who you are.',
   organization: 'Organizations hold workspaces and the people who belong to them.',
+  user: 'Users: one account for each person, who may belong to several organizations.',
+  'api-token': 'API tokens: they act as the user who made them, in one organization or workspace and up to a role.',
+  'organization-member': 'Who belongs to an organization, and their roles.',
+  'workspace-member': 'Who has a role of their own in a workspace.',
+  invitation: 'Invitations to an organization, for people with or without an account.',
   workspace: 'Workspaces hold agents and what these serve; each has a config version of its own.',
   settings: 'Settings that every agent of a workspace gets.',
   agent: 'Agents: one managed nginx each, and the program beside it.',

@@ -1,6 +1,7 @@
 import type { AgentState } from '@nxmesh/model/agent'
 import type { AuditEntry } from '@nxmesh/model/audit'
 import type { ConfigKind, RevisionChange } from '@nxmesh/model/revision'
+import type { OrganizationRole, TokenRole, WorkspaceRole } from '@nxmesh/model/roles'
 import type { Generated, Insertable, Selectable } from 'kysely'
 
 /** Times are RFC 3339 UTC text, ids UUIDs, documents JSON text, booleans 0 or 1: the same in every engine. */
@@ -12,6 +13,11 @@ export interface Database {
   workspace_members: WorkspaceMembers
   refresh_tokens: RefreshTokens
   keys: Keys
+  sessions: UserSessions
+  invitations: Invitations
+  api_tokens: ApiTokens
+  sign_in_failures: SignInFailures
+  request_counts: RequestCounts
   agents: Agents
   masters: Masters
   virtual_hosts: Documents
@@ -51,25 +57,89 @@ interface Workspaces {
 interface Users {
   id: string
   email: string
+  name: Generated<string>
   password_hash: string
+  /** Until when a password that somebody else has set is good; null for one of their own. */
+  password_expires_at: string | null
   created_at: string
+  updated_at: Generated<string>
+  revision: Generated<number>
 }
 
 interface OrganizationMembers {
   organization_id: string
   user_id: string
-  role: 'owner' | 'admin' | 'member'
+  role: OrganizationRole
+  created_at: Generated<string>
+  revision: Generated<number>
 }
 
 interface WorkspaceMembers {
   workspace_id: string
   user_id: string
-  role: 'admin' | 'operator' | 'viewer'
+  role: WorkspaceRole
+  created_at: Generated<string>
+  revision: Generated<number>
+}
+
+/** Signed-in users: with tokens, or with a cookie. */
+interface UserSessions {
+  id: string
+  user_id: string
+  /** SHA-256 of the cookie's value; null for a session that refresh tokens carry. */
+  cookie_hash: string | null
+  address: string
+  created_at: string
+  expires_at: string
+}
+
+interface Invitations {
+  id: string
+  organization_id: string
+  email: string
+  role: OrganizationRole
+  /** Roles in workspaces that come with it, as JSON. */
+  workspaces: string
+  invited_by: string
+  /** SHA-256 of the token. */
+  token_hash: string
+  created_at: string
+  expires_at: string
+}
+
+interface ApiTokens {
+  id: string
+  user_id: string
+  organization_id: string
+  workspace_id: string | null
+  name: string
+  role: TokenRole
+  prefix: string
+  /** SHA-256 of the token. */
+  hash: string
+  created_at: string
+  expires_at: string
+  last_used_at: string | null
+}
+
+/** Failed sign-ins by what is held up when there are too many. */
+interface SignInFailures {
+  subject: string
+  failures: number
+  ends_at: string
+}
+
+/** Requests that the masters of one database have added up, by minutes since the epoch. */
+interface RequestCounts {
+  principal: string
+  started: number
+  requests: number
 }
 
 interface RefreshTokens {
   /** SHA-256 of the token. */
   hash: string
+  /** The session. */
   family: string
   user_id: string
   expires_at: string

@@ -17,6 +17,12 @@ export interface Streamed {
   chunks: AsyncIterable<string>
 }
 
+/** An answer with headers of its own. */
+export interface Headed<T> {
+  headers: Record<string, string>
+  body: T
+}
+
 /** The answer of a route for what its handler returned. */
 export function answerOf(route: Route, outcome: unknown): Answer {
   if (outcome === undefined) return { status: 204, headers: {}, body: undefined }
@@ -24,6 +30,7 @@ export function answerOf(route: Route, outcome: unknown): Answer {
     const headers = { 'content-type': outcome.type, 'content-disposition': `attachment; filename="${outcome.fileName}"` }
     return { status: route.status, headers, body: Readable.from(outcome.chunks) }
   }
+  if (isHeaded(outcome)) return { status: route.status, ...outcome }
   if (!isTagged(outcome)) return { status: route.status, headers: {}, body: outcome }
   return { status: route.status, headers: { etag: etag(outcome) }, body: outcome.body }
 }
@@ -37,6 +44,10 @@ export function send(reply: FastifyReply, { status, headers, body }: Answer, ifN
 
 function isTagged(outcome: unknown): outcome is Tagged<unknown> {
   return typeof outcome === 'object' && outcome !== null && 'revision' in outcome && 'body' in outcome
+}
+
+function isHeaded(outcome: unknown): outcome is Headed<unknown> {
+  return typeof outcome === 'object' && outcome !== null && 'headers' in outcome && 'body' in outcome
 }
 
 function isStreamed(outcome: unknown): outcome is Streamed {

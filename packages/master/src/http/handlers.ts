@@ -6,37 +6,85 @@ import type { z } from 'zod'
 import type { Actor } from '../access.ts'
 import { createAgentToken } from '../agent-tokens.ts'
 import * as agents from '../agents.ts'
+import * as apiTokens from '../api-tokens.ts'
 import { readAuditLog } from '../audit-log.ts'
-import { login, refresh } from '../auth.ts'
+import { changePassword, login, logout, openCookie, refresh } from '../auth.ts'
 import { commandAgent } from '../commands.ts'
 import type { Ctx } from '../ctx.ts'
 import { getDocument, listDocuments } from '../documents.ts'
 import type { Tagged } from '../etag.ts'
+import * as invitations from '../invitations.ts'
+import { meOf } from '../me.ts'
+import * as organizationMembers from '../organization-members.ts'
 import * as organizations from '../organizations.ts'
 import { diffRevision, getRevision, listRevisions } from '../revisions.ts'
 import { rollbackWorkspace } from '../rollback.ts'
 import { getSettings, updateSettings } from '../settings.ts'
 import * as upstreams from '../upstreams.ts'
+import * as users from '../users.ts'
 import * as virtualHosts from '../virtual-hosts.ts'
+import * as workspaceMembers from '../workspace-members.ts'
 import * as workspaces from '../workspaces.ts'
-import type { Streamed } from './answer.ts'
+import type { Headed, Streamed } from './answer.ts'
+import { clearedCookie, sessionCookie } from './session-cookie.ts'
 
 /** A request that has been authenticated, authorised and checked against its route. */
 export interface Request<R extends Route> {
-  actor: R['access']['on'] extends 'none' ? undefined : Actor
+  actor: R['access']['on'] extends 'none' ? undefined : R['access']['on'] extends 'anybody' ? Actor | undefined : Actor
   params: z.output<R['params']>
   query: z.output<R['query']>
   body: z.output<R['body']>
   ifMatch: string | undefined
 }
 
-type Answer<T> = undefined extends T ? void : T | Tagged<T> | Streamed
+type Answer<T> = undefined extends T ? void | Headed<undefined> : T | Tagged<T> | Streamed | Headed<T>
 type Handler<R extends Route> = (ctx: Ctx, request: Request<R>) => Promise<Answer<z.output<R['response']>>>
 
 /** What each operation does: one line from the request to the file of its resource. */
 export const handlers: { [Name in keyof Routes]: Handler<Routes[Name]> } = {
   login: (ctx, { body }) => login(ctx, body),
   refresh: (ctx, { body }) => refresh(ctx, body),
+  logout: (ctx, { actor, body }) => logout(ctx, actor, body?.refresh_token),
+  getMe: (ctx, { actor }) => meOf(ctx, actor),
+  changePassword: (ctx, { actor, body }) => changePassword(ctx, actor, body),
+  openSession: async (ctx, { body }) => {
+    const { actor, cookie } = await openCookie(ctx, body)
+    return { headers: { 'set-cookie': sessionCookie(ctx, cookie) }, body: await meOf(ctx, actor) }
+  },
+  closeSession: async (ctx, { actor }) => {
+    await logout(ctx, actor)
+    return { headers: { 'set-cookie': clearedCookie(ctx) }, body: undefined }
+  },
+
+  listUsers: (ctx, { actor, query }) => users.listUsers(ctx, actor, query),
+  createUser: (ctx, { actor, body }) => users.createUser(ctx, actor, body),
+  getUser: (ctx, { params }) => users.getUser(ctx, params.user_id),
+  updateUser: (ctx, { params, body, ifMatch }) => users.updateUser(ctx, params.user_id, body, ifMatch),
+  deleteUser: (ctx, { params, ifMatch }) => users.deleteUser(ctx, params.user_id, ifMatch),
+  resetPassword: (ctx, { actor, params }) => users.resetPassword(ctx, actor, params.user_id),
+
+  listOrganizationMembers: (ctx, { params, query }) => organizationMembers.listOrganizationMembers(ctx, params.organization_id, query),
+  addOrganizationMember: (ctx, { actor, params, body }) =>
+    organizationMembers.addOrganizationMember(ctx, actor, params.organization_id, body),
+  getOrganizationMember: (ctx, { params }) => organizationMembers.getOrganizationMember(ctx, params.organization_id, params.user_id),
+  updateOrganizationMember: (ctx, { actor, params, body, ifMatch }) =>
+    organizationMembers.updateOrganizationMember(ctx, actor, params, body, ifMatch),
+  removeOrganizationMember: (ctx, { actor, params, ifMatch }) => organizationMembers.removeOrganizationMember(ctx, actor, params, ifMatch),
+  listWorkspaceMembers: (ctx, { params, query }) => workspaceMembers.listWorkspaceMembers(ctx, params.workspace_id, query),
+  addWorkspaceMember: (ctx, { params, body }) => workspaceMembers.addWorkspaceMember(ctx, params.workspace_id, body),
+  getWorkspaceMember: (ctx, { params }) => workspaceMembers.getWorkspaceMember(ctx, params.workspace_id, params.user_id),
+  updateWorkspaceMember: (ctx, { params, body, ifMatch }) => workspaceMembers.updateWorkspaceMember(ctx, params, body, ifMatch),
+  removeWorkspaceMember: (ctx, { params, ifMatch }) => workspaceMembers.removeWorkspaceMember(ctx, params, ifMatch),
+
+  listInvitations: (ctx, { params, query }) => invitations.listInvitations(ctx, params.organization_id, query),
+  createInvitation: (ctx, { actor, params, body }) => invitations.createInvitation(ctx, actor, params.organization_id, body),
+  revokeInvitation: (ctx, { params }) => invitations.revokeInvitation(ctx, params.organization_id, params.invitation_id),
+  acceptInvitation: (ctx, { actor, body }) => invitations.acceptInvitation(ctx, actor, body),
+
+  listApiTokens: (ctx, { actor, query }) => apiTokens.listApiTokens(ctx, actor, query),
+  createApiToken: (ctx, { actor, body }) => apiTokens.createApiToken(ctx, actor, body),
+  getApiToken: (ctx, { params }) => apiTokens.getApiToken(ctx, params.token_id),
+  deleteApiToken: (ctx, { params }) => apiTokens.deleteApiToken(ctx, params.token_id),
 
   listOrganizations: (ctx, { actor, query }) => organizations.listOrganizations(ctx, actor, query),
   createOrganization: (ctx, { actor, body }) => organizations.createOrganization(ctx, actor, body),

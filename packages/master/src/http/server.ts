@@ -6,16 +6,17 @@ import { type RouteName, routes } from '@nxmesh/api/routes'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import { type Actor, authorise } from '../access.ts'
-import { authenticate } from '../auth.ts'
 import type { Ctx } from '../ctx.ts'
 import type { KeysUnderWay } from '../idempotency.ts'
 import { send } from './answer.ts'
 import { serveDocument } from './document.ts'
 import { toAnswer } from './errors.ts'
 import { handlers, type Request } from './handlers.ts'
+import { identify } from './identify.ts'
 import { readJson } from './json.ts'
 import { answerMalformed, ignoreExpectations } from './malformed.ts'
 import { perform } from './perform.ts'
+import { securityHeaders } from './security-headers.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -24,13 +25,16 @@ declare module 'fastify' {
 }
 
 /** Builds the HTTP server: the API under `/v1`, bound to the route table, and the probes beside it. It does not listen yet. */
-export function createServer(ctx: Ctx): FastifyInstance {
+export function createServer(ctx: Ctx, trustedProxies: string[]): FastifyInstance {
+  const everywhere = securityHeaders(ctx.publicUrl)
+  const commonHeaders = (request: FastifyRequest) => ({ 'x-request-id': request.id, ...everywhere })
   const app = fastify({
     logger: false,
     bodyLimit: 16 * 1024 * 1024,
     genReqId: (request) => saneRequestId(request.headers['x-request-id']) ?? newRequestId(),
     routerOptions: { maxParamLength: 1000, querystringParser: (text) => queryOf(text) },
     forceCloseConnections: 'idle',
+    trustProxy: trustedProxies.length > 0 && trustedProxies,
     // An address whose bytes are no text, or with an id longer than any.
     frameworkErrors: (_error, request, reply) => void answerError(ctx, nothingHere(), request, reply.headers(commonHeaders(request))),
     clientErrorHandler: (error, socket) => answerMalformed(error, socket, newRequestId()),
@@ -67,8 +71,8 @@ function bind(ctx: Ctx, app: FastifyInstance, name: RouteName, underWay: KeysUnd
     method: route.method,
     url: `/v1${route.path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
     // Before the body is read: nobody's bytes are parsed for a stranger.
-    onRequest: async (request) => {
-      if (route.access.on !== 'none') request.actor = await authenticate(ctx, request.headers.authorization)
+    onRequest: async (request, reply) => {
+      request.actor = await identify(ctx, route, request, reply)
     },
     handler: async (request, reply) => {
       const answer = await perform(ctx, { route, request, handler, admitted: await admit(ctx, route, request), underWay })
@@ -101,15 +105,12 @@ function read(schema: z.ZodType, value: unknown): unknown {
 function answerError(ctx: Ctx, error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const { status, body } = toAnswer(ctx, error, request.id)
   if (status === 401) reply.header('www-authenticate', 'Bearer')
+  if (error instanceof ApiError && error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter)
   return reply.code(status).send(body)
 }
 
 function nothingHere(): ApiError {
   return new ApiError('NOT_FOUND', 'there is nothing at this address')
-}
-
-function commonHeaders(request: FastifyRequest): Record<string, string> {
-  return { 'x-request-id': request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
 }
 
 function newRequestId(): string {
