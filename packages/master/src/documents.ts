@@ -2,19 +2,47 @@ import { ApiError } from '@nxmesh/api/errors'
 import type { Paging } from '@nxmesh/api/route'
 import type { Kysely } from 'kysely'
 import { type Ctx, timestamp } from './ctx.ts'
+import { prepared } from './db/prepared.ts'
 import type { Database, DocumentRow } from './db/schema.ts'
 import { requireMatch, type Tagged } from './etag.ts'
 import { rangeOf } from './page.ts'
 
 export type DocumentTable = 'virtual_hosts' | 'upstreams'
 
+const readOne = each((table) => prepared((db, id: string) => db.selectFrom(table).selectAll().where('id', '=', id)))
+
+const readPage = each((table) =>
+  prepared((db, workspaceId: string, limit: number, offset: number) =>
+    db
+      .selectFrom(table)
+      .select('doc')
+      .where('workspace_id', '=', workspaceId)
+      .orderBy('created_at')
+      .orderBy('id')
+      .limit(limit)
+      .offset(offset),
+  ),
+)
+
+const countAll = each((table) =>
+  prepared((db, workspaceId: string) =>
+    db
+      .selectFrom(table)
+      .where('workspace_id', '=', workspaceId)
+      .select((eb) => eb.fn.countAll<number>().as('total')),
+  ),
+)
+
+function each<T>(make: (table: DocumentTable) => T): Record<DocumentTable, T> {
+  return { virtual_hosts: make('virtual_hosts'), upstreams: make('upstreams') }
+}
+
 /** A page of the resources of a workspace, in order of creation. */
 export async function listDocuments<T>(ctx: Ctx, table: DocumentTable, workspaceId: string, paging: Paging) {
-  const all = ctx.db.selectFrom(table).where('workspace_id', '=', workspaceId)
   const { limit, offset } = rangeOf(paging)
-  const rows = await all.select('doc').orderBy('created_at').orderBy('id').limit(limit).offset(offset).execute()
-  const { total } = await all.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
-  return { data: rows.map((row) => JSON.parse(row.doc) as T), meta: { ...paging, total } }
+  const rows = await readPage[table](ctx.db, workspaceId, limit, offset)
+  const [counted] = await countAll[table](ctx.db, workspaceId)
+  return { data: rows.map((row) => JSON.parse(row.doc) as T), meta: { ...paging, total: counted?.total ?? 0 } }
 }
 
 /** One resource with its revision; throws NOT_FOUND. */
@@ -25,7 +53,7 @@ export async function getDocument<T>(db: Kysely<Database>, table: DocumentTable,
 
 /** The row of a resource that is about to change; throws NOT_FOUND, or PRECONDITION_FAILED when If-Match names another revision. */
 export async function readDocument(db: Kysely<Database>, table: DocumentTable, id: string, ifMatch?: string): Promise<DocumentRow> {
-  const row = await db.selectFrom(table).selectAll().where('id', '=', id).executeTakeFirst()
+  const [row] = await readOne[table](db, id)
   if (!row) throw new ApiError('NOT_FOUND', `${table === 'upstreams' ? 'upstream' : 'virtual host'} not found`)
   requireMatch(ifMatch, row.revision)
   return row

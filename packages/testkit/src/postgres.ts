@@ -56,7 +56,14 @@ export async function startPostgres({ durable = false }: PostgresOptions = {}): 
   }
 
   function signalAll(name: NodeJS.Signals) {
-    for (const pid of everyProcess()) process.kill(pid, name)
+    for (const pid of everyProcess()) {
+      try {
+        process.kill(pid, name)
+      } catch (error) {
+        // A connection that has ended meanwhile.
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+      }
+    }
   }
 
   // SIGQUIT is an immediate shutdown (PostgreSQL manual, "Shutting Down the Server").

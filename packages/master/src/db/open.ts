@@ -23,12 +23,10 @@ const reminder = 30
 
 /** Opens a database and brings its schema up to date. One that does not answer is waited for; one that refuses us is an error. */
 export async function openDatabase(location: Location, options: OpenOptions): Promise<Kysely<Database>> {
+  const { onQuery: _unheard, ...quiet } = options
   await using stack = new AsyncDisposableStack()
-  const db = stack.adopt(await connect(location, options, true), (opened) => opened.destroy())
-  await migrate(db)
-  if (isPostgres(location)) return connectPostgres(location, options)
-  stack.move()
-  return db
+  await migrate(stack.adopt(await connect(location, quiet, true), (opened) => opened.destroy()))
+  return isPostgres(location) ? connectPostgres(location, options) : connectSqlite(location, options.onQuery)
 }
 
 /** Opens a database as it is, for statements that may take long. One that does not answer is an error, unless it is to be waited for. */

@@ -33,7 +33,8 @@ export function connectPostgres(address: string, { log, patient = false, onQuery
   pool.on('error', (error) => log.warn({ reason: error.message }, 'a connection to the database was lost'))
   return new Kysely<Database>({
     dialect: new PostgresDialect({ pool: poolOf(pool, !patient) }),
-    plugins: [portableDdl],
+    // Only migrations make tables, and they are given the time they need.
+    ...(patient && { plugins: [portableDdl] }),
     ...(onQuery && { log: onQuery }),
   })
 }
