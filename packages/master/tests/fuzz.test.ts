@@ -1,5 +1,5 @@
 // Sends what the API's own document describes, right and wrong in every way, and holds each answer to the document.
-import { Agent, request } from 'node:http'
+import { Agent } from 'node:http'
 import { startTestMaster, type TestMaster } from '@nxmesh/testkit/master'
 import { type Scratch, scratch } from '@nxmesh/testkit/scratch'
 import { type OpenStore, stores } from '@nxmesh/testkit/stores'
@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { checkAnswers, type Received } from './fuzz/check.ts'
 import type { Document } from './fuzz/document.ts'
 import { randomOf } from './fuzz/random.ts'
-import { newRequest, type Sent, type Target } from './fuzz/requests.ts'
+import { newRequest, type Sent, targetsOf } from './fuzz/requests.ts'
+import { send } from './fuzz/send.ts'
 import { newWorld, type World } from './fuzz/world.ts'
 
 const requests = Number(process.env['NXMESH_FUZZ_REQUESTS'] ?? 2000)
@@ -53,7 +54,7 @@ describe.each(stores)('on $name', (kind) => {
           for (const problem of check(asked.operation, received))
             problems.set(`${operationId} ${problem.slice(0, 80)}`, told(asked, problem))
           if (received.status === 404 || asked.method === 'DELETE') world.forget(goneWith(asked, received, world))
-          if (received.status < 300 && received.body.startsWith('{')) world.learn(operationId, JSON.parse(received.body))
+          world.hear(operationId, received)
         }
       }
       expect([...problems.values()].slice(0, 20)).toEqual([])
@@ -64,36 +65,10 @@ describe.each(stores)('on $name', (kind) => {
   )
 })
 
-function targetsOf(document: Document): Target[] {
-  const all = Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => ({ method, path, operation })),
-  )
-  // Creating is asked for more often than deleting, or nothing would be left to ask about.
-  return all.flatMap((target) => Array.from({ length: target.method === 'delete' ? 1 : target.method === 'post' ? 4 : 3 }, () => target))
-}
-
 // What an owner asks for by its id and does not find, or has deleted, is not worth asking for again.
 function goneWith({ path, method, headers }: Sent, { status }: Received, { people }: World): string[] {
   if (headers['authorization'] !== `Bearer ${people[0]!.token}`) return []
   return status === 404 || (method === 'DELETE' && status === 204) ? path.split(/[/?]/) : []
-}
-
-function send(base: string, agent: Agent, { method, path, headers, body }: Sent): Promise<Received> {
-  const { hostname, port } = new URL(base)
-  return new Promise((resolve, reject) => {
-    const length = body === undefined ? {} : { 'content-length': String(body.length) }
-    const asked = request({ hostname, port, method, path, agent, headers: { ...headers, ...length }, timeout: 20_000 }, (response) => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('error', reject)
-      response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() }),
-      )
-    })
-    asked.on('timeout', () => asked.destroy(new Error(`no answer within 20 s to ${method} ${path}`)))
-    asked.on('error', reject)
-    asked.end(body)
-  })
 }
 
 function told({ method, path, headers, body }: Sent, problem: string): string {

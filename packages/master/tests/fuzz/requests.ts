@@ -18,10 +18,19 @@ export interface Target {
   operation: Operation
 }
 
-/** What a request has wrong with it on purpose. */
-type Fault = 'nothing' | 'body' | 'bytes' | 'parameters' | 'headers' | 'everything'
+/** The operations of a document, each as often as it is worth asking for. */
+export function targetsOf(document: Document): Target[] {
+  const all = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ method, path, operation })),
+  )
+  // Creating is asked for more often than deleting, or nothing would be left to ask about.
+  return all.flatMap((target) => Array.from({ length: target.method === 'delete' ? 1 : target.method === 'post' ? 4 : 3 }, () => target))
+}
 
-const faults: readonly Fault[] = [
+/** What a request has wrong with it on purpose. */
+export type Fault = 'nothing' | 'body' | 'bytes' | 'parameters' | 'headers' | 'everything'
+
+const mixed: readonly Fault[] = [
   ...Array.from({ length: 9 }, () => 'nothing' as const),
   ...Array.from({ length: 5 }, () => 'body' as const),
   'bytes',
@@ -33,8 +42,8 @@ const faults: readonly Fault[] = [
   'everything',
 ]
 
-/** Makes one request of an operation, out of its description. */
-export function newRequest(document: Document, target: Target, world: World, random: Random): Sent {
+/** Makes one request of an operation, out of its description, with one of these faults. */
+export function newRequest(document: Document, target: Target, world: World, random: Random, faults: readonly Fault[] = mixed): Sent {
   const { operation } = target
   const fault = random.pick(faults)
   const has = (...kinds: Fault[]) => kinds.includes(fault) || fault === 'everything'

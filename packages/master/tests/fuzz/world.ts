@@ -1,6 +1,7 @@
 import { routes } from '@nxmesh/api/routes'
 import type { TestMaster } from '@nxmesh/testkit/master'
 import { newPerson, type Person } from '@nxmesh/testkit/people'
+import type { Received } from './check.ts'
 import type { Random } from './random.ts'
 
 /** What the requests of a round act on and for: people of several roles, and values seen in answers by the name of their field. */
@@ -8,7 +9,7 @@ export interface World {
   people: Person[]
   known(name: string, random: Random): string | undefined
   /** Takes in the values of an answer to an operation. */
-  learn(operationId: string, body: unknown): void
+  hear(operationId: string, received: Received): void
   /** Drops what is no longer there. */
   forget(values: string[]): void
 }
@@ -40,8 +41,9 @@ export async function newWorld(mesh: TestMaster): Promise<World> {
       const values = seen.get(name)
       return values === undefined || values.length === 0 ? undefined : random.pick(values)
     },
-    learn(operationId, body) {
-      learn(operationId.slice(0, operationId.indexOf('.')).replaceAll('-', '_'), body)
+    hear(operationId, { status, headers, body }) {
+      if (status >= 300 || !/^application\/json\b/.test(String(headers['content-type']))) return
+      learn(operationId.slice(0, operationId.indexOf('.')).replaceAll('-', '_'), JSON.parse(body))
     },
     forget(values) {
       for (const [name, kept] of seen)
@@ -51,10 +53,10 @@ export async function newWorld(mesh: TestMaster): Promise<World> {
         )
     },
   }
-  world.learn('organization.create', organization)
-  world.learn('workspace.create', workspace)
+  learn('organization', organization)
+  learn('workspace', workspace)
   const { email, password } = people.at(-1)!
-  world.learn('credentials', { email, password })
+  learn('credentials', { email, password })
 
   function learn(resource: string, body: unknown): void {
     if (Array.isArray(body)) for (const item of body) learn(resource, item)
