@@ -64,6 +64,12 @@ describe.each(stores)('on $name', (store) => {
     expect(await schemaOf(db)).toEqual(before)
   })
 
+  test('every foreign key has an index, or a delete would read whole tables', async () => {
+    await using opened = await openAt(await location())
+    await migrate(opened.db)
+    expect(await unindexedReferences(opened.db)).toEqual([])
+  })
+
   test('a database that a newer version has written is refused', async () => {
     const where = await location()
     {
@@ -92,4 +98,19 @@ async function schemaOf(db: Kysely<Database>): Promise<object> {
       : await sql<{ name: string }>`select indexdef as name from pg_indexes where schemaname = current_schema()
           union all select 'trigger ' || tgname from pg_trigger where not tgisinternal`.execute(db)
   return { columns: columns.toSorted(), others: rows.map((row) => row.name).toSorted() }
+}
+
+/** Foreign keys whose first column does not lead an index. */
+async function unindexedReferences(db: Kysely<Database>): Promise<string[]> {
+  const { rows } =
+    engineOf(db) === 'sqlite'
+      ? await sql<{ name: string }>`select m.name || '.' || f."from" as name from sqlite_master m, pragma_foreign_key_list(m.name) f
+          where m.type = 'table' and f.seq = 0 and not exists (
+            select 1 from pragma_index_list(m.name) i, pragma_index_info(i.name) c where c.seqno = 0 and c.name = f."from")`.execute(db)
+      : await sql<{ name: string }>`select c.conrelid::regclass || '.' || a.attname as name
+          from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+          where c.contype = 'f' and not exists (select from pg_index i where i.indrelid = c.conrelid and i.indkey[0] = c.conkey[1])`.execute(
+          db,
+        )
+  return rows.map((row) => row.name)
 }

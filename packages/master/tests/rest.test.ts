@@ -3,6 +3,7 @@ import { routes } from '@nxmesh/api/routes'
 import { administrator, signIn, startTestMaster, type TestMaster } from '@nxmesh/testkit/master'
 import { scratch } from '@nxmesh/testkit/scratch'
 import { stores } from '@nxmesh/testkit/stores'
+import { unindexed } from '@nxmesh/testkit/unindexed'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 let stack: AsyncDisposableStack
@@ -323,7 +324,7 @@ describe.each(stores)('on $name', (store) => {
         last_seen_at: null,
         health: null,
       })
-      const dump = JSON.stringify(await mesh.master.ctx.db.selectFrom('agents').selectAll().execute())
+      const dump = JSON.stringify(await mesh.master.ctx.db.selectFrom('agents').selectAll().where('id', '=', created.agent_id).execute())
       expect(dump).not.toContain(created.token.slice(-30))
     })
 
@@ -373,5 +374,10 @@ describe.each(stores)('on $name', (store) => {
     ]) {
       expect((await refusal(call())).code).toBe('NOT_FOUND')
     }
+  })
+
+  test('no query of all these reads a whole table', async () => {
+    expect(mesh.queries.size).toBeGreaterThan(40)
+    expect(await unindexed(mesh.master.ctx.db, mesh.queries)).toEqual([])
   })
 })

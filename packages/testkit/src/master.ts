@@ -2,7 +2,9 @@ import { type Client, createClient } from '@nxmesh/api/client'
 import { routes } from '@nxmesh/api/routes'
 import { type Config, readConfig } from '@nxmesh/master/config'
 import { type Master, type Overrides, startMaster } from '@nxmesh/master/start'
+import type { LogEvent } from 'kysely'
 import { pino } from 'pino'
+import { note, type Queries } from './unindexed.ts'
 
 export const administrator = { email: 'admin@nxmesh.local', password: 'correct horse battery staple' }
 
@@ -16,11 +18,15 @@ export interface TestMaster extends AsyncDisposable {
   client: Client
   organizationId: string
   workspaceId: string
+  /** What it has asked its database so far, for `unindexed`. */
+  queries: Queries
 }
 
 /** Starts a real master on free ports with its data in `directory`, and signs the administrator in. */
 export async function startTestMaster(directory: string, settings: string[] = [], overrides: Overrides = {}): Promise<TestMaster> {
-  const master = await startMaster(masterConfig(directory, settings), { log: pino({ level: 'silent' }), ...overrides })
+  const queries: Queries = new Map()
+  const onQuery = (event: LogEvent) => note(queries, event)
+  const master = await startMaster(masterConfig(directory, settings), { log: pino({ level: 'silent' }), onQuery, ...overrides })
   const base = `http://127.0.0.1:${master.http.port}`
   const client = await signIn(base)
   const organizations = await client.call(routes.listOrganizations, {})
@@ -31,6 +37,7 @@ export async function startTestMaster(directory: string, settings: string[] = []
     base,
     client,
     organizationId,
+    queries,
     workspaceId: workspaces.data[0]!.id,
     [Symbol.asyncDispose]: () => master[Symbol.asyncDispose](),
   }
