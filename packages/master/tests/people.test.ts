@@ -2,6 +2,7 @@ import { administrator, startTestMaster, type TestMaster } from '@nxmesh/testkit
 import { newPerson, type Roles } from '@nxmesh/testkit/people'
 import { scratch } from '@nxmesh/testkit/scratch'
 import { stores } from '@nxmesh/testkit/stores'
+import { unindexed } from '@nxmesh/testkit/unindexed'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Door, doorAt, openDoor } from './door.ts'
 
@@ -360,5 +361,12 @@ describe.each(stores)('on $name', (store) => {
       const member = await inOrganization('member')
       expect(error(await mint({ workspace_id: workspace }, member))).toEqual([422, 'VALIDATION_ERROR', 'workspace_id'])
     })
+  })
+
+  test('no query of all these reads a whole table', async () => {
+    expect(mesh.queries.size).toBeGreaterThan(50)
+    const found = await unindexed(mesh.master.ctx.db, mesh.queries)
+    // Where one belongs, and whom one administers, is put in order when it is known.
+    expect(found.filter((text) => !/ORDER BY: select \* from "(organizations|users)" where "id" in \(/.test(text))).toEqual([])
   })
 })

@@ -16,8 +16,6 @@ export const newPassword = z.string().min(8, 'must have at least 8 characters').
 
 export const userChanges = z.strictObject({ email, name }).meta({ id: 'UserInput' })
 
-export type UserChanges = z.infer<typeof userChanges>
-
 export const user = z
   .strictObject({
     id,

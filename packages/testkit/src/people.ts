@@ -23,14 +23,14 @@ export async function newPerson(ctx: Ctx, base: string, email: string, { organiz
   const id = uuidv7(ctx.now())
   const created_at = new Date(ctx.now()).toISOString()
   const password_hash = await hashPassword(credentials.password)
-  await ctx.db.insertInto('users').values({ id, email, password_hash, created_at }).execute()
+  await ctx.db.insertInto('users').values({ id, email, name: email, password_hash, created_at, updated_at: created_at }).execute()
   if (organization) {
     const { id: organization_id, role } = organization
-    await ctx.db.insertInto('organization_members').values({ organization_id, user_id: id, role }).execute()
+    await ctx.db.insertInto('organization_members').values({ organization_id, user_id: id, role, created_at }).execute()
   }
   if (workspace) {
     const { id: workspace_id, role } = workspace
-    await ctx.db.insertInto('workspace_members').values({ workspace_id, user_id: id, role }).execute()
+    await ctx.db.insertInto('workspace_members').values({ workspace_id, user_id: id, role, created_at }).execute()
   }
   const token = await accessToken(base, credentials)
   return { ...credentials, id, token, client: createClient(base, () => token) }
