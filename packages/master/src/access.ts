@@ -10,6 +10,7 @@ import {
   type WorkspaceRole,
 } from '@nxmesh/model/roles'
 import type { Kysely } from 'kysely'
+import { prepared } from './db/prepared.ts'
 import type { Database } from './db/schema.ts'
 
 /** Who calls, and by what they proved it. */
@@ -107,15 +108,7 @@ export async function seesWorkspace(db: Db, actor: Actor, organizationId: string
 
 // Owners and admins of the organization are admins of its workspaces.
 async function workspaceRole(db: Db, actor: Actor, on: WorkspaceThing, id: string): Promise<WorkspaceRole | undefined> {
-  const row = await db
-    .selectFrom('workspaces as w')
-    .leftJoin('organization_members as o', (join) =>
-      join.onRef('o.organization_id', '=', 'w.organization_id').on('o.user_id', '=', actor.user_id),
-    )
-    .leftJoin('workspace_members as m', (join) => join.onRef('m.workspace_id', '=', 'w.id').on('m.user_id', '=', actor.user_id))
-    .select(['w.id', 'w.organization_id', 'o.role as in_organization', 'm.role as in_workspace'])
-    .where('w.id', '=', (eb) => (on === 'workspace' ? eb.val(id) : eb.selectFrom(tableOf[on]).select('workspace_id').where('id', '=', id)))
-    .executeTakeFirst()
+  const [row] = await readRoles[on](db, actor.user_id, id)
   if (!row) return undefined
   const scope = scopeOf(actor)
   if (scope && (scope.organization_id !== row.organization_id || (scope.workspace_id ?? row.id) !== row.id)) return undefined
@@ -123,7 +116,26 @@ async function workspaceRole(db: Db, actor: Actor, on: WorkspaceThing, id: strin
   return (role && scope ? limitWorkspaceRole(role, scope.role) : role) ?? undefined
 }
 
-const tableOf = { agent: 'agents', virtual_host: 'virtual_hosts', upstream: 'upstreams' } as const
+const readRoles: Record<WorkspaceThing, ReturnType<typeof rolesOn>> = {
+  workspace: rolesOn(undefined),
+  agent: rolesOn('agents'),
+  virtual_host: rolesOn('virtual_hosts'),
+  upstream: rolesOn('upstreams'),
+}
+
+// A user's roles in the workspace of a thing and in its organization.
+function rolesOn(table: 'agents' | 'virtual_hosts' | 'upstreams' | undefined) {
+  return prepared((db, userId: string, id: string) =>
+    db
+      .selectFrom('workspaces as w')
+      .leftJoin('organization_members as o', (join) =>
+        join.onRef('o.organization_id', '=', 'w.organization_id').on('o.user_id', '=', userId),
+      )
+      .leftJoin('workspace_members as m', (join) => join.onRef('m.workspace_id', '=', 'w.id').on('m.user_id', '=', userId))
+      .select(['w.id', 'w.organization_id', 'o.role as in_organization', 'm.role as in_workspace'])
+      .where('w.id', '=', (eb) => (table === undefined ? eb.val(id) : eb.selectFrom(table).select('workspace_id').where('id', '=', id))),
+  )
+}
 
 /** The organizations that the actor may see. */
 export function visibleOrganizations(db: Db, actor: Actor) {

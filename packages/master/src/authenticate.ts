@@ -2,6 +2,7 @@ import { ApiError } from '@nxmesh/api/errors'
 import type { Actor } from './access.ts'
 import { apiTokenHash, isApiToken } from './api-token.ts'
 import { type Ctx, timestamp } from './ctx.ts'
+import { prepared } from './db/prepared.ts'
 import { hashOf } from './user-sessions.ts'
 
 /** The user that an Authorization header speaks for, by an access token or an API token; throws UNAUTHORIZED. */
@@ -25,15 +26,22 @@ async function byAccessToken(ctx: Ctx, token: string): Promise<Actor | undefined
   return actor?.user_id === claims.userId ? actor : undefined
 }
 
+const readSession = { id: sessionBy('id'), cookie_hash: sessionBy('cookie_hash') }
+
+function sessionBy(column: 'id' | 'cookie_hash') {
+  return prepared((db, value: string, now: string) =>
+    db
+      .selectFrom('sessions as s')
+      .innerJoin('users as u', 'u.id', 's.user_id')
+      .select(['s.id', 's.user_id', 'u.email', 'u.password_expires_at'])
+      .where(`s.${column}`, '=', value)
+      .where('s.expires_at', '>', now),
+  )
+}
+
 // Looked up with each request, so that a session that has ended is worth nothing at once.
 async function bySession(ctx: Ctx, column: 'id' | 'cookie_hash', value: string): Promise<Actor | undefined> {
-  const row = await ctx.db
-    .selectFrom('sessions as s')
-    .innerJoin('users as u', 'u.id', 's.user_id')
-    .select(['s.id', 's.user_id', 'u.email', 'u.password_expires_at'])
-    .where(`s.${column}`, '=', value)
-    .where('s.expires_at', '>', timestamp(ctx))
-    .executeTakeFirst()
+  const [row] = await readSession[column](ctx.db, value, timestamp(ctx))
   if (!row || isOver(ctx, row.password_expires_at)) return undefined
   const { id, user_id, email, password_expires_at } = row
   return { user_id, email, credential: { kind: 'session', id }, must_change_password: password_expires_at !== null }

@@ -5,6 +5,7 @@ import { alone } from './db/portable.ts'
 import type { Database } from './db/schema.ts'
 import type { Reconciler } from './reconcilers.ts'
 import type { Secrets } from './secrets.ts'
+import { openTokenMemory } from './token-memory.ts'
 import { uuidv7 } from './uuid.ts'
 
 /** What an access token says. */
@@ -45,6 +46,7 @@ const rereadAfter = 1000
 export async function openTokens(db: Kysely<Database>, secrets: Secrets, now: () => number): Promise<Tokens> {
   let keys = await readKeys(db, secrets)
   let readAt = now()
+  const memory = openTokenMemory()
   if (keys.length === 0) {
     await makeKey(db, secrets, now)
     keys = await readKeys(db, secrets)
@@ -54,6 +56,7 @@ export async function openTokens(db: Kysely<Database>, secrets: Secrets, now: ()
     const known = new Map(keys.map((key) => [key.kid, key]))
     keys = await readKeys(db, secrets, known)
     readAt = now()
+    memory.forgetAll()
   }
 
   // A key that another master has made is not known here yet; strangers' keys must not cost a query each.
@@ -83,14 +86,19 @@ export async function openTokens(db: Kysely<Database>, secrets: Secrets, now: ()
         .sign(privateKey)
     },
     async verify(token) {
+      const known = memory.get(token, now())
+      if (known) return known
       try {
         const { payload } = await jwtVerify(token, ({ kid }) => publicKeyOf(kid), {
           algorithms: ['RS256'],
           issuer: 'nxmesh',
           currentDate: new Date(now()),
         })
-        const { sub, sid } = payload
-        return sub !== undefined && typeof sid === 'string' ? { userId: sub, sessionId: sid } : undefined
+        const { sub, sid, exp = 0 } = payload
+        if (sub === undefined || typeof sid !== 'string') return undefined
+        const claims = { userId: sub, sessionId: sid }
+        memory.set(token, claims, exp * 1000)
+        return claims
       } catch {
         return undefined
       }
