@@ -30,12 +30,17 @@ function adapt(sqlite: DatabaseSync) {
     prepare(sql: string) {
       let statement = statements.get(sql)
       if (!statement) {
-        statement = statementOf(sqlite.prepare(sql))
+        statement = sql === 'rollback' ? rollback(sqlite, statementOf(sqlite.prepare(sql))) : statementOf(sqlite.prepare(sql))
         if (statements.size < 500) statements.set(sql, statement)
       }
       return statement
     },
   }
+}
+
+// A full disk makes SQLite roll back by itself; a second rollback would hide why. Source: sqlite.org/lang_transaction.html, 1.3.
+function rollback(sqlite: DatabaseSync, statement: Statement): Statement {
+  return { ...statement, run: (parameters) => (sqlite.isTransaction ? statement.run(parameters) : { changes: 0, lastInsertRowid: 0 }) }
 }
 
 type Statement = ReturnType<typeof statementOf>
