@@ -1,10 +1,10 @@
-import { limitWorkspaceRole, type OrganizationRole, type WorkspaceRole } from '@nxmesh/model/roles'
+import { limitWorkspaceRole, type WorkspaceRole } from '@nxmesh/model/roles'
 import type { Me } from '@nxmesh/model/user'
 import { type Actor, organizationRole, scopeOf } from './access.ts'
 import type { Ctx } from './ctx.ts'
 import { getUser } from './users.ts'
 
-/** Who an actor is and where they belong, as far as what they came with reaches. */
+/** Who an actor is and where they belong, as far as what they came with reaches: with a token for a workspace, nowhere else. */
 export async function meOf(ctx: Pick<Ctx, 'db'>, actor: Actor): Promise<Me> {
   const { body: user } = await getUser(ctx, actor.user_id)
   const organizations = await ctx.db
@@ -25,11 +25,9 @@ export async function meOf(ctx: Pick<Ctx, 'db'>, actor: Actor): Promise<Me> {
     .execute()
   const memberships: Me['memberships'] = []
   for (const { role: _own, ...organization } of organizations) {
-    if (!reaches(actor, organization.id)) continue
-    const role: OrganizationRole | null = (await organizationRole(ctx.db, actor, organization.id)) ?? null
-    const own = workspaces.filter(
-      (workspace) => workspace.organization_id === organization.id && reaches(actor, organization.id, workspace.id),
-    )
+    const role = await organizationRole(ctx.db, actor, organization.id)
+    if (!role) continue
+    const own = workspaces.filter((workspace) => workspace.organization_id === organization.id)
     memberships.push({
       organization,
       role,
@@ -43,13 +41,6 @@ function tokenOf({ credential }: Actor): Me['token'] {
   if (credential.kind !== 'api_token') return null
   const { kind: _kind, ...token } = credential
   return token
-}
-
-function reaches(actor: Actor, organizationId: string, workspaceId?: string): boolean {
-  const scope = scopeOf(actor)
-  if (!scope) return true
-  if (scope.organization_id !== organizationId) return false
-  return workspaceId === undefined || scope.workspace_id === null || scope.workspace_id === workspaceId
 }
 
 function limited(actor: Actor, role: WorkspaceRole): WorkspaceRole {

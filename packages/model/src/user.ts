@@ -62,15 +62,17 @@ export const me = z
       .strictObject({ id, name: line(200), organization_id: id, workspace_id: id.nullable(), role: tokenRole, expires_at: timestamp })
       .nullable()
       .meta({ description: 'The API token that the request came with.' }),
-    memberships: z.array(
-      z.strictObject({
-        organization: z.strictObject(place),
-        role: organizationRole.nullable().meta({ description: 'Null where an API token reaches only a workspace.' }),
-        workspaces: z
-          .array(z.strictObject({ ...place, role: workspaceRole }))
-          .meta({ description: 'Workspaces with a role of their own; admins and owners of the organization are admins in all of them.' }),
-      }),
-    ),
+    memberships: z
+      .array(
+        z.strictObject({
+          organization: z.strictObject(place),
+          role: organizationRole,
+          workspaces: z
+            .array(z.strictObject({ ...place, role: workspaceRole }))
+            .meta({ description: 'Workspaces with a role of their own; admins and owners of the organization are admins in all of them.' }),
+        }),
+      )
+      .meta({ description: 'As far as an API token reaches; none for one of a workspace.' }),
   })
   .meta({ id: 'Me' })
 
