@@ -49,7 +49,7 @@ export interface Route<
   errors: readonly ErrorCode[]
   /** Media types it can answer with besides JSON. */
   produces: readonly string[]
-  /** Whether it waits for an agent to do something. */
+  /** Whether it does what no transaction can hold: wait for an agent, or count a wrong password although it is refused. */
   waits: boolean
 }
 

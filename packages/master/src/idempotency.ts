@@ -14,7 +14,7 @@ export interface KeyedRequest {
   key: string
   /** What tells requests apart: method, address and body. */
   content: string
-  /** Whether it waits for an agent, which no transaction can hold. */
+  /** Whether it does what no transaction can hold. */
   waits: boolean
 }
 
@@ -131,7 +131,7 @@ function stillUnderWay(): ApiError {
 function unknownOutcome(): ApiError {
   return new ApiError(
     'CONFLICT',
-    'the master stopped while it carried out the request with this Idempotency-Key, and whether it was done is not known; look at the agent, and use a new key to send it again',
+    'the master stopped while it carried out the request with this Idempotency-Key, and whether it was done is not known; look at what it was to change, and use a new key to send it again',
   )
 }
 

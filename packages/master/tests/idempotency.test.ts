@@ -202,4 +202,21 @@ describe.each(stores)('on $name', (store) => {
       expect(agent.commands()).toBe(1)
     })
   })
+
+  test('a password is changed once, and wrong guesses count, under whatever key', async () => {
+    const credentials = { email: `${fresh('guesser')}@example.com`, password: 'the password of before' }
+    const person = { id: crypto.randomUUID(), email: credentials.email, password_hash: await hashPassword(credentials.password) }
+    await mesh.master.ctx.db
+      .insertInto('users')
+      .values({ ...person, created_at: '' })
+      .execute()
+    const from = await openDoor(mesh.base, credentials)
+    const change = (key: string, current_password: string) =>
+      keyed('/auth/password', key, { current_password, new_password: 'the password of afterwards' }, from)
+    expect((await change('p1', 'a guess')).status).toBe(422)
+    const failures = await mesh.master.ctx.db.selectFrom('sign_in_failures').select('failures').execute()
+    expect(failures.length).toBeGreaterThan(0)
+    expect((await change('p2', credentials.password)).status).toBe(204)
+    expect((await change('p2', credentials.password)).headers.get('idempotent-replayed')).toBe('true')
+  })
 })

@@ -63,6 +63,7 @@ export const changePassword = route({
   summary: 'Change your own password and end your other sessions',
   access: { on: 'self', by: 'person' },
   body: z.strictObject({ current_password: password, new_password: newPassword }).meta({ id: 'PasswordChange' }),
+  waits: true,
 })
 
 export const openSession = route({
