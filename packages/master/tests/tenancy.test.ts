@@ -13,7 +13,7 @@ import { everyRow } from './every-row.ts'
 import { type Caller, callersOf, newTenant, type Tenant, type Thing } from './tenants.ts'
 
 const names = Object.keys(routes) as RouteName[]
-const uuid = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
+const uuid = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/
 // What the caller does to themselves; each is tested where sessions are.
 const ending = new Set<RouteName>(['logout', 'closeSession'])
 
@@ -72,7 +72,7 @@ describe.each(stores)('on $name', (store) => {
       const expected = verdict(route.access, standing)
       const headers = name === 'openSession' ? { 'x-nxmesh-session': '1' } : {}
       const { status } = await door(route.method, `${pathOf(route, own)}?nonsense=1`, { headers })
-      if (expected === 'self') expect([403, 404, 422], standing).toContain(status)
+      if (expected === 'self') expect([403, 404], standing).toContain(status)
       else expect([standing, status]).toEqual([standing, refusals[expected]])
     }
   })
@@ -98,18 +98,21 @@ describe.each(stores)('on $name', (store) => {
           answer: blurred(unknown),
         })
       }),
-      { numRuns: 15 },
+      { numRuns: parametersOf(route).length > 1 || hasIds(name) ? 60 : 12 },
     )
     expect(await rowsOf(theirs)).toEqual(before)
   })
 
   test('lists show only what is one’s own', async () => {
+    let seen = 0
     for (const caller of callers) {
       for (const name of names.filter((candidate) => routes[candidate].method === 'GET')) {
         const answer = await caller.door('GET', pathOf(routes[name], own))
         requireSilence(answer, caller, { path: '', body: undefined, used: new Set(ownThings().map(({ id }) => id)) })
+        if (answer.status === 200) seen++
       }
     }
+    expect(seen).toBeGreaterThan(callers.length * 5)
   })
 })
 
@@ -118,6 +121,10 @@ interface Sent {
   body: unknown
   /** Hidden ids that are in it. */
   used: Set<string>
+}
+
+function hasIds(name: RouteName): boolean {
+  return uuid.test(JSON.stringify(exampleOf(name).body ?? null))
 }
 
 /** A request of a route with ids of hidden things in its path, its query and its body, among some that the caller may see. */
@@ -135,8 +142,9 @@ function newRequest(name: RouteName, caller: Caller, pick: <T>(among: readonly T
   const free = route.method === 'DELETE' ? pick(parameters.length > 0 ? parameters : ['']) : undefined
   // What is deleted or reset is never one's own, or the others would soon have nothing left to try with.
   const destructive = route.method === 'DELETE' || name === 'resetPassword'
+  const visible = hasIds(name) ? [true, true, true, false] : [true, false]
   const path = pathOf(route, (parameter) =>
-    (destructive && parameters.length === 1) || parameter === free || pick([true, false]) ? hiddenId(parameter) : own(parameter),
+    (destructive && parameters.length === 1) || parameter === free || !pick(visible) ? hiddenId(parameter) : own(parameter),
   )
   const query = Object.keys((route.query as z.ZodObject).shape ?? {}).filter(
     (key) => !['page', 'per_page', 'force', 'format'].includes(key),
@@ -181,7 +189,7 @@ function requireSilence({ text }: DoorAnswer, { hidden, name }: Caller, { used }
 /** An answer without what differs from request to request anyway. */
 function blurred({ status, text }: DoorAnswer): unknown {
   const plain = text
-    .replaceAll(uuid, '<id>')
+    .replaceAll(new RegExp(uuid, 'g'), '<id>')
     .replaceAll(/word-\d+/g, '<word>')
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
     .replaceAll(/"(token|prefix|one_time_password)":"[^"]*"/g, '"$1":"<secret>"')

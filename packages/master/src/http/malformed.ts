@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import { securityHeaders } from './security-headers.ts'
 
 /** Answers bytes that are not HTTP, or headers larger than Node takes (16 kB), in the envelope of all errors, and closes the connection. */
 export function answerMalformed(error: NodeJS.ErrnoException, socket: Socket, requestId: string): void {
@@ -16,6 +17,7 @@ export function answerMalformed(error: NodeJS.ErrnoException, socket: Socket, re
     'content-type: application/json; charset=utf-8',
     `content-length: ${Buffer.byteLength(body)}`,
     `x-request-id: ${requestId}`,
+    ...Object.entries(securityHeaders(undefined)).map(([name, value]) => `${name}: ${value}`),
     'connection: close',
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
