@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { AgentWrites } from './agent-writes.ts'
 import type { Authority } from './authority.ts'
 import type { Database } from './db/schema.ts'
+import type { DocumentTotals } from './documents.ts'
 import type { Sessions } from './link/sessions.ts'
 import type { Origin } from './origin.ts'
 import type { RateLimit } from './rate-limit.ts'
@@ -30,6 +31,7 @@ export interface Ctx {
   masterId: string
   workspaceConfigs: WorkspaceConfigs
   desired: DesiredMemory
+  documentTotals: DocumentTotals
   /** The address at which people reach this master, if it was told. */
   publicUrl: string | undefined
   rateLimit: RateLimit

@@ -9,13 +9,18 @@ import { rangeOf } from './page.ts'
 
 export type DocumentTable = 'virtual_hosts' | 'upstreams'
 
+/** How many resources of a kind each workspace held at a version of it: to count them costs more than to read a page. */
+export type DocumentTotals = Map<string, { version: number; total: number }>
+
+const mostTotals = 10_000
+
 const readOne = each((table) => prepared((db, id: string) => db.selectFrom(table).selectAll().where('id', '=', id)))
 
 const readPage = each((table) =>
   prepared((db, workspaceId: string, limit: number, offset: number) =>
     db
       .selectFrom(table)
-      .select('doc')
+      .select(['doc', (eb) => eb.selectFrom('workspaces').select('version').where('id', '=', workspaceId).as('version')])
       .where('workspace_id', '=', workspaceId)
       .orderBy('created_at')
       .orderBy('id')
@@ -29,7 +34,10 @@ const countAll = each((table) =>
     db
       .selectFrom(table)
       .where('workspace_id', '=', workspaceId)
-      .select((eb) => eb.fn.countAll<number>().as('total')),
+      .select((eb) => [
+        eb.fn.countAll<number>().as('total'),
+        eb.selectFrom('workspaces').select('version').where('id', '=', workspaceId).as('version'),
+      ]),
   ),
 )
 
@@ -41,8 +49,19 @@ function each<T>(make: (table: DocumentTable) => T): Record<DocumentTable, T> {
 export async function listDocuments<T>(ctx: Ctx, table: DocumentTable, workspaceId: string, paging: Paging) {
   const { limit, offset } = rangeOf(paging)
   const rows = await readPage[table](ctx.db, workspaceId, limit, offset)
+  const total = await totalOf(ctx, table, workspaceId, rows[0]?.version)
+  return { data: rows.map((row) => JSON.parse(row.doc) as T), meta: { ...paging, total } }
+}
+
+async function totalOf(ctx: Ctx, table: DocumentTable, workspaceId: string, version: number | null | undefined): Promise<number> {
+  const key = `${table} ${workspaceId}`
+  const known = ctx.documentTotals.get(key)
+  if (known && known.version === version) return known.total
   const [counted] = await countAll[table](ctx.db, workspaceId)
-  return { data: rows.map((row) => JSON.parse(row.doc) as T), meta: { ...paging, total: counted?.total ?? 0 } }
+  if (!counted || counted.version === null) return 0
+  if (ctx.documentTotals.size >= mostTotals) ctx.documentTotals.clear()
+  ctx.documentTotals.set(key, { version: counted.version, total: counted.total })
+  return counted.total
 }
 
 /** One resource with its revision; throws NOT_FOUND. */

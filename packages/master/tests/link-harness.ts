@@ -65,6 +65,7 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
     masterId,
     workspaceConfigs: new Map(),
     desired: new Map(),
+    documentTotals: new Map(),
   }
   const time = new Date().toISOString()
   await db.insertInto('organizations').values({ id: 'o', name: 'o', slug: 'o', created_at: time, updated_at: time }).execute()

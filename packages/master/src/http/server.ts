@@ -123,6 +123,7 @@ function saneRequestId(header: string | string[] | undefined): string | undefine
 
 // A parameter that comes twice is refused by its schema, which takes text and no list.
 function queryOf(text: string): Record<string, string | string[]> {
+  if (text === '') return {}
   const parameters = new URLSearchParams(text)
   return Object.fromEntries([...new Set(parameters.keys())].map((key) => [key, one(parameters.getAll(key))]))
 }
