@@ -5,13 +5,13 @@ import type { Paging } from '@nxmesh/api/route'
 import { type Agent, type AgentDetail, type AgentHealth, type AgentState, agentChanges, type DeploymentMode } from '@nxmesh/model/agent'
 import { effectiveLabels, type Labels } from '@nxmesh/model/labels'
 import { matches, parseSelector } from '@nxmesh/model/selector'
-import type { Kysely } from 'kysely'
+import type { Kysely, SelectQueryBuilder } from 'kysely'
 import { audit } from './audit.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import type { AgentRow, Database } from './db/schema.ts'
 import { type Tx, transaction } from './db/transaction.ts'
 import { requireMatch, type Tagged } from './etag.ts'
-import { pageOf } from './page.ts'
+import { pageOf, rangeOf } from './page.ts'
 import { patched } from './patched.ts'
 import { desiredOf, versionRunning } from './rollout/desired.ts'
 import { refusingDuplicate } from './unique.ts'
@@ -24,12 +24,26 @@ export async function listAgents(
   query: Paging & { state: AgentState | 'all'; label_selector?: string | undefined },
 ) {
   const { state, label_selector, ...paging } = query
-  let rows = ctx.db.selectFrom('agents').selectAll().where('workspace_id', '=', workspaceId).orderBy('created_at').orderBy('id')
-  if (state !== 'all') rows = rows.where('state', '=', state)
-  const selector = parseSelector(label_selector ?? '')
-  const found = (await rows.execute()).filter((row) => selector.ok && matches(selector.selector, labelsOf(row)))
-  const page = pageOf(found, paging)
-  return { ...page, data: page.data.map(shown) }
+  let all = ctx.db.selectFrom('agents').where('workspace_id', '=', workspaceId)
+  if (state !== 'all') all = all.where('state', '=', state)
+  const inOrder = all.orderBy('created_at').orderBy('id')
+  if (label_selector) {
+    const { data: ids, meta } = pageOf(await selected(inOrder, label_selector), paging)
+    const rows = ids.length === 0 ? [] : await inOrder.selectAll().where('id', 'in', ids).execute()
+    return { data: rows.map(shown), meta }
+  }
+  const { limit, offset } = rangeOf(paging)
+  const rows = await inOrder.selectAll().limit(limit).offset(offset).execute()
+  const { total } = await all.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
+  return { data: rows.map(shown), meta: { ...paging, total } }
+}
+
+// Labels come from three places, so a selector is held against them here, and only the page's agents are read whole.
+async function selected(agents: SelectQueryBuilder<Database, 'agents', unknown>, labelSelector: string): Promise<string[]> {
+  const parsed = parseSelector(labelSelector)
+  if (!parsed.ok) return []
+  const rows = await agents.select(['id', 'token_labels', 'reported_labels', 'central_labels']).execute()
+  return rows.filter((row) => matches(parsed.selector, labelsOf(row))).map((row) => row.id)
 }
 
 export async function getAgent(ctx: Ctx, id: string): Promise<Tagged<AgentDetail>> {
