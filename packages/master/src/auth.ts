@@ -1,6 +1,7 @@
 import { ApiError } from '@nxmesh/api/errors'
 import type { Tokens } from '@nxmesh/api/routes/auth'
 import type { Actor } from './access.ts'
+import { networkOf } from './address.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import { transaction } from './db/transaction.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
@@ -107,7 +108,7 @@ async function answer(ctx: Ctx, userId: string, sessionId: string, refreshToken:
 }
 
 function addressOf(ctx: Ctx): string {
-  return ctx.origin?.address ?? ''
+  return networkOf(ctx.origin?.address ?? '')
 }
 
 function refused(field: string, message: string): ApiError {

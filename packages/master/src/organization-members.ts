@@ -89,7 +89,7 @@ export async function updateOrganizationMember(
   })
 }
 
-/** Takes a user out of an organization and of all its workspaces. The last owner stays. */
+/** Takes a user out of an organization and of all its workspaces, with their API tokens for it. The last owner stays. */
 export async function removeOrganizationMember(
   ctx: Ctx,
   actor: Actor,
@@ -106,6 +106,7 @@ export async function removeOrganizationMember(
       .where('user_id', '=', user_id)
       .where('workspace_id', 'in', db.selectFrom('workspaces').select('id').where('organization_id', '=', organization_id))
       .execute()
+    await db.deleteFrom('api_tokens').where('user_id', '=', user_id).where('organization_id', '=', organization_id).execute()
     await db.deleteFrom('organization_members').where('organization_id', '=', organization_id).where('user_id', '=', user_id).execute()
     await audit(ctx, db, { organizationId: organization_id, object: objectOf(before), before })
   })

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { ApiError } from '@nxmesh/api/errors'
 import type { Kysely } from 'kysely'
 import { sql } from 'kysely'
-import { networkOf } from './address.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import type { Database } from './db/schema.ts'
 
@@ -17,6 +16,7 @@ export interface SignInThrottle {
 
 interface Attempt {
   email: string
+  /** As `networkOf` gives it. */
   address: string
   known: boolean
 }
@@ -60,10 +60,9 @@ export async function deleteEndedFailures(ctx: Pick<Ctx, 'db' | 'now'>): Promise
 // The first is what this account does from this address. Hashed, because people type their password where the address belongs.
 function subjectsOf({ email, address, known }: Attempt, most: number): Subject[] {
   const account = createHash('sha256').update(email).digest('base64url')
-  const network = networkOf(address)
-  const both = { subject: `${account} ${network}`, most }
+  const both = { subject: `${account} ${address}`, most }
   if (known) return [both]
-  return [both, { subject: `address ${network}`, most: most * 5 }, { subject: `account ${account}`, most: most * 10 }]
+  return [both, { subject: `address ${address}`, most: most * 5 }, { subject: `account ${account}`, most: most * 10 }]
 }
 
 async function requireFew(ctx: Pick<Ctx, 'db' | 'now'>, subjects: Subject[]): Promise<void> {

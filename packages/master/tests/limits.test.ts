@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Door, doorAt, openDoor } from './door.ts'
 
 const minute = 60_000
-const failures = 4
+const failures = 3
 const limit = 30
 
 let stack: AsyncDisposableStack
