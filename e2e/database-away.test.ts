@@ -8,6 +8,7 @@ import { type Postgres, startPostgres } from '@nxmesh/testkit/postgres'
 import { startMasterProgram } from '@nxmesh/testkit/programs'
 import { scratch } from '@nxmesh/testkit/scratch'
 import { addSite, type Site } from '@nxmesh/testkit/site'
+import { unindexed } from '@nxmesh/testkit/unindexed'
 import { until } from '@nxmesh/testkit/until'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -87,6 +88,10 @@ describe('a database that goes away under a master with an agent', () => {
     await mesh.settled(agentId)
     expect((await site.get()).headers['x-marker']).toBe('thawed')
     expect(mesh.master.ctx.sessions.get(agentId)).toBe(session)
+  })
+
+  test('no query of a master with an agent reads a whole table', async () => {
+    expect(await unindexed(mesh.master.ctx.db, mesh.queries)).toEqual([])
   })
 })
 

@@ -3,6 +3,7 @@ import { Agent } from 'node:http'
 import { startTestMaster, type TestMaster } from '@nxmesh/testkit/master'
 import { type Scratch, scratch } from '@nxmesh/testkit/scratch'
 import { type OpenStore, stores } from '@nxmesh/testkit/stores'
+import { unindexed } from '@nxmesh/testkit/unindexed'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { checkAnswers, type Received } from './fuzz/check.ts'
 import type { Document } from './fuzz/document.ts'
@@ -63,6 +64,11 @@ describe.each(stores)('on $name', (kind) => {
     },
     60_000 + requests * 100,
   )
+
+  test('no query of all these reads a whole table', async () => {
+    expect(mesh.queries.size).toBeGreaterThan(100)
+    expect(await unindexed(mesh.master.ctx.db, mesh.queries)).toEqual([])
+  })
 })
 
 // What an owner asks for by its id and does not find, or has deleted, is not worth asking for again.
