@@ -9,7 +9,7 @@ import { until } from '@nxmesh/testkit/until'
 import { expect, test } from 'vitest'
 import type { Document } from './fuzz/document.ts'
 import { randomOf } from './fuzz/random.ts'
-import { newRequest, targetsOf } from './fuzz/requests.ts'
+import { newRequest, pickTarget, targetsOf } from './fuzz/requests.ts'
 import { send } from './fuzz/send.ts'
 import { newWorld } from './fuzz/world.ts'
 
@@ -43,16 +43,17 @@ test('Prism finds no answer that the document does not describe, and refuses no 
   const document = (await (await fetch(`${mesh.base}/v1/openapi.json`)).json()) as Document
   const targets = targetsOf(document)
   const random = randomOf(1)
-  const world = await newWorld(mesh)
+  let world = await newWorld(mesh)
   const found: string[] = []
   let good = 0
   for (let sent = 0; sent < requests; sent++) {
-    const target = random.pick(targets)
+    const target = pickTarget(targets, world, random)
     // The body of a GET means nothing to the master (RFC 9110 section 9.3.1), and a fault to Prism.
     const asked = newRequest(document, target, world, random, target.method === 'get' ? ['nothing'] : ['nothing', 'body'])
     const received = await send(prism.base, agent, { ...asked, path: asked.path.slice('/v1'.length) })
     if (received.status < 300) good += 1
-    world.hear(asked.operation.operationId, received)
+    world.hear(asked, received)
+    if (await world.isOver()) world = await newWorld(mesh)
     // Prism says what it found in a form of its own.
     if (!received.body.includes('stoplight.io/prism/errors')) continue
     // What the document does not allow has to be refused by the master too.
@@ -61,5 +62,5 @@ test('Prism finds no answer that the document does not describe, and refuses no 
       found.push(`${asked.method} ${asked.path} ${String(asked.body)} ${directly.status} ${received.body}`)
   }
   expect(found.slice(0, 10)).toEqual([])
-  expect(good).toBeGreaterThan(requests / 8)
+  expect(good).toBeGreaterThan(requests / 4)
 }, 120_000)

@@ -88,6 +88,13 @@ export const requestHeaders: Record<string, JsonSchema> = {
     schema: { type: 'string' },
     example: 'moves%20to%20the%20new%20backend',
   },
+  Session: {
+    name: 'X-NxMesh-Session',
+    in: 'header',
+    description: 'Any value: needed where a cookie says who calls, and to open a session with one. Pages of other sites cannot send it.',
+    schema: { type: 'string' },
+    example: '1',
+  },
 }
 
 /** Whether a route changes a resource that has a revision, and refuses when it is not the one that If-Match names. */
@@ -108,6 +115,7 @@ export function requestHeadersOf(route: Route, revised: boolean): string[] {
     IfNoneMatch: heedsIfNoneMatch(route, revised),
     IdempotencyKey: takesIdempotencyKey(route),
     ChangeReason: route.method !== 'GET' && route.access.on !== 'none',
+    Session: route.method !== 'GET',
   }
   return Object.keys(taken).filter((name) => taken[name])
 }

@@ -27,6 +27,14 @@ export function targetsOf(document: Document): Target[] {
   return all.flatMap((target) => Array.from({ length: target.method === 'delete' ? 1 : target.method === 'post' ? 4 : 3 }, () => target))
 }
 
+/** One of the operations, mostly one about things that are known to be there. */
+export function pickTarget(targets: readonly Target[], world: World, random: Random): Target {
+  const target = random.pick(targets)
+  const names = [...target.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]!)
+  const isKnown = names.every((name) => world.known(name, random) !== undefined)
+  return isKnown || random.chance(0.1) ? target : pickTarget(targets, world, random)
+}
+
 /** What a request has wrong with it on purpose. */
 export type Fault = 'nothing' | 'body' | 'bytes' | 'parameters' | 'headers' | 'everything'
 

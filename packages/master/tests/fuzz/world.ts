@@ -1,17 +1,18 @@
 import { routes } from '@nxmesh/api/routes'
-import type { TestMaster } from '@nxmesh/testkit/master'
+import { accessToken, type TestMaster } from '@nxmesh/testkit/master'
 import { newPerson, type Person } from '@nxmesh/testkit/people'
 import type { Received } from './check.ts'
 import type { Random } from './random.ts'
+import type { Sent } from './requests.ts'
 
 /** What the requests of a round act on and for: people of several roles, and values seen in answers by the name of their field. */
 export interface World {
   people: Person[]
   known(name: string, random: Random): string | undefined
-  /** Takes in the values of an answer to an operation. */
-  hear(operationId: string, received: Received): void
-  /** Drops what is no longer there. */
-  forget(values: string[]): void
+  /** Takes in what an answer tells: new values, and which are gone. */
+  hear(asked: Sent, received: Received): void
+  /** Whether nothing is left to ask about, or the owner cannot sign in any more. */
+  isOver(): Promise<boolean>
 }
 
 const keep = 30
@@ -21,6 +22,7 @@ let rounds = 0
 export async function newWorld(mesh: TestMaster): Promise<World> {
   const round = ++rounds
   const seen = new Map<string, string[]>()
+  let signedIn = true
   const { ctx } = mesh.master
   const person = (role: string, roles = {}) => newPerson(ctx, mesh.base, `${role}-${round}@example.com`, roles)
   const owner = await person('owner')
@@ -41,20 +43,39 @@ export async function newWorld(mesh: TestMaster): Promise<World> {
       const values = seen.get(name)
       return values === undefined || values.length === 0 ? undefined : random.pick(values)
     },
-    hear(operationId, { status, headers, body }) {
-      if (status >= 300 || !/^application\/json\b/.test(String(headers['content-type']))) return
+    hear({ operation, method, path, headers }, received) {
+      const { status, body } = received
+      if (headers['authorization'] === `Bearer ${owner.token}`) {
+        if (status === 401) signedIn = false
+        // What an owner does not find, or has deleted, is not worth asking for again.
+        if (status === 404 || (method === 'DELETE' && status === 204)) forget(path.split(/[/?]/))
+      }
+      if (status >= 300 || !/^application\/json\b/.test(String(received.headers['content-type']))) return
+      const { operationId } = operation
       learn(operationId.slice(0, operationId.indexOf('.')).replaceAll('-', '_'), JSON.parse(body))
     },
-    forget(values) {
-      for (const [name, kept] of seen)
-        seen.set(
-          name,
-          kept.filter((value) => !values.includes(value)),
-        )
+    async isOver() {
+      if (seen.get('workspace_id')?.length === 0 || seen.get('organization_id')?.length === 0) return true
+      if (signedIn) return false
+      try {
+        owner.token = await accessToken(mesh.base, owner)
+        signedIn = true
+        return false
+      } catch {
+        return true
+      }
     },
   }
   learn('organization', organization)
   learn('workspace', workspace)
+  const inWorkspace = { workspace_id: workspace.id }
+  for (let index = 1; index <= 3; index++) {
+    const upstream = { name: `Upstream ${index}`, servers: [{ address: '10.0.0.1:8080' }] }
+    learn('upstream', await owner.client.call(routes.createUpstream, { params: inWorkspace, body: upstream }))
+    const host = { name: `Host ${index}`, server_name: `host-${index}.example.com`, listen_port: 80 }
+    learn('virtual_host', await owner.client.call(routes.createVirtualHost, { params: inWorkspace, body: host }))
+    learn('agent', await owner.client.call(routes.createAgentToken, { params: inWorkspace, body: { name: `agent-${index}` } }))
+  }
   const { email, password } = people.at(-1)!
   learn('credentials', { email, password })
 
@@ -65,6 +86,13 @@ export async function newWorld(mesh: TestMaster): Promise<World> {
       if (name === 'id') remember(`${resource}_id`, value)
       else if (/(_id|token|version|digest|^email|^password|^slug)$/.test(name)) remember(name, value)
       else if (typeof value === 'object') learn(resource, value)
+    }
+  }
+
+  function forget(values: string[]): void {
+    for (const [name, kept] of seen) {
+      const left = kept.filter((value) => !values.includes(value))
+      seen.set(name, left)
     }
   }
 
