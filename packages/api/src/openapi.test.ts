@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { problemCodes } from '@nxmesh/model/problem'
 import { describe, expect, test } from 'vitest'
-import { errorBody } from './errors.ts'
+import { errorBody, errorStatus } from './errors.ts'
 import { contractError, contractErrorCodes } from './examples/contract.ts'
 import { exampleOf } from './examples/examples.ts'
 import type { JsonSchema } from './openapi/json-schema.ts'
@@ -64,6 +65,13 @@ describe('a merge patch shows the fields', () => {
   })
 })
 
+test('docs/api-guidelines.md has a heading for each error with its status, and a row for each reason', () => {
+  const guidelines = readFileSync(join(import.meta.dirname, '..', '..', '..', 'docs', 'api-guidelines.md'), 'utf8')
+  const headings = [...guidelines.matchAll(/^### ([A-Z_]+)\n\n(\d{3})/gm)].map(([, code, status]) => [code, Number(status)])
+  expect(headings).toEqual(Object.entries(errorStatus))
+  expect([...guidelines.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, code]) => code)).toEqual([...problemCodes])
+})
+
 describe('examples', () => {
   test.each(names)('%s: what the document shows is taken and answered by the route', (name) => {
     const { body, response, query } = exampleOf(name)
@@ -73,8 +81,7 @@ describe('examples', () => {
     if (response !== undefined) expect(route.response.parse(response)).toEqual(response)
   })
 
-  test('the error of the contract has our envelope, and its codes our statuses', async () => {
-    const { errorStatus } = await import('./errors.ts')
+  test('the error of the contract has our envelope, and its codes our statuses', () => {
     expect(errorBody.parse(contractError)).toEqual(contractError)
     expect(errorStatus).toMatchObject(contractErrorCodes)
   })
