@@ -5,6 +5,7 @@ import type { AgentDetail } from '@nxmesh/model/agent'
 import { type Mesh, startMesh } from '@nxmesh/testkit/mesh'
 import { freePort } from '@nxmesh/testkit/ports'
 import { addSite, type Site } from '@nxmesh/testkit/site'
+import { unindexed } from '@nxmesh/testkit/unindexed'
 import { until } from '@nxmesh/testkit/until'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
@@ -198,4 +199,8 @@ describe('what could break out of its directive is refused by REST and changes n
     const after = await mesh.show(agentId)
     expect(after.config).toEqual(before.config)
   })
+})
+
+test('no query of a master with an agent reads a whole table', async () => {
+  expect(await unindexed(mesh.master.ctx.db, mesh.queries)).toEqual([])
 })

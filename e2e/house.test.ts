@@ -49,7 +49,7 @@ function sourcesUnder(name: string, folder: string): SourceFile[] {
 
 function importsOf(text: string): string[] {
   const statements = text.matchAll(/^(?:import|export)\b[^'"]*?\bfrom\s*['"]([^'"]+)['"]|^import\s*['"]([^'"]+)['"]/gm)
-  const calls = text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g)
+  const calls = text.matchAll(/\bimport(?:\.meta\.resolve)?\(\s*['"]([^'"]+)['"]/g)
   return [...statements, ...calls].map((match) => match[1] ?? match[2] ?? '')
 }
 
@@ -74,8 +74,8 @@ function offences(among: SourceFile[], isOffence: (specifier: string, file: Sour
 }
 
 test('imports are recognised in every form', () => {
-  const text = `import a from 'a'\nimport {\n  b,\n} from "b/c"\nimport 'c'\nexport * from './d.ts'\nimport type { E } from '@e/e/f'\nawait import('g')\n`
-  expect(importsOf(text).sort()).toEqual(['./d.ts', '@e/e/f', 'a', 'b/c', 'c', 'g'])
+  const text = `import a from 'a'\nimport {\n  b,\n} from "b/c"\nimport 'c'\nexport * from './d.ts'\nimport type { E } from '@e/e/f'\nawait import('g')\nimport.meta.resolve('h')\n`
+  expect(importsOf(text).sort()).toEqual(['./d.ts', '@e/e/f', 'a', 'b/c', 'c', 'g', 'h'])
   expect(['@e/e/f', 'b/c', 'node:fs', './d.ts'].map(packageOf)).toEqual(['@e/e', 'b', undefined, undefined])
 })
 

@@ -18,6 +18,7 @@ const STEPS = [
   ['dead code', () => tool('knip', '--no-progress', '--no-config-hints')],
   ['protocol', () => tool('buf', 'lint')],
   ['generated code', compareGenerated],
+  ['API document', lintDocument],
   ['unit tests', () => tool('vitest', 'run', ...UNIT_SUITES)],
 ]
 
@@ -33,6 +34,15 @@ async function compareGenerated() {
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }
+}
+
+/** Holds the committed document of the API to redocly.yaml. That it is what the route table makes is a unit test. */
+async function lintDocument() {
+  const document = join('packages', 'api', 'openapi.json')
+  const quiet = { ...env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' }
+  const result = await run(join(bin, 'redocly'), ['lint', document], { env: quiet })
+  // A warning is a fault too.
+  return /\b\d+ (warning|error)/.test(result.output) ? { ...result, ok: false } : result
 }
 
 await main(async (names) => {

@@ -1,5 +1,16 @@
 import { spawn } from 'node:child_process'
-import { accessSync, constants, mkdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -27,8 +38,14 @@ export function run(command, args, { cwd = root, env = process.env, inherit = fa
   })
 }
 
-// A user's PATH often lacks the sbin folders, where distributions put nginx.
-const searchPath = () => [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'].filter(Boolean)
+// A user's PATH often lacks the sbin folders, where distributions put nginx, and Debian's folders of PostgreSQL's server programs.
+const searchPath = () =>
+  [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin', ...postgresFolders()].filter(Boolean)
+
+function postgresFolders() {
+  const versions = '/usr/lib/postgresql'
+  return existsSync(versions) ? readdirSync(versions).map((version) => join(versions, version, 'bin')) : []
+}
 
 /** The full path of a command, or undefined when no folder of PATH or sbin holds it. */
 export function which(command) {

@@ -16,6 +16,8 @@ const PACKAGES = [
   { package: 'iproute2', command: 'ip' },
   { package: 'openssl', command: 'openssl' },
   { package: 'curl', command: 'curl' },
+  { package: 'chromium', command: 'chromium' },
+  { package: 'postgresql', command: 'initdb' },
 ]
 
 // No test may take longer than this (each has a timeout of its own); beyond it a worker is stuck where no timeout reaches.

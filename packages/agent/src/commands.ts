@@ -75,7 +75,9 @@ export function commandRunner(
     if (known) return known
     const answer = perform(command)
       .catch((cause: unknown) => ({ success: false, message: explain(cause) }))
-      .finally(() => (changesNginx(command) ? reportHealth().catch(() => {}) : undefined))
+      .finally(async () => {
+        if (changesNginx(command)) await reportHealth().catch(() => {})
+      })
     answers.set(id, answer)
     if (answers.size > remembered) answers.delete(answers.keys().next().value ?? '')
     return answer

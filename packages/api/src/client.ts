@@ -11,7 +11,9 @@ type Optional<K extends string, T> = undefined extends T
 /** What a call of a route takes: path parameters, query and body, each only where the route has it. */
 export type Call<R extends Route> = Optional<'params', z.input<R['params']>> &
   Optional<'query', z.input<R['query']>> &
-  Optional<'body', z.input<R['body']>> & { headers?: Record<string, string> }
+  (undefined extends z.input<R['body']> ? { body?: z.input<R['body']> } : { body: z.input<R['body']> }) & {
+    headers?: Record<string, string>
+  }
 
 export interface Client {
   /** Calls a route and returns its answer; throws ApiError when the master refuses. */

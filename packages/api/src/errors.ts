@@ -1,4 +1,5 @@
-import type { Problem } from '@nxmesh/model/problem'
+import { type Problem, problem } from '@nxmesh/model/problem'
+import { z } from 'zod'
 
 /** The closed list of error codes and the HTTP status of each. */
 export const errorStatus = {
@@ -15,21 +16,30 @@ export const errorStatus = {
 
 export type ErrorCode = keyof typeof errorStatus
 
+const errorCodes = Object.keys(errorStatus) as [ErrorCode, ...ErrorCode[]]
+
 /** The body of every error answer. */
-export interface ErrorBody {
-  error: { code: ErrorCode; message: string; request_id: string; details: Problem[] }
-}
+export const errorBody = z
+  .strictObject({
+    error: z.strictObject({ code: z.enum(errorCodes), message: z.string(), request_id: z.string(), details: z.array(problem) }),
+  })
+  .meta({ id: 'Error' })
+
+export type ErrorBody = z.infer<typeof errorBody>
 
 /** An expected failure with a code from the closed list; thrown anywhere, turned into an answer at the edge. */
 export class ApiError extends Error {
   override name = 'ApiError'
   readonly code: ErrorCode
   readonly details: Problem[]
+  /** Seconds after which the same request may succeed. */
+  readonly retryAfter: number | undefined
 
-  constructor(code: ErrorCode, message: string, details: Problem[] = [], options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, details: Problem[] = [], options?: ErrorOptions & { retryAfter?: number }) {
     super(message, options)
     this.code = code
     this.details = details
+    this.retryAfter = options?.retryAfter
   }
 }
 

@@ -15,15 +15,16 @@ export function mergePatch(target: Json, patch: Json): Json {
 
 /**
  * The schema of a merge patch for what `input` describes: every field may be left out or null, unknown ones are refused.
- * The values themselves are checked once the patch is applied, because they may be partial.
+ * The values themselves are checked once the patch is applied, because they may be partial. `input` stays with the schema as
+ * its meta `mergePatchOf`, from which the OpenAPI document shows the fields.
  */
 export function patchOf<S extends z.ZodObject>(input: S) {
   const shape = Object.fromEntries(Object.keys(input.shape).map((key) => [key, z.unknown().optional()]))
-  return z.strictObject(shape) as unknown as z.ZodType<Patch<z.input<S>>>
+  return z.strictObject(shape).meta({ mergePatchOf: input }) as unknown as z.ZodType<Patch<z.input<S>>, Patch<z.input<S>>>
 }
 
-/** A merge patch of T: every member may be left out, or null to clear it. */
-export type Patch<T> = { [K in keyof T]?: T[K] | null }
+/** A merge patch of T: every member may be left out, or null to clear it, and so in objects inside it; lists are whole. */
+export type Patch<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]?: Patch<T[K]> | null } : T
 
 function isObject(value: Json): value is Record<string, Json> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,19 +1,30 @@
+import type { OrganizationRole, WorkspaceRole } from '@nxmesh/model/roles'
 import { id } from '@nxmesh/model/text'
 import { z } from 'zod'
+import type { ErrorCode } from './errors.ts'
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 
-/** What a workspace role may do: a viewer reads, an operator changes config and commands agents, an admin changes the workspace itself. */
-export type WorkspaceNeed = 'viewer' | 'operator' | 'admin'
-/** What an organization role may do: a member sees it, an admin changes it, an owner deletes it. */
-export type OrganizationNeed = 'member' | 'admin' | 'owner'
+/** `person`: by somebody who signed in, not by an API token. */
+interface By {
+  by?: 'person'
+}
 
-/** Who may call a route: anybody, anyone signed in, or a role on the resource that the path names. */
-export type Access =
-  | { on: 'none' }
-  | { on: 'user' }
-  | { on: 'organization'; need: OrganizationNeed }
-  | { on: 'workspace' | 'agent' | 'virtual_host' | 'upstream'; need: WorkspaceNeed }
+/**
+ * Who may call a route: nobody in particular (`none`; `anybody` where it matters who is signed in), whoever is signed in
+ * (`user`; `self` for what concerns only them and is open to one with a one-time password), or a role on the resource that the
+ * path names. `self: true` also lets through the user that the path names, who sees the resource.
+ */
+export type Access = By &
+  (
+    | { on: 'none' | 'anybody' | 'user' | 'self' | 'api_token' }
+    | { on: 'account'; need: 'see' | 'change' }
+    | { on: 'organization'; need: OrganizationRole; self?: true }
+    | { on: WorkspaceThing; need: WorkspaceRole; self?: true }
+  )
+
+/** What a path can name that belongs to a workspace, which decides about access to it. */
+export type WorkspaceThing = 'workspace' | 'agent' | 'virtual_host' | 'upstream'
 
 /** One operation of the REST API as data: everything that the server, the client and the document need to know. */
 export interface Route<
@@ -34,6 +45,12 @@ export interface Route<
   body: Body
   response: Response
   status: 200 | 201 | 204
+  /** Errors it can answer with beyond those that follow from its method, its path and who may call it. */
+  errors: readonly ErrorCode[]
+  /** Media types it can answer with besides JSON. */
+  produces: readonly string[]
+  /** Whether it does what no transaction can hold: wait for an agent, or count a wrong password although it is refused. */
+  waits: boolean
 }
 
 /** Declares a route; what is left out is empty. */
@@ -51,6 +68,9 @@ export function route<
     body?: B
     response?: R
     status?: 200 | 201 | 204
+    errors?: readonly ErrorCode[]
+    produces?: readonly string[]
+    waits?: boolean
   },
 ): Route<P, Q, B, R> & { id: Id } {
   return {
@@ -60,7 +80,15 @@ export function route<
     body: declaration.body ?? (z.undefined() as unknown as B),
     response: declaration.response ?? (z.undefined() as unknown as R),
     status: declaration.status ?? (declaration.response ? 200 : 204),
+    errors: declaration.errors ?? [],
+    produces: declaration.produces ?? [],
+    waits: declaration.waits ?? false,
   }
+}
+
+/** Whether a route takes an Idempotency-Key: it creates something or commands, and says who asks. */
+export function takesIdempotencyKey({ method, access }: Pick<Route, 'method' | 'access'>): boolean {
+  return method === 'POST' && access.on !== 'none'
 }
 
 const nothing = z.strictObject({})
@@ -75,7 +103,7 @@ const whole = (fallback: number, max: number) =>
     .string()
     .regex(/^\d{1,9}$/, 'must be a whole number')
     .transform(Number)
-    .pipe(z.number().min(1, `must be from 1 to ${max}`).max(max, `must be from 1 to ${max}`))
+    .pipe(z.int().min(1, `must be from 1 to ${max}`).max(max, `must be from 1 to ${max}`))
     .default(fallback)
 
 /** `page` from 1 and `per_page` from 1 to 100, as text in a query. */
@@ -83,7 +111,11 @@ export const paging = z.strictObject({ page: whole(1, 1_000_000), per_page: whol
 
 export type Paging = z.infer<typeof paging>
 
+const pageMeta = z.strictObject({ page: z.int(), per_page: z.int(), total: z.int() }).meta({ id: 'PageMeta' })
+
 /** The answer of a list. */
 export function pageOf<T extends z.ZodType>(item: T) {
-  return z.strictObject({ data: z.array(item), meta: z.strictObject({ page: z.int(), per_page: z.int(), total: z.int() }) })
+  const page = z.strictObject({ data: z.array(item), meta: pageMeta })
+  const name = item.meta()?.id
+  return name === undefined ? page : page.meta({ id: `${name}Page` })
 }

@@ -1,12 +1,31 @@
 import * as agents from './routes/agents.ts'
+import * as apiTokens from './routes/api-tokens.ts'
+import * as audit from './routes/audit.ts'
 import * as auth from './routes/auth.ts'
+import * as invitations from './routes/invitations.ts'
+import * as members from './routes/members.ts'
 import * as organizations from './routes/organizations.ts'
+import * as revisions from './routes/revisions.ts'
 import * as upstreams from './routes/upstreams.ts'
+import * as users from './routes/users.ts'
 import * as virtualHosts from './routes/virtual-hosts.ts'
 import * as workspaces from './routes/workspaces.ts'
 
 /** Every operation of the API, by name. */
-export const routes = { ...auth, ...organizations, ...workspaces, ...agents, ...virtualHosts, ...upstreams }
+export const routes = {
+  ...auth,
+  ...users,
+  ...apiTokens,
+  ...organizations,
+  ...members,
+  ...invitations,
+  ...workspaces,
+  ...agents,
+  ...virtualHosts,
+  ...upstreams,
+  ...revisions,
+  ...audit,
+}
 
 export type Routes = typeof routes
 export type RouteName = keyof Routes

@@ -1,15 +1,18 @@
 import type { AgentTokenInput } from '@nxmesh/model/agent'
 import type { Kysely } from 'kysely'
 import { newAgentToken } from './agent-token.ts'
+import { objectOf } from './agents.ts'
+import { audit } from './audit.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import type { Database, NewAgentRow } from './db/schema.ts'
+import { transaction } from './db/transaction.ts'
 import { refusingDuplicate } from './unique.ts'
 import { uuidv7 } from './uuid.ts'
 
 const taken = 'an agent with this name exists already in the workspace'
 
 /** Creates an agent, offline until it registers, and the token it registers with. The token itself is kept nowhere. */
-export async function createAgentToken(ctx: Pick<Ctx, 'db' | 'now' | 'authority'>, workspaceId: string, input: AgentTokenInput) {
+export async function createAgentToken(ctx: Pick<Ctx, 'db' | 'now' | 'authority' | 'origin'>, workspaceId: string, input: AgentTokenInput) {
   const id = uuidv7(ctx.now())
   const { token, hash } = newAgentToken(id, ctx.authority.fingerprint)
   const expires_at = new Date(ctx.now() + input.expires_in_hours * 3_600_000).toISOString()
@@ -51,7 +54,13 @@ export async function createAgentToken(ctx: Pick<Ctx, 'db' | 'now' | 'authority'
     state: 'offline',
     state_reason: null,
   }
-  await refusingDuplicate('name', taken, () => ctx.db.insertInto('agents').values(row).execute())
+  await refusingDuplicate('name', taken, () =>
+    transaction(ctx.db, async ({ db }) => {
+      await db.insertInto('agents').values(row).execute()
+      const { name, labels } = input
+      await audit(ctx, db, { workspaceId, object: objectOf(row), after: { name, labels, expires_at } })
+    }),
+  )
   return { token, agent_id: id, expires_at }
 }
 
@@ -59,7 +68,9 @@ export async function createAgentToken(ctx: Pick<Ctx, 'db' | 'now' | 'authority'
  * A token for the agent beside this master, named `local`, in the oldest workspace; undefined once it has registered. A
  * token issued earlier and never used is worth nothing from then on.
  */
-export async function localAgentToken(ctx: Pick<Ctx, 'now' | 'authority'> & { db: Kysely<Database> }): Promise<string | undefined> {
+export async function localAgentToken(
+  ctx: Pick<Ctx, 'now' | 'authority' | 'origin'> & { db: Kysely<Database> },
+): Promise<string | undefined> {
   const workspace = await ctx.db.selectFrom('workspaces').select('id').orderBy('created_at').orderBy('id').executeTakeFirst()
   if (!workspace) return undefined
   const local = await ctx.db

@@ -19,6 +19,7 @@ const factColumns = [
   'capability',
   'reported_labels',
   'connected',
+  'master_id',
   'last_seen_at',
   'heartbeat_interval_seconds',
   'health',
@@ -36,7 +37,7 @@ const factColumns = [
   'state_reason',
 ] as const
 
-type Changes = Partial<Omit<AgentFacts, 'state' | 'state_reason'>>
+type Changes = Partial<Omit<AgentFacts, 'state' | 'state_reason' | 'master_id'>>
 
 /** How soon a change must be in the database: as soon as the write before it ended, or with the next beat of a second. */
 export type Urgency = 'now' | 'soon'
@@ -49,6 +50,10 @@ export interface AgentWrites extends AsyncDisposable {
   facts(agentId: string): Readonly<AgentFacts> | undefined
   /** Merges a change into the facts of an agent; its state is derived anew. */
   change(agentId: string, changes: Changes, urgency?: Urgency): void
+  /** Whether changes of an agent are not in the database yet. */
+  isPending(agentId: string): boolean
+  /** Writes all that is known of a held agent, over what anybody else wrote. */
+  restate(agentId: string): void
   /** Lets go of the facts of an agent once they are written. */
   release(agentId: string): void
   /** Resolves when the changes of one agent, or of all, that were made before this call are in the database. */
@@ -58,7 +63,14 @@ export interface AgentWrites extends AsyncDisposable {
 const perTransaction = 250
 const beat = 1000
 
-export function openAgentWrites(db: Kysely<Database>, log: Logger): AgentWrites {
+/** The master that writes: an agent that is held is its own, until another master takes the agent over. */
+export interface Holder {
+  masterId: string
+  /** Is told of an agent that this master holds, and that is no longer its own. */
+  onLost: (agentId: string) => void
+}
+
+export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, onLost }: Holder): AgentWrites {
   const held = new Map<string, AgentFacts>()
   const released = new Set<string>()
   const urgent = new Map<string, Partial<AgentFacts>>()
@@ -72,6 +84,11 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger): AgentWrites 
     let soonest = urgency
     if (facts) {
       Object.assign(facts, changes)
+      // The first word on an agent that is held takes it over.
+      if (facts.master_id !== masterId) {
+        facts.master_id = masterId
+        merged.master_id = masterId
+      }
       const { state, reason } = stateOf(facts)
       if (state !== facts.state || reason !== facts.state_reason) {
         Object.assign(facts, { state, state_reason: reason })
@@ -103,7 +120,7 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger): AgentWrites 
       if (writing.size === perTransaction) break
     }
     try {
-      await write(db, writing)
+      for (const agentId of await write(db, writing, (id) => held.has(id) && masterId)) onLost(agentId)
     } catch (error) {
       log.error({ err: error, agents: writing.size }, 'facts of agents could not be written; trying again')
       // Put back for the next beat, older changes under newer ones: an agent is never in two of the maps that wait.
@@ -145,6 +162,15 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger): AgentWrites 
     },
     facts: (agentId) => held.get(agentId),
     change,
+    isPending,
+    restate(agentId) {
+      const facts = held.get(agentId)
+      if (!facts) return
+      const { master_id: _holder, ...known } = facts
+      patient.delete(agentId)
+      urgent.set(agentId, { ...known, ...urgent.get(agentId) })
+      start()
+    },
     release(agentId) {
       if (isPending(agentId)) released.add(agentId)
       else letGo(agentId)
@@ -161,10 +187,21 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger): AgentWrites 
   }
 }
 
-async function write(db: Kysely<Database>, batch: Map<string, Partial<AgentFacts>>): Promise<void> {
-  await db.transaction().execute(async (trx) => {
+// Returns the agents that are not the holder's any longer, whose rows were left alone.
+async function write(
+  db: Kysely<Database>,
+  batch: Map<string, Partial<AgentFacts>>,
+  holderOf: (agentId: string) => string | false,
+): Promise<string[]> {
+  return db.transaction().execute(async (trx) => {
+    const lost: string[] = []
     for (const [agentId, changes] of batch) {
-      await trx.updateTable('agents').set(changes).where('id', '=', agentId).execute()
+      const holder = holderOf(agentId)
+      const update = trx.updateTable('agents').set(changes).where('id', '=', agentId)
+      const guarded = holder === false || changes.master_id === holder ? update : update.where('master_id', '=', holder)
+      const { numUpdatedRows } = await guarded.executeTakeFirstOrThrow()
+      if (numUpdatedRows === 0n) lost.push(agentId)
     }
+    return lost
   })
 }

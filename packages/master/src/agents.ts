@@ -1,14 +1,17 @@
+import { createHash } from 'node:crypto'
 import { ApiError } from '@nxmesh/api/errors'
 import type { Patch } from '@nxmesh/api/merge-patch'
 import type { Paging } from '@nxmesh/api/route'
 import { type Agent, type AgentDetail, type AgentHealth, type AgentState, agentChanges, type DeploymentMode } from '@nxmesh/model/agent'
 import { effectiveLabels, type Labels } from '@nxmesh/model/labels'
 import { matches, parseSelector } from '@nxmesh/model/selector'
-import type { Kysely } from 'kysely'
+import type { Kysely, SelectQueryBuilder } from 'kysely'
+import { audit } from './audit.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import type { AgentRow, Database } from './db/schema.ts'
 import { type Tx, transaction } from './db/transaction.ts'
-import { pageOf } from './page.ts'
+import { requireMatch, type Tagged } from './etag.ts'
+import { pageOf, rangeOf } from './page.ts'
 import { patched } from './patched.ts'
 import { desiredOf, versionRunning } from './rollout/desired.ts'
 import { refusingDuplicate } from './unique.ts'
@@ -21,53 +24,96 @@ export async function listAgents(
   query: Paging & { state: AgentState | 'all'; label_selector?: string | undefined },
 ) {
   const { state, label_selector, ...paging } = query
-  let rows = ctx.db.selectFrom('agents').selectAll().where('workspace_id', '=', workspaceId).orderBy('created_at').orderBy('id')
-  if (state !== 'all') rows = rows.where('state', '=', state)
-  const selector = parseSelector(label_selector ?? '')
-  const found = (await rows.execute()).filter((row) => selector.ok && matches(selector.selector, labelsOf(row)))
-  const page = pageOf(found, paging)
-  return { ...page, data: page.data.map(shown) }
+  let all = ctx.db.selectFrom('agents').where('workspace_id', '=', workspaceId)
+  if (state !== 'all') all = all.where('state', '=', state)
+  const inOrder = all.orderBy('created_at').orderBy('id')
+  if (label_selector) {
+    const { data: ids, meta } = pageOf(await selected(inOrder, label_selector), paging)
+    const rows = ids.length === 0 ? [] : await inOrder.selectAll().where('id', 'in', ids).execute()
+    return { data: rows.map(shown), meta }
+  }
+  const { limit, offset } = rangeOf(paging)
+  const rows = await inOrder.selectAll().limit(limit).offset(offset).execute()
+  const { total } = await all.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
+  return { data: rows.map(shown), meta: { ...paging, total } }
 }
 
-export async function getAgent(ctx: Ctx, id: string): Promise<AgentDetail> {
+// Labels come from three places, so a selector is held against them here, and only the page's agents are read whole.
+async function selected(agents: SelectQueryBuilder<Database, 'agents', unknown>, labelSelector: string): Promise<string[]> {
+  const parsed = parseSelector(labelSelector)
+  if (!parsed.ok) return []
+  const rows = await agents.select(['id', 'token_labels', 'reported_labels', 'central_labels']).execute()
+  return rows.filter((row) => matches(parsed.selector, labelsOf(row))).map((row) => row.id)
+}
+
+export async function getAgent(ctx: Ctx, id: string): Promise<Tagged<AgentDetail>> {
   // What it was acknowledged for must be seen by whoever asks next.
   await ctx.agentWrites.flush(id)
-  return detail(ctx, await readAgent(ctx.db, id))
+  return tagged(ctx, await readAgent(ctx.db, id))
 }
 
 /** Renames an agent or sets labels centrally; these overrule what its token and it itself say. */
-export async function updateAgent(ctx: Ctx, id: string, patch: Patch<{ name: string; labels: Labels }>): Promise<AgentDetail> {
+export async function updateAgent(
+  ctx: Ctx,
+  id: string,
+  patch: Patch<{ name: string; labels: Labels }>,
+  ifMatch: string | undefined,
+): Promise<Tagged<AgentDetail>> {
   const after = await refusingDuplicate('name', taken, () =>
     transaction(ctx.db, async ({ db, onCommit }) => {
       const row = await readAgent(db, id)
-      const { name, labels } = patched(agentChanges, { name: row.name, labels: JSON.parse(row.central_labels) }, { labels: {}, ...patch })
-      const changes = { name, central_labels: JSON.stringify(labels) }
+      requireMatch(ifMatch, row.revision)
+      const before = { name: row.name, labels: JSON.parse(row.central_labels) as Labels }
+      const { name, labels } = patched(agentChanges, before, { labels: {}, ...patch })
+      const changes = { name, central_labels: JSON.stringify(labels), revision: row.revision + 1 }
       await db.updateTable('agents').set(changes).where('id', '=', id).execute()
+      await audit(ctx, db, { workspaceId: row.workspace_id, object: objectOf({ id, name }), before, after: { name, labels } })
       onCommit(() => ctx.wake('rollout'))
       return { ...row, ...changes }
     }),
   )
-  return detail(ctx, after)
+  return tagged(ctx, after)
 }
 
 /** Deletes an agent: its identity is worth nothing from then on and its session ends at once. */
-export async function deleteAgent(ctx: Ctx, id: string): Promise<void> {
-  await ctx.db.deleteFrom('agents').where('id', '=', id).execute()
-  ctx.sessions.cut(id, 'the agent was deleted')
+export async function deleteAgent(ctx: Ctx, id: string, ifMatch: string | undefined): Promise<void> {
+  await transaction(ctx.db, async ({ db, onCommit }) => {
+    const row = await readAgent(db, id)
+    requireMatch(ifMatch, row.revision)
+    await audit(ctx, db, { workspaceId: row.workspace_id, object: objectOf(row), before: shown(row) })
+    await db.deleteFrom('agents').where('id', '=', id).execute()
+    onCommit(() => {
+      ctx.sessions.cut(id, 'the agent was deleted')
+      ctx.wake('rollout')
+    })
+  })
 }
 
 /** Makes the token and every certificate of an agent worthless and ends its session. */
 export async function revokeAgent(ctx: Ctx, id: string): Promise<void> {
   const revoked = { token_hash: null, certificates_valid_from: timestamp(ctx) }
-  await ctx.db.updateTable('agents').set(revoked).where('id', '=', id).execute()
-  ctx.sessions.cut(id, 'the agent was revoked')
+  await transaction(ctx.db, async ({ db, onCommit }) => {
+    const row = await readAgent(db, id)
+    await db.updateTable('agents').set(revoked).where('id', '=', id).execute()
+    await audit(ctx, db, { workspaceId: row.workspace_id, object: objectOf(row), after: { revoked_at: revoked.certificates_valid_from } })
+    onCommit(() => {
+      ctx.sessions.cut(id, 'the agent was revoked')
+      ctx.wake('rollout')
+    })
+  })
 }
 
 /** Forgets that an agent refused its config, so that it is offered again. */
 export async function retryAgent(ctx: Ctx, id: string): Promise<void> {
-  await ctx.db.updateTable('agents').set({ rejected_digest: null }).where('id', '=', id).execute()
-  ctx.sessions.get(id)?.forgetRejection()
-  ctx.wake('rollout')
+  await transaction(ctx.db, async ({ db, onCommit }) => {
+    const row = await readAgent(db, id)
+    await db.updateTable('agents').set({ rejected_digest: null }).where('id', '=', id).execute()
+    await audit(ctx, db, { workspaceId: row.workspace_id, object: objectOf(row), before: { rejected_digest: row.rejected_digest } })
+    onCommit(() => {
+      ctx.sessions.get(id)?.forgetRejection()
+      ctx.wake('rollout')
+    })
+  })
 }
 
 /** Ids and labels of every agent of a workspace. */
@@ -93,6 +139,7 @@ export async function requireNoAgents(ctx: Ctx, { db, onCommit }: Tx, workspaceI
   }
   onCommit(() => {
     for (const agent of agents) ctx.sessions.cut(agent.id, 'the workspace was deleted')
+    ctx.wake('rollout')
   })
 }
 
@@ -102,7 +149,12 @@ export async function readAgent(db: Kysely<Database>, id: string): Promise<Agent
   return row
 }
 
-function labelsOf(row: Pick<AgentRow, 'token_labels' | 'reported_labels' | 'central_labels'>): Labels {
+/** An agent as the audit log names it. */
+export function objectOf({ id, name }: { id: string; name: string }) {
+  return { kind: 'agent', id, name }
+}
+
+export function labelsOf(row: Pick<AgentRow, 'token_labels' | 'reported_labels' | 'central_labels'>): Labels {
   return effectiveLabels(JSON.parse(row.token_labels), JSON.parse(row.reported_labels), JSON.parse(row.central_labels))
 }
 
@@ -121,6 +173,13 @@ function shown(row: AgentRow): Agent {
     labels: { ...labelsOf(row) },
     created_at: row.created_at,
   }
+}
+
+// What people change has a number; the agent's own news makes the tag of an answer another one all the same.
+async function tagged(ctx: Ctx, row: AgentRow): Promise<Tagged<AgentDetail>> {
+  const body = await detail(ctx, row)
+  const variant = createHash('sha256').update(JSON.stringify(body)).digest('base64url').slice(0, 16)
+  return { body, revision: row.revision, variant }
 }
 
 async function detail(ctx: Ctx, row: AgentRow): Promise<AgentDetail> {

@@ -1,78 +1,116 @@
-import { createHash, randomBytes } from 'node:crypto'
 import { ApiError } from '@nxmesh/api/errors'
 import type { Tokens } from '@nxmesh/api/routes/auth'
-import type { Kysely } from 'kysely'
 import type { Actor } from './access.ts'
+import { networkOf } from './address.ts'
 import { type Ctx, timestamp } from './ctx.ts'
-import type { Database } from './db/schema.ts'
 import { transaction } from './db/transaction.ts'
-import { verifyPassword } from './passwords.ts'
-import { uuidv7 } from './uuid.ts'
+import { hashPassword, verifyPassword } from './passwords.ts'
+import { auditUser } from './user-audit.ts'
+import { beginCookieSession, beginTokenSession, continueSession, endSessions, familyOf } from './user-sessions.ts'
 
-const refreshLifetime = 30 * 24 * 3600 * 1000
+// Looked for where there is no user, so that it takes as long.
+const nobody = '00000000-0000-0000-0000-000000000000'
+
+interface Credentials {
+  email: string
+  password: string
+}
 
 /** Trades an e-mail address and a password for tokens. */
-export async function login(ctx: Ctx, body: { email: string; password: string }): Promise<Tokens> {
-  const user = await ctx.db.selectFrom('users').selectAll().where('email', '=', body.email.trim().toLowerCase()).executeTakeFirst()
-  const right = await verifyPassword(body.password, user?.password_hash)
-  if (!user || !right) throw new ApiError('UNAUTHORIZED', 'wrong e-mail address or password')
-  const refreshToken = await issueRefreshToken(ctx, ctx.db, user.id, uuidv7(ctx.now()))
-  return answer(ctx, user.id, refreshToken)
+export async function login(ctx: Ctx, credentials: Credentials): Promise<Tokens> {
+  const userId = await signIn(ctx, credentials)
+  const { sessionId, refreshToken } = await beginTokenSession(ctx, ctx.db, userId, addressOf(ctx))
+  return answer(ctx, userId, sessionId, refreshToken)
 }
 
-/** Trades a refresh token for a new pair. A token that comes a second time was stolen or leaked: its whole family ends. */
+/** Trades an e-mail address and a password for a session that a cookie carries. */
+export async function openCookie(ctx: Ctx, credentials: Credentials): Promise<{ actor: Actor; cookie: string }> {
+  const userId = await signIn(ctx, credentials)
+  const { sessionId, cookie } = await beginCookieSession(ctx, ctx.db, userId, addressOf(ctx))
+  const { email, password_expires_at } = await ctx.db.selectFrom('users').selectAll().where('id', '=', userId).executeTakeFirstOrThrow()
+  const credential = { kind: 'session', id: sessionId } as const
+  return { actor: { user_id: userId, email, credential, must_change_password: password_expires_at !== null }, cookie }
+}
+
+/** Trades a refresh token for a new pair. A token that comes a second time was stolen or leaked: its whole session ends. */
 export async function refresh(ctx: Ctx, body: { refresh_token: string }): Promise<Tokens> {
-  const hash = hashOf(body.refresh_token)
-  const result = await transaction(ctx.db, async (tx) => {
-    const used = await tx.db
-      .updateTable('refresh_tokens')
-      .set({ used_at: timestamp(ctx) })
-      .where('hash', '=', hash)
-      .where('used_at', 'is', null)
-      .where('expires_at', '>', timestamp(ctx))
-      .returning(['user_id', 'family'])
-      .executeTakeFirst()
-    if (used) return { userId: used.user_id, refreshToken: await issueRefreshToken(ctx, tx.db, used.user_id, used.family) }
-    const reused = await tx.db.selectFrom('refresh_tokens').select('family').where('hash', '=', hash).executeTakeFirst()
-    if (reused) await tx.db.deleteFrom('refresh_tokens').where('family', '=', reused.family).execute()
-    return undefined
+  const next = await transaction(ctx.db, ({ db }) => continueSession(ctx, db, body.refresh_token))
+  if (!next) throw new ApiError('UNAUTHORIZED', 'the refresh token is not valid or no longer so')
+  return answer(ctx, next.userId, next.sessionId, next.refreshToken)
+}
+
+/** Ends the session that a request came with, and the one of a refresh token of the same user if that is given too. */
+export async function logout(ctx: Ctx, actor: Actor, refreshToken?: string): Promise<void> {
+  const family = refreshToken === undefined ? undefined : await familyOf(ctx.db, refreshToken)
+  await transaction(ctx.db, async ({ db }) => {
+    if (actor.credential.kind === 'session') await endSessions(db, actor.user_id, { only: actor.credential.id })
+    if (family?.user_id === actor.user_id) await endSessions(db, actor.user_id, { only: family.family })
   })
-  if (!result) throw new ApiError('UNAUTHORIZED', 'the refresh token is not valid or no longer so')
-  return answer(ctx, result.userId, result.refreshToken)
 }
 
-/** The user that an Authorization header speaks for; throws UNAUTHORIZED. */
-export async function authenticate(ctx: Ctx, authorization: string | undefined): Promise<Actor> {
-  const token = /^Bearer ([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization ?? '')?.[1]
-  if (token === undefined) throw new ApiError('UNAUTHORIZED', 'send an access token as "Authorization: Bearer …"')
-  const userId = await ctx.tokens.verify(token)
-  const user =
-    userId === undefined ? undefined : await ctx.db.selectFrom('users').select('email').where('id', '=', userId).executeTakeFirst()
-  if (userId === undefined || !user) throw new ApiError('UNAUTHORIZED', 'the access token is not valid or no longer so')
-  return { user_id: userId, email: user.email }
+/** Changes one's own password, for which the present one is needed, and ends one's other sessions. */
+export async function changePassword(ctx: Ctx, actor: Actor, body: { current_password: string; new_password: string }): Promise<void> {
+  const known = await isKnown(ctx, actor.user_id)
+  const user = await ctx.db.selectFrom('users').selectAll().where('id', '=', actor.user_id).executeTakeFirstOrThrow()
+  const right = await ctx.signIns.attempt({ email: user.email, address: addressOf(ctx), known }, () =>
+    rightPassword(body.current_password, user.password_hash),
+  )
+  if (!right) throw refused('current_password', 'is not the present password')
+  if (body.new_password.normalize('NFC') === body.current_password.normalize('NFC'))
+    throw refused('new_password', 'is the present password')
+  const password_hash = await hashPassword(body.new_password)
+  await transaction(ctx.db, async ({ db }) => {
+    const { numUpdatedRows } = await db
+      .updateTable('users')
+      .set({ password_hash, password_expires_at: null, updated_at: timestamp(ctx) })
+      .where('id', '=', actor.user_id)
+      .where('password_hash', '=', user.password_hash)
+      .executeTakeFirstOrThrow()
+    if (numUpdatedRows === 0n) throw new ApiError('CONFLICT', 'the password was changed meanwhile')
+    await endSessions(db, actor.user_id, actor.credential.kind === 'session' ? { but: actor.credential.id } : {})
+    await auditUser(ctx, db, user, {})
+  })
 }
 
-/** Deletes refresh tokens that ended; returns how many. */
-export async function deleteEndedTokens(ctx: Pick<Ctx, 'db' | 'now'>): Promise<number> {
-  const result = await ctx.db.deleteFrom('refresh_tokens').where('expires_at', '<', timestamp(ctx)).executeTakeFirst()
-  return Number(result.numDeletedRows)
+async function signIn(ctx: Ctx, { email, password }: Credentials): Promise<string> {
+  const address = email.trim().toLowerCase()
+  const user = await ctx.db.selectFrom('users').selectAll().where('email', '=', address).executeTakeFirst()
+  const known = await isKnown(ctx, user?.id ?? nobody)
+  const right = await ctx.signIns.attempt({ email: address, address: addressOf(ctx), known }, () =>
+    rightPassword(password, user?.password_hash),
+  )
+  if (!user || !right) throw new ApiError('UNAUTHORIZED', 'wrong e-mail address or password')
+  if (user.password_expires_at !== null && user.password_expires_at <= timestamp(ctx)) {
+    throw new ApiError('UNAUTHORIZED', 'this one-time password has expired; ask for another')
+  }
+  return user.id
 }
 
-async function issueRefreshToken(ctx: Ctx, db: Kysely<Database>, userId: string, family: string): Promise<string> {
-  const refreshToken = randomBytes(32).toString('base64url')
-  const expires_at = new Date(ctx.now() + refreshLifetime).toISOString()
-  await db
-    .insertInto('refresh_tokens')
-    .values({ hash: hashOf(refreshToken), family, user_id: userId, expires_at, used_at: null })
-    .execute()
-  return refreshToken
+async function rightPassword(password: string, hash: string | undefined): Promise<true | undefined> {
+  return (await verifyPassword(password, hash)) ? true : undefined
 }
 
-async function answer(ctx: Ctx, userId: string, refreshToken: string): Promise<Tokens> {
-  const access_token = await ctx.tokens.sign(userId)
+// Whether this user has a session from here already.
+async function isKnown(ctx: Ctx, userId: string): Promise<boolean> {
+  const row = await ctx.db
+    .selectFrom('sessions')
+    .select('id')
+    .where('user_id', '=', userId)
+    .where('address', '=', addressOf(ctx))
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+async function answer(ctx: Ctx, userId: string, sessionId: string, refreshToken: string): Promise<Tokens> {
+  const access_token = await ctx.tokens.sign({ userId, sessionId })
   return { access_token, refresh_token: refreshToken, expires_in: ctx.tokens.lifetime, token_type: 'Bearer' }
 }
 
-function hashOf(token: string): string {
-  return createHash('sha256').update(token).digest('hex')
+function addressOf(ctx: Ctx): string {
+  return networkOf(ctx.origin?.address ?? '')
+}
+
+function refused(field: string, message: string): ApiError {
+  return new ApiError('VALIDATION_ERROR', 'Request validation failed', [{ field, message, code: 'INVALID_VALUE' }])
 }

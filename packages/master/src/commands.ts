@@ -1,19 +1,54 @@
 import { ApiError } from '@nxmesh/api/errors'
 import type { CommandResult } from '@nxmesh/api/routes/agents'
+import { objectOf, readAgent } from './agents.ts'
+import { audit } from './audit.ts'
 import { type Ctx, timestamp } from './ctx.ts'
+import { transaction } from './db/transaction.ts'
 import type { AgentCommand } from './link/sessions.ts'
+
+/** A command was sent, and what became of it is not known. */
+export class Unanswered extends ApiError {
+  constructor(message: string) {
+    super('SERVICE_UNAVAILABLE', message)
+  }
+}
 
 /** Sends a command to an agent and waits for its result: CONFLICT when it is offline, SERVICE_UNAVAILABLE when it does not answer. */
 export async function commandAgent(ctx: Ctx, agentId: string, command: AgentCommand, timeoutSeconds = 30): Promise<CommandResult> {
+  if (ctx.db.isTransaction) throw new Error('a command waits for its agent, which no transaction can hold')
+  if (!ctx.sessions.get(agentId)) throw await notHere(ctx, agentId)
+  // On record before it is sent: what was asked for is known even if nobody lives to see the answer.
+  await record(ctx, agentId, { after: shown(command) })
   const outcome = await ctx.sessions.command(agentId, command, timeoutSeconds * 1000)
   switch (outcome.kind) {
     case 'answered':
+      await record(ctx, agentId, { action: 'agent.command-result', after: { success: outcome.success, message: outcome.message } })
       return { success: outcome.success, message: outcome.message, timestamp: timestamp(ctx) }
     case 'offline':
-      throw new ApiError('CONFLICT', 'the agent is offline')
+      throw await notHere(ctx, agentId)
     case 'unanswered':
-      throw new ApiError('SERVICE_UNAVAILABLE', `the agent did not answer within ${timeoutSeconds} seconds`)
+      await record(ctx, agentId, { action: 'agent.command-result', after: { success: null, message: 'the agent did not answer' } })
+      throw new Unanswered(`the agent did not answer within ${timeoutSeconds} seconds`)
     default:
       return outcome satisfies never
   }
+}
+
+// An agent is reached through the master it is connected to.
+async function notHere(ctx: Ctx, agentId: string): Promise<ApiError> {
+  const row = await ctx.db.selectFrom('agents').select(['connected', 'master_id']).where('id', '=', agentId).executeTakeFirst()
+  if (row?.connected !== 1 || row.master_id === ctx.masterId) return new ApiError('CONFLICT', 'the agent is offline')
+  return new ApiError('SERVICE_UNAVAILABLE', 'the agent is connected to another master of this database; this one cannot reach it')
+}
+
+async function record(ctx: Ctx, agentId: string, deed: { action?: string; after: object }): Promise<void> {
+  await transaction(ctx.db, async ({ db }) => {
+    const row = await readAgent(db, agentId)
+    await audit(ctx, db, { ...deed, workspaceId: row.workspace_id, object: objectOf(row) })
+  })
+}
+
+// A config that is only to be tested may be long, and may hold anything.
+function shown(command: AgentCommand): object {
+  return command.kind === 'validate_config' ? { kind: command.kind, characters: command.config_content.length } : command
 }

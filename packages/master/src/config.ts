@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
@@ -12,6 +13,12 @@ const address = z
   }))
   .refine(({ port }) => port <= 65_535, 'must have a port up to 65535')
 
+function isNetwork(text: string): boolean {
+  const [ip = '', prefix, ...rest] = text.split('/')
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(ip)]!
+  return rest.length === 0 && bits > 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits))
+}
+
 const number = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
 
 /** Every setting of the master: its schema, its variable in the environment and its line of help. */
@@ -20,6 +27,15 @@ export const settings = {
     schema: z.string().min(1).default('./data'),
     env: 'NXMESH_DATA_DIR',
     help: 'directory for the embedded database, keys and certificates (./data)',
+  },
+  database: {
+    schema: z
+      .string()
+      .refine((text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text), 'must be an address that begins with postgres://')
+      .optional(),
+    env: 'NXMESH_DATABASE',
+    help: 'postgres://user:password@host:port/name; embedded SQLite in the data directory when absent',
+    secret: true,
   },
   http: { schema: address.prefault('127.0.0.1:8080'), env: 'NXMESH_HTTP', help: 'address of the REST API (127.0.0.1:8080)' },
   agents: { schema: address.prefault('127.0.0.1:8443'), env: 'NXMESH_AGENTS', help: 'address for agents: gRPC over TLS (127.0.0.1:8443)' },
@@ -53,6 +69,25 @@ export const settings = {
     env: 'NXMESH_LOCAL_AGENT_TOKEN',
     help: 'file to write a token for an agent named "local" to, until that agent has registered',
   },
+  'rate-limit': {
+    schema: number(0, 1_000_000_000).default(1000),
+    env: 'NXMESH_RATE_LIMIT',
+    help: 'requests a minute for each user, API token or, before sign-in, address; 0 for any number (1000)',
+  },
+  'sign-in-failures': {
+    schema: number(0, 1_000_000).default(10),
+    env: 'NXMESH_SIGN_IN_FAILURES',
+    help: 'failed sign-ins of one account from one address in 15 minutes until more are refused; 0 for any number (10)',
+  },
+  'trusted-proxies': {
+    schema: z
+      .string()
+      .default('')
+      .transform((text) => text.split(',').filter((part) => part !== ''))
+      .refine((parts) => parts.every(isNetwork), 'must be addresses or networks (10.0.0.0/8), comma-separated'),
+    env: 'NXMESH_TRUSTED_PROXIES',
+    help: 'addresses of proxies before this master whose X-Forwarded-For is believed, comma-separated',
+  },
   'heartbeat-interval': {
     schema: number(1, 3600).default(10),
     env: 'NXMESH_HEARTBEAT_INTERVAL',
@@ -68,20 +103,39 @@ export const settings = {
 type Settings = typeof settings
 export type Config = { readonly [K in keyof Settings]: z.output<Settings[K]['schema']> }
 
-export type Asked = { kind: 'run'; config: Config } | { kind: 'help' } | { kind: 'version' } | { kind: 'refused'; message: string }
+export type Asked =
+  | { kind: 'run'; config: Config }
+  | { kind: 'migrate'; config: Config }
+  | { kind: 'backup'; config: Config; file: string }
+  | { kind: 'restore'; config: Config; file: string; replace: boolean }
+  | { kind: 'help' }
+  | { kind: 'version' }
+  | { kind: 'refused'; message: string }
 
 /** Reads flags, environment, the YAML file and defaults, in that order of precedence. An unknown key or a bad value refuses the start. */
 export function readConfig(args: string[], env: NodeJS.ProcessEnv): Asked {
   try {
-    const { help, version, config: file, ...flags } = readFlags(args)
+    const { values, positionals } = readFlags(args)
+    const { help, version, replace, config: file, ...flags } = values
     if (help) return { kind: 'help' }
     if (version) return { kind: 'version' }
     const path = (file as string | undefined) ?? env['NXMESH_CONFIG']
     const fromFile = path === undefined ? {} : readFile(path)
-    return { kind: 'run', config: parse({ ...fromFile, ...fromEnvironment(env), ...flags }) }
+    return command(positionals, replace === true, parse({ ...fromFile, ...fromEnvironment(env), ...flags }))
   } catch (error) {
     return { kind: 'refused', message: error instanceof Error ? error.message : String(error) }
   }
+}
+
+function command([name, file, ...rest]: string[], replace: boolean, config: Config): Asked {
+  if (replace && name !== 'restore') throw new Error('--replace goes with restore')
+  if (name === undefined) return { kind: 'run', config }
+  if (name === 'migrate' && file === undefined) return { kind: name, config }
+  if ((name !== 'backup' && name !== 'restore') || rest.length > 0) {
+    throw new Error(`there is no command "${[name, file, ...rest].join(' ').trim()}"; there are migrate, backup FILE and restore FILE`)
+  }
+  if (file === undefined) throw new Error(`${name} needs the name of a file`)
+  return name === 'backup' ? { kind: name, config, file } : { kind: name, config, file, replace }
 }
 
 /** The text of `--help`. */
@@ -90,26 +144,30 @@ export function helpText(): string {
   return [
     'nxmesh-master: stores what every nginx should serve, and brings it there.',
     '',
-    'Usage: nxmesh-master [settings]',
+    'Usage: nxmesh-master [settings]                           serves, until it is stopped',
+    '       nxmesh-master migrate [settings]                   brings the schema of the database up to date',
+    '       nxmesh-master backup FILE [settings]               writes all that the database holds to a file, also beside a master that serves',
+    '       nxmesh-master restore FILE [--replace] [settings]  fills an empty database of either kind from it, or replaces what one holds',
     '',
     ...lines,
     `  --${'config'.padEnd(20)} ${'NXMESH_CONFIG'.padEnd(26)} YAML file with settings by name (data_dir, agent_names, …; admin_password_file for the password)`,
     '  --help, --version',
     '',
-    'A flag wins over the environment, the environment over the file, the file over defaults (in parentheses). NXMESH_ADMIN_PASSWORD_FILE names a file to read it from.',
+    'A flag wins over the environment, the environment over the file, the file over defaults (in parentheses).',
+    'NXMESH_ADMIN_PASSWORD_FILE and NXMESH_DATABASE_FILE name files to read these from.',
     'Exit codes: 0 stopped as asked, 1 failed, 2 wrong settings.',
   ].join('\n')
 }
 
-function readFlags(args: string[]): Record<string, string | boolean | undefined> {
+function readFlags(args: string[]): { values: Record<string, string | boolean | undefined>; positionals: string[] } {
   const options = Object.fromEntries([...Object.keys(settings), 'config'].map((name) => [name, { type: 'string' as const }]))
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args,
-    options: { ...options, help: { type: 'boolean' }, version: { type: 'boolean' } },
+    options: { ...options, help: { type: 'boolean' }, version: { type: 'boolean' }, replace: { type: 'boolean' } },
     strict: true,
-    allowPositionals: false,
+    allowPositionals: true,
   })
-  return values as Record<string, string | boolean | undefined>
+  return { values: values as Record<string, string | boolean | undefined>, positionals }
 }
 
 function readFile(path: string): Record<string, unknown> {

@@ -3,9 +3,14 @@ import type { Logger } from 'pino'
 import type { AgentWrites } from './agent-writes.ts'
 import type { Authority } from './authority.ts'
 import type { Database } from './db/schema.ts'
+import type { DocumentTotals } from './documents.ts'
 import type { Sessions } from './link/sessions.ts'
+import type { Origin } from './origin.ts'
+import type { RateLimit } from './rate-limit.ts'
 import type { Wake } from './reconcilers.ts'
 import type { DesiredMemory } from './rollout/desired.ts'
+import type { Secrets } from './secrets.ts'
+import type { SignInThrottle } from './sign-in-throttle.ts'
 import type { Tokens } from './tokens.ts'
 import type { WorkspaceConfigs } from './workspace-config.ts'
 
@@ -17,11 +22,21 @@ export interface Ctx {
   log: Logger
   wake: Wake
   tokens: Tokens
+  signIns: SignInThrottle
+  secrets: Secrets
   authority: Authority
   sessions: Sessions
   agentWrites: AgentWrites
+  /** Names this start of this master among the masters of one database. */
+  masterId: string
   workspaceConfigs: WorkspaceConfigs
   desired: DesiredMemory
+  documentTotals: DocumentTotals
+  /** The address at which people reach this master, if it was told. */
+  publicUrl: string | undefined
+  rateLimit: RateLimit
+  /** Whose request this is done for; absent in what the master does by itself. */
+  origin?: Origin
 }
 
 /** The present moment as the database and the API write it. */

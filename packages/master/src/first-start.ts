@@ -18,12 +18,23 @@ export async function firstStart(
   if (someone) return undefined
   const password_hash = await hashPassword(password)
   const now = timestamp(ctx)
-  const user = { id: uuidv7(ctx.now()), email: admin.email.trim().toLowerCase(), password_hash, created_at: now }
+  const user = {
+    id: uuidv7(ctx.now()),
+    name: 'Administrator',
+    email: admin.email.trim().toLowerCase(),
+    password_hash,
+    password_expires_at: null,
+    created_at: now,
+    updated_at: now,
+  }
   const organization = { id: uuidv7(ctx.now()), name: 'Default', slug: 'default', created_at: now, updated_at: now }
   await transaction(ctx.db, async ({ db }) => {
     await db.insertInto('users').values(user).execute()
     await db.insertInto('organizations').values(organization).execute()
-    await db.insertInto('organization_members').values({ organization_id: organization.id, user_id: user.id, role: 'owner' }).execute()
+    await db
+      .insertInto('organization_members')
+      .values({ organization_id: organization.id, user_id: user.id, role: 'owner', created_at: now })
+      .execute()
     await db
       .insertInto('workspaces')
       .values(newWorkspace(ctx, organization.id, { name: 'Default', slug: 'default' }))

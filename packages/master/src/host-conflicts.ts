@@ -3,7 +3,7 @@ import type { Labels } from '@nxmesh/model/labels'
 import type { Problem } from '@nxmesh/model/problem'
 import { parseServerNames } from '@nxmesh/model/server-name'
 import { type TargetAgents, targetTest } from '@nxmesh/model/target-agents'
-import type { VirtualHostInput } from '@nxmesh/model/virtual-host'
+import type { VirtualHost, VirtualHostInput } from '@nxmesh/model/virtual-host'
 
 interface Claim {
   id: string
@@ -31,6 +31,23 @@ export function hostConflicts(
       message: `virtual host "${rival.name}" (${rival.id}) already serves ${[...rival.names.intersection(names)].join(', ')} on port ${input.listen_port}`,
       code: 'CONFLICT',
     }))
+}
+
+/** The conflicts that some virtual hosts of a config have with any others of it. */
+export function conflictsAmong(config: WorkspaceConfig, some: VirtualHost[], agents: { id: string; labels: Labels }[]): Problem[] {
+  const claims = new Map<string, VirtualHost[]>()
+  for (const host of config.virtual_hosts) {
+    for (const name of namesOf(host.server_name)) {
+      const claim = `${host.listen_port} ${name}`
+      claims.set(claim, [...(claims.get(claim) ?? []), host])
+    }
+  }
+  return some.flatMap((host) => {
+    const rivals = [...namesOf(host.server_name)].flatMap((name) => claims.get(`${host.listen_port} ${name}`) ?? [])
+    if (rivals.length === 0) return []
+    const found = hostConflicts({ ...config, virtual_hosts: [...new Set(rivals)] }, host.id, host, agents)
+    return found.map((problem) => ({ ...problem, field: `virtual_hosts.${host.id}.${problem.field}` }))
+  })
 }
 
 function namesOf(serverName: string): Set<string> {

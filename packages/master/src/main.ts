@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { helpText, readConfig } from './config.ts'
+import { type Maintenance, runMaintenance } from './maintenance.ts'
 import { startMaster } from './start.ts'
 
 const asked = readConfig(process.argv.slice(2), process.env)
@@ -17,19 +18,33 @@ switch (asked.kind) {
     break
   case 'run':
     await run(asked.config)
+    break
+  default:
+    await maintain(asked)
 }
 
 async function run(config: Parameters<typeof startMaster>[0]): Promise<void> {
-  const stopped = Promise.withResolvers<void>()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.resolve())
+  const stop = new AbortController()
+  const stopped = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   try {
-    await using master = await startMaster(config)
+    await using master = await startMaster(config, { signal: stop.signal })
     const { http, agents, administrator } = master
     if (administrator) console.log(`administrator email=${administrator.email} password=${administrator.password}`)
     console.log(`ready http=http://${authority(http)} agents=${authority(agents)}`)
-    await stopped.promise
+    await stopped
   } catch (error) {
+    if (stop.signal.aborted && (error as Error).name === 'AbortError') return
     console.error(sentenceOf(error, config))
+    process.exitCode = 1
+  }
+}
+
+async function maintain(asked: Maintenance): Promise<void> {
+  try {
+    console.log(await runMaintenance(asked))
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error))
     process.exitCode = 1
   }
 }

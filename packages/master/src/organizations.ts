@@ -1,11 +1,15 @@
 import { ApiError } from '@nxmesh/api/errors'
 import type { Patch } from '@nxmesh/api/merge-patch'
 import type { Paging } from '@nxmesh/api/route'
-import { type OrganizationInput, organizationInput } from '@nxmesh/model/organization'
-import type { Actor } from './access.ts'
+import { type Organization, type OrganizationInput, organizationInput } from '@nxmesh/model/organization'
+import type { Kysely, Selectable } from 'kysely'
+import { type Actor, visibleOrganizations } from './access.ts'
 import { requireNoAgents } from './agents.ts'
+import { audit } from './audit.ts'
 import { type Ctx, timestamp } from './ctx.ts'
+import type { Database } from './db/schema.ts'
 import { transaction } from './db/transaction.ts'
+import { requireMatch, type Tagged } from './etag.ts'
 import { rangeOf } from './page.ts'
 import { patched } from './patched.ts'
 import { refusingDuplicate } from './unique.ts'
@@ -14,16 +18,14 @@ import { uuidv7 } from './uuid.ts'
 const taken = 'an organization with this slug exists already'
 
 export async function listOrganizations(ctx: Ctx, actor: Actor, paging: Paging) {
-  const mine = ctx.db
-    .selectFrom('organizations')
-    .where('id', 'in', ctx.db.selectFrom('organization_members').select('organization_id').where('user_id', '=', actor.user_id))
+  const mine = visibleOrganizations(ctx.db, actor)
   const { limit, offset } = rangeOf(paging)
-  const data = await mine.selectAll().orderBy('created_at').orderBy('id').limit(limit).offset(offset).execute()
+  const rows = await mine.selectAll().orderBy('created_at').orderBy('id').limit(limit).offset(offset).execute()
   const { total } = await mine.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
-  return { data, meta: { ...paging, total } }
+  return { data: rows.map((row) => shown(row).body), meta: { ...paging, total } }
 }
 
-export async function createOrganization(ctx: Ctx, actor: Actor, input: OrganizationInput) {
+export async function createOrganization(ctx: Ctx, actor: Actor, input: OrganizationInput): Promise<Tagged<Organization>> {
   const now = timestamp(ctx)
   const organization = { id: uuidv7(ctx.now()), ...input, created_at: now, updated_at: now }
   await refusingDuplicate('slug', taken, () =>
@@ -31,34 +33,42 @@ export async function createOrganization(ctx: Ctx, actor: Actor, input: Organiza
       await db.insertInto('organizations').values(organization).execute()
       await db
         .insertInto('organization_members')
-        .values({ organization_id: organization.id, user_id: actor.user_id, role: 'owner' })
+        .values({ organization_id: organization.id, user_id: actor.user_id, role: 'owner', created_at: now })
         .execute()
+      await audit(ctx, db, { organizationId: organization.id, object: objectOf(organization), after: organization })
     }),
   )
-  return organization
+  return { body: organization, revision: 1 }
 }
 
-export async function getOrganization(ctx: Pick<Ctx, 'db'>, id: string) {
-  const organization = await ctx.db.selectFrom('organizations').selectAll().where('id', '=', id).executeTakeFirst()
-  if (!organization) throw new ApiError('NOT_FOUND', 'organization not found')
-  return organization
+export async function getOrganization(ctx: Pick<Ctx, 'db'>, id: string): Promise<Tagged<Organization>> {
+  return shown(await readRow(ctx.db, id))
 }
 
-export async function updateOrganization(ctx: Ctx, id: string, patch: Patch<OrganizationInput>) {
+export async function updateOrganization(
+  ctx: Ctx,
+  id: string,
+  patch: Patch<OrganizationInput>,
+  ifMatch: string | undefined,
+): Promise<Tagged<Organization>> {
   return refusingDuplicate('slug', taken, () =>
     transaction(ctx.db, async ({ db }) => {
-      const before = await getOrganization({ db }, id)
+      const before = await readRow(db, id)
+      requireMatch(ifMatch, before.revision)
       const input = patched(organizationInput, { name: before.name, slug: before.slug }, patch)
-      const after = { ...before, ...input, updated_at: timestamp(ctx) }
+      const after = { ...before, ...input, updated_at: timestamp(ctx), revision: before.revision + 1 }
       await db.updateTable('organizations').set(after).where('id', '=', id).execute()
-      return after
+      await audit(ctx, db, { organizationId: id, object: objectOf(after), before: shown(before).body, after: shown(after).body })
+      return shown(after)
     }),
   )
 }
 
 /** Deletes an organization and all in it. Agents that are registered stop it unless `force` is given. */
-export async function deleteOrganization(ctx: Ctx, id: string, force: boolean): Promise<void> {
+export async function deleteOrganization(ctx: Ctx, id: string, force: boolean, ifMatch: string | undefined): Promise<void> {
   await transaction(ctx.db, async (tx) => {
+    const before = await readRow(tx.db, id)
+    requireMatch(ifMatch, before.revision)
     const workspaces = await tx.db.selectFrom('workspaces').select('id').where('organization_id', '=', id).execute()
     await requireNoAgents(
       ctx,
@@ -66,6 +76,21 @@ export async function deleteOrganization(ctx: Ctx, id: string, force: boolean): 
       workspaces.map((workspace) => workspace.id),
       force,
     )
+    await audit(ctx, tx.db, { organizationId: id, object: objectOf(before), before: shown(before).body })
     await tx.db.deleteFrom('organizations').where('id', '=', id).execute()
   })
+}
+
+async function readRow(db: Kysely<Database>, id: string) {
+  const row = await db.selectFrom('organizations').selectAll().where('id', '=', id).executeTakeFirst()
+  if (!row) throw new ApiError('NOT_FOUND', 'organization not found')
+  return row
+}
+
+function shown({ revision, ...body }: Selectable<Database['organizations']>): Tagged<Organization> {
+  return { body, revision }
+}
+
+function objectOf({ id, name }: { id: string; name: string }) {
+  return { kind: 'organization', id, name }
 }

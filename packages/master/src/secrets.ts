@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { writeOnce } from './files.ts'
 
@@ -6,6 +6,8 @@ import { writeOnce } from './files.ts'
 export interface Secrets {
   seal(text: string): string
   open(sealed: string): string
+  /** A hash that tells texts apart and tells nothing of them to who has not the key. */
+  fingerprint(text: string): string
 }
 
 /** Reads the secret key from a file of 32 bytes in base64, which is made with mode 0600 where `create` allows it. */
@@ -13,7 +15,9 @@ export async function openSecrets(file: string, create: boolean): Promise<Secret
   if (create) await writeOnce(file, `${randomBytes(32).toString('base64')}\n`, 0o600)
   const key = Buffer.from((await readFile(file, 'utf8')).trim(), 'base64')
   if (key.length !== 32) throw new Error(`${file} must hold 32 bytes in base64`)
+  const fingerprintKey = Buffer.from(hkdfSync('sha256', key, '', 'fingerprint', 32))
   return {
+    fingerprint: (text) => createHmac('sha256', fingerprintKey).update(text).digest('hex'),
     seal(text) {
       const iv = randomBytes(12)
       const cipher = createCipheriv('aes-256-gcm', key, iv)

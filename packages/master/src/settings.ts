@@ -2,27 +2,54 @@ import { ApiError, invalid } from '@nxmesh/api/errors'
 import type { SettingsPatch } from '@nxmesh/api/routes/workspaces'
 import { type Settings, settings as settingsSchema } from '@nxmesh/model/settings'
 import { checkSettings } from '@nxmesh/nginx/check'
+import type { Kysely } from 'kysely'
 import type { Actor } from './access.ts'
 import { changeConfig } from './change.ts'
 import type { Ctx } from './ctx.ts'
+import type { Database } from './db/schema.ts'
+import { requireMatch, type Tagged } from './etag.ts'
 import { patched } from './patched.ts'
 
-export async function getSettings(ctx: Ctx, workspaceId: string): Promise<Settings> {
-  const row = await ctx.db.selectFrom('workspaces').select('settings').where('id', '=', workspaceId).executeTakeFirst()
+export async function getSettings(ctx: Pick<Ctx, 'db'>, workspaceId: string): Promise<Tagged<Settings>> {
+  const row = await ctx.db
+    .selectFrom('workspaces')
+    .select(['settings', 'settings_revision'])
+    .where('id', '=', workspaceId)
+    .executeTakeFirst()
   if (!row) throw new ApiError('NOT_FOUND', 'workspace not found')
-  return JSON.parse(row.settings) as Settings
+  return { body: JSON.parse(row.settings) as Settings, revision: row.settings_revision }
 }
 
-export async function updateSettings(ctx: Ctx, actor: Actor, workspaceId: string, patch: SettingsPatch): Promise<Settings> {
-  return changeConfig(ctx, actor, workspaceId, async ({ db }, config) => {
-    const after = patched(settingsSchema, config.settings, patch)
+export async function updateSettings(
+  ctx: Ctx,
+  actor: Actor,
+  workspaceId: string,
+  patch: SettingsPatch,
+  ifMatch: string | undefined,
+): Promise<Tagged<Settings>> {
+  return changeConfig(ctx, actor, workspaceId, async ({ db }) => {
+    const { body: before, revision } = await getSettings({ db }, workspaceId)
+    requireMatch(ifMatch, revision)
+    const after = patched(settingsSchema, before, patch)
     const problems = checkSettings(after)
     if (problems.length > 0) throw invalid(problems)
-    await db
-      .updateTable('workspaces')
-      .set({ settings: JSON.stringify(after) })
-      .where('id', '=', workspaceId)
-      .execute()
-    return { result: after, kind: 'settings', id: workspaceId, after, reason: 'changed the settings' }
+    const result = await writeSettings(db, workspaceId, after, revision)
+    const change = { kind: 'settings', id: workspaceId, name: 'settings', action: 'changed', before, after } as const
+    return { result, changes: [change], summary: 'changed the settings' }
   })
+}
+
+/** Replaces the settings of a workspace that were at `revision`. */
+export async function writeSettings(
+  db: Kysely<Database>,
+  workspaceId: string,
+  after: Settings,
+  revision: number,
+): Promise<Tagged<Settings>> {
+  await db
+    .updateTable('workspaces')
+    .set({ settings: JSON.stringify(after), settings_revision: revision + 1 })
+    .where('id', '=', workspaceId)
+    .execute()
+  return { body: after, revision: revision + 1 }
 }

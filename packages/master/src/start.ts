@@ -1,25 +1,32 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
+import type { LogEvent } from 'kysely'
 import { type Logger, pino } from 'pino'
 import { localAgentToken } from './agent-tokens.ts'
 import { openAgentWrites } from './agent-writes.ts'
-import { deleteEndedTokens } from './auth.ts'
 import { openAuthority } from './authority.ts'
 import type { Config } from './config.ts'
 import type { Ctx } from './ctx.ts'
-import { openSqlite } from './db/open.ts'
+import { openDatabase } from './db/open.ts'
+import { alone } from './db/portable.ts'
 import { replaceFile } from './files.ts'
 import { firstStart } from './first-start.ts'
 import { createServer } from './http/server.ts'
 import { startLink } from './link/server.ts'
 import { openSessions } from './link/sessions.ts'
 import { livenessReconciler } from './liveness.ts'
+import { joinMasters, leaveMasters, mastersReconciler } from './masters.ts'
+import { openPeers } from './peers.ts'
+import { openRateLimit } from './rate-limit.ts'
 import { type Reconciler, startReconcilers } from './reconcilers.ts'
 import { rolloutReconciler } from './rollout/reconcile.ts'
 import { openSecrets } from './secrets.ts'
-import { openTokens } from './tokens.ts'
+import { deleteEndedFailures, openSignInThrottle } from './sign-in-throttle.ts'
+import { openTokens, signingKeysReconciler } from './tokens.ts'
+import { deleteEndedSessions } from './user-sessions.ts'
 
 export interface Master extends AsyncDisposable {
   http: { host: string; port: number }
@@ -33,6 +40,10 @@ export interface Master extends AsyncDisposable {
 export interface Overrides {
   now?: () => number
   log?: Logger
+  /** Is told of every query. */
+  onQuery?: (event: LogEvent) => void
+  /** Ends the wait for a database that is away. */
+  signal?: AbortSignal
 }
 
 /** The composition root: opens everything a master consists of, serves, and closes it in reverse when disposed. */
@@ -45,34 +56,60 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
 
   const keyFile = config['secret-key-file']
   const secrets = await openSecrets(keyFile ?? join(directory, 'secret.key'), keyFile === undefined)
-  const db = stack.adopt(await openSqlite(join(directory, 'nxmesh.db')), (opened) => opened.destroy())
+  const db = stack.adopt(await openDatabase(databaseOf(config), { ...overrides, log }), (opened) => opened.destroy())
   const authority = await openAuthority(db, secrets, now)
   await replaceFile(join(directory, 'ca.pem'), authority.caPem, 0o644)
-  const agentWrites = stack.use(openAgentWrites(db, log))
+  const masterId = randomUUID()
+  await joinMasters(db, masterId)
+  stack.defer(() => leaveMasters(db, masterId).catch((error: unknown) => log.warn({ err: error }, 'could not sign off')))
+  const look = () => reconcilers.wake('rollout')
+  const agentWrites = stack.use(openAgentWrites(db, log, { masterId, onLost: look }))
 
   const ctx: Ctx = {
     db,
     now,
     log,
-    wake: (name) => reconcilers.wake(name),
-    tokens: await openTokens(db, secrets, now),
+    wake(name) {
+      reconcilers.wake(name)
+      if (name === 'rollout') peers.tell()
+    },
+    // Masters that start together must not make two of anything.
+    secrets,
+    tokens: await alone(db, () => openTokens(db, secrets, now)),
+    signIns: openSignInThrottle({ db, now }, config['sign-in-failures']),
+    rateLimit: stack.use(openRateLimit(db, { limit: config['rate-limit'], now, log })),
+    publicUrl: config['public-url'],
     authority,
     sessions: openSessions(),
     agentWrites,
+    masterId,
     workspaceConfigs: new Map(),
     desired: new Map(),
+    documentTotals: new Map(),
   }
-  const administrator = await firstStart(ctx, { email: config['admin-email'], password: config['admin-password'] })
-  const reconcilers = stack.use(startReconcilers([rolloutReconciler(ctx), livenessReconciler(ctx), housekeeping(ctx)], log, now))
+  const administrator = await alone(db, () => firstStart(ctx, { email: config['admin-email'], password: config['admin-password'] }))
+  const reconcilers = stack.use(
+    startReconcilers(
+      [rolloutReconciler(ctx), livenessReconciler(ctx), mastersReconciler(ctx), signingKeysReconciler(ctx), housekeeping(ctx)],
+      log,
+      now,
+    ),
+  )
+  const peers = stack.use(openPeers(db, { location: databaseOf(config), masterId, log, onLook: look }))
   const names = [config.agents.host, hostname(), ...hostOf(config['public-url']), ...config['agent-names']]
   const heartbeat_interval_seconds = config['heartbeat-interval']
   const link = stack.use(await startLink(ctx, { ...config.agents, names, heartbeat_interval_seconds }))
-  const app = stack.adopt(createServer(ctx), (server) => server.close())
+  const app = stack.adopt(createServer(ctx, config['trusted-proxies']), (server) => server.close())
   const http = await listen(app, config.http)
   if (config['local-agent-token'] !== undefined) await offerLocalToken(ctx, config['local-agent-token'])
 
   const opened = stack.move()
   return { http, agents: { host: link.host, port: link.port }, administrator, ctx, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
+/** Where the database of a master is. */
+export function databaseOf(config: Pick<Config, 'database' | 'data-dir'>): string {
+  return config.database ?? join(config['data-dir'], 'nxmesh.db')
 }
 
 async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }) {
@@ -88,7 +125,11 @@ async function offerLocalToken(ctx: Ctx, file: string): Promise<void> {
 }
 
 function housekeeping(ctx: Ctx): Reconciler {
-  return { name: 'housekeeping', every: 600_000, run: async () => ({ ended_tokens: await deleteEndedTokens(ctx) }) }
+  return {
+    name: 'housekeeping',
+    every: 600_000,
+    run: async () => ({ ended: (await deleteEndedSessions(ctx)) + (await deleteEndedFailures(ctx)) }),
+  }
 }
 
 function hostOf(url: string | undefined): string[] {

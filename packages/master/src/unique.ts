@@ -1,17 +1,12 @@
 import { ApiError } from '@nxmesh/api/errors'
+import { isDuplicate } from './db/trouble.ts'
 
 /** Runs a write and turns the database's word that a unique index refused it into CONFLICT on `field`. */
 export async function refusingDuplicate<T>(field: string, message: string, write: () => Promise<T>): Promise<T> {
   try {
     return await write()
   } catch (error) {
-    if (!isUniqueViolation(error)) throw error
+    if (!isDuplicate(error)) throw error
     throw new ApiError('CONFLICT', message, [{ field, message, code: 'DUPLICATE' }], { cause: error })
   }
-}
-
-// SQLITE_CONSTRAINT_UNIQUE (2067) and SQLITE_CONSTRAINT_PRIMARYKEY (1555).
-function isUniqueViolation(error: unknown): boolean {
-  const { errcode } = error as { errcode?: number }
-  return errcode === 2067 || errcode === 1555
 }

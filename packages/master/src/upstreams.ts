@@ -4,8 +4,10 @@ import { type Upstream, type UpstreamInput, upstreamInput } from '@nxmesh/model/
 import { checkUpstream } from '@nxmesh/nginx/check'
 import type { Actor } from './access.ts'
 import { changeConfig } from './change.ts'
+import { changed, created, deleted } from './config-change.ts'
 import { type Ctx, timestamp } from './ctx.ts'
-import { getDocument, insertDocument, readDocument, replaceDocument, type Tagged, withContent } from './documents.ts'
+import { getDocument, insertDocument, readDocument, replaceDocument, withContent } from './documents.ts'
+import type { Tagged } from './etag.ts'
 import { patched } from './patched.ts'
 import { refusingDuplicate } from './unique.ts'
 import { uuidv7 } from './uuid.ts'
@@ -19,7 +21,7 @@ export async function createUpstream(ctx: Ctx, actor: Actor, workspaceId: string
       const now = timestamp(ctx)
       const upstream = { id: uuidv7(ctx.now()), workspace_id: workspaceId, ...input, created_at: now, updated_at: now }
       const result = await insertDocument(db, 'upstreams', upstream)
-      return { result, kind: 'upstream', id: upstream.id, after: upstream, reason: `created upstream "${upstream.name}"` }
+      return { result, ...created('upstream', upstream) }
     }),
   )
 }
@@ -41,7 +43,7 @@ export async function updateUpstream(
       requireSound(input)
       const after = withContent(ctx, before, input)
       const result = await replaceDocument(db, 'upstreams', after, row)
-      return { result, kind: 'upstream', id, after, reason: `changed upstream "${after.name}"` }
+      return { result, ...changed('upstream', before, after) }
     }),
   )
 }
@@ -60,7 +62,7 @@ export async function deleteUpstream(ctx: Ctx, actor: Actor, id: string, ifMatch
       throw new ApiError('CONFLICT', 'the upstream is in use', details)
     }
     await db.deleteFrom('upstreams').where('id', '=', id).execute()
-    return { result: undefined, kind: 'upstream', id, after: null, reason: `deleted upstream "${row.name}"` }
+    return { result: undefined, ...deleted('upstream', JSON.parse(row.doc)) }
   })
 }
 

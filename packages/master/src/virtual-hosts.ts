@@ -8,9 +8,11 @@ import type { Kysely } from 'kysely'
 import type { Actor } from './access.ts'
 import { labelsOfAgents } from './agents.ts'
 import { changeConfig } from './change.ts'
+import { changed, created, deleted } from './config-change.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import type { Database } from './db/schema.ts'
-import { getDocument, insertDocument, readDocument, replaceDocument, type Tagged, withContent } from './documents.ts'
+import { getDocument, insertDocument, readDocument, replaceDocument, withContent } from './documents.ts'
+import type { Tagged } from './etag.ts'
 import { hostConflicts } from './host-conflicts.ts'
 import { patched } from './patched.ts'
 import { uuidv7 } from './uuid.ts'
@@ -26,7 +28,7 @@ export async function createVirtualHost(
     const host = { id: uuidv7(ctx.now()), workspace_id: workspaceId, ...input, created_at: now, updated_at: now }
     await requireSound(db, config, host)
     const result = await insertDocument(db, 'virtual_hosts', host)
-    return { result, kind: 'virtual_host', id: host.id, after: host, reason: `created virtual host "${host.name}"` }
+    return { result, ...created('virtual_host', host) }
   })
 }
 
@@ -45,7 +47,7 @@ export async function updateVirtualHost(
     const after = withContent(ctx, before, input)
     await requireSound(db, config, after)
     const result = await replaceDocument(db, 'virtual_hosts', after, row)
-    return { result, kind: 'virtual_host', id, after, reason: `changed virtual host "${after.name}"` }
+    return { result, ...changed('virtual_host', before, after) }
   })
 }
 
@@ -54,7 +56,7 @@ export async function deleteVirtualHost(ctx: Ctx, actor: Actor, id: string, ifMa
   await changeConfig(ctx, actor, body.workspace_id, async ({ db }) => {
     const row = await readDocument(db, 'virtual_hosts', id, ifMatch)
     await db.deleteFrom('virtual_hosts').where('id', '=', id).execute()
-    return { result: undefined, kind: 'virtual_host', id, after: null, reason: `deleted virtual host "${row.name}"` }
+    return { result: undefined, ...deleted('virtual_host', JSON.parse(row.doc)) }
   })
 }
 
@@ -66,10 +68,15 @@ function inputOf(host: VirtualHost, patch: VirtualHostPatch): Partial<VirtualHos
 
 async function requireSound(db: Kysely<Database>, config: WorkspaceConfig, host: VirtualHost): Promise<void> {
   const agents = await labelsOfAgents(db, host.workspace_id)
-  const problems = [...checkVirtualHost(host), ...unknownReferences(config, host, new Set(agents.map((agent) => agent.id)))]
+  const problems = problemsOf(config, host, new Set(agents.map((agent) => agent.id)))
   if (problems.length > 0) throw invalid(problems)
   const conflicts = hostConflicts(config, host.id, host, agents)
   if (conflicts.length > 0) throw new ApiError('CONFLICT', 'another virtual host claims the same name and port', conflicts)
+}
+
+/** What is wrong with a virtual host by itself and in what it refers to. */
+export function problemsOf(config: WorkspaceConfig, host: VirtualHost, agentIds: Set<string>): Problem[] {
+  return [...checkVirtualHost(host), ...unknownReferences(config, host, agentIds)]
 }
 
 function unknownReferences(config: WorkspaceConfig, host: VirtualHost, agentIds: Set<string>): Problem[] {

@@ -17,7 +17,7 @@ export async function loadWorkspaceConfig(
   workspaceId: string,
   memory?: WorkspaceConfigs,
 ): Promise<WorkspaceConfig | undefined> {
-  const workspace = await db.selectFrom('workspaces').select(['version', 'settings']).where('id', '=', workspaceId).executeTakeFirst()
+  const workspace = await readWorkspace(db, workspaceId)
   if (!workspace) {
     memory?.delete(workspaceId)
     return undefined
@@ -25,8 +25,14 @@ export async function loadWorkspaceConfig(
   const known = memory?.get(workspaceId)
   if (known?.version === workspace.version) return known
   const config = known ? await advance(db, workspaceId, known, workspace.version) : await readWhole(db, workspaceId, workspace)
+  // A change may have come between the reads, so that what was read is of two versions.
+  if (!known && (await readWorkspace(db, workspaceId))?.version !== config.version) return loadWorkspaceConfig(db, workspaceId, memory)
   memory?.set(workspaceId, config)
   return config
+}
+
+async function readWorkspace(db: Kysely<Database>, workspaceId: string) {
+  return db.selectFrom('workspaces').select(['version', 'settings']).where('id', '=', workspaceId).executeTakeFirst()
 }
 
 async function readWhole(

@@ -6,9 +6,11 @@ import { type Workspace, type WorkspaceInput, workspaceInput } from '@nxmesh/mod
 import type { Kysely, Selectable } from 'kysely'
 import { type Actor, visibleWorkspaces } from './access.ts'
 import { requireNoAgents } from './agents.ts'
+import { audit } from './audit.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import type { Database } from './db/schema.ts'
 import { transaction } from './db/transaction.ts'
+import { requireMatch, type Tagged } from './etag.ts'
 import { rangeOf } from './page.ts'
 import { patched } from './patched.ts'
 import { refusingDuplicate } from './unique.ts'
@@ -24,52 +26,79 @@ export async function listWorkspaces(ctx: Ctx, actor: Actor, organizationId: str
   return { data: rows.map(shown), meta: { ...paging, total } }
 }
 
-export async function createWorkspace(ctx: Ctx, organizationId: string, input: WorkspaceInput) {
+export async function createWorkspace(ctx: Ctx, organizationId: string, input: WorkspaceInput): Promise<Tagged<Workspace>> {
   const row = newWorkspace(ctx, organizationId, input)
-  await refusingDuplicate('slug', taken, () => ctx.db.insertInto('workspaces').values(row).execute())
-  return shown(row)
+  await refusingDuplicate('slug', taken, () =>
+    transaction(ctx.db, async ({ db }) => {
+      await db.insertInto('workspaces').values(row).execute()
+      await audit(ctx, db, { organizationId, workspaceId: row.id, object: objectOf(row), after: shown(row) })
+    }),
+  )
+  return tagged(row)
 }
 
-export function newWorkspace(ctx: Pick<Ctx, 'now'>, organizationId: string, input: WorkspaceInput) {
+export function newWorkspace(ctx: Pick<Ctx, 'now'>, organizationId: string, input: WorkspaceInput): Row {
   const now = timestamp(ctx)
   const settings = JSON.stringify(defaultSettings)
-  return { id: uuidv7(ctx.now()), organization_id: organizationId, ...input, version: 0, settings, created_at: now, updated_at: now }
+  const common = { version: 0, settings, revision: 1, settings_revision: 1, created_at: now, updated_at: now }
+  return { id: uuidv7(ctx.now()), organization_id: organizationId, ...input, ...common }
 }
 
-export async function getWorkspace(ctx: Pick<Ctx, 'db'>, id: string) {
-  return shown(await readRow(ctx.db, id))
+export async function getWorkspace(ctx: Pick<Ctx, 'db'>, id: string): Promise<Tagged<Workspace>> {
+  return tagged(await readRow(ctx.db, id))
 }
 
-export async function updateWorkspace(ctx: Ctx, id: string, patch: Patch<WorkspaceInput>) {
+export async function updateWorkspace(
+  ctx: Ctx,
+  id: string,
+  patch: Patch<WorkspaceInput>,
+  ifMatch: string | undefined,
+): Promise<Tagged<Workspace>> {
   return refusingDuplicate('slug', taken, () =>
     transaction(ctx.db, async ({ db }) => {
       const before = await readRow(db, id)
+      requireMatch(ifMatch, before.revision)
       const input = patched(workspaceInput, { name: before.name, slug: before.slug }, patch)
-      const after = { ...before, ...input, updated_at: timestamp(ctx) }
+      const after = { ...before, ...input, updated_at: timestamp(ctx), revision: before.revision + 1 }
       await db
         .updateTable('workspaces')
-        .set({ ...input, updated_at: after.updated_at })
+        .set({ ...input, updated_at: after.updated_at, revision: after.revision })
         .where('id', '=', id)
         .execute()
-      return shown(after)
+      await audit(ctx, db, { workspaceId: id, object: objectOf(after), before: shown(before), after: shown(after) })
+      return tagged(after)
     }),
   )
 }
 
 /** Deletes a workspace and all in it. Agents that are registered stop it unless `force` is given. */
-export async function deleteWorkspace(ctx: Ctx, id: string, force: boolean): Promise<void> {
+export async function deleteWorkspace(ctx: Ctx, id: string, force: boolean, ifMatch: string | undefined): Promise<void> {
   await transaction(ctx.db, async (tx) => {
+    const before = await readRow(tx.db, id)
+    requireMatch(ifMatch, before.revision)
     await requireNoAgents(ctx, tx, [id], force)
+    await audit(ctx, tx.db, { workspaceId: id, object: objectOf(before), before: shown(before) })
     await tx.db.deleteFrom('workspaces').where('id', '=', id).execute()
   })
 }
 
-async function readRow(db: Kysely<Database>, id: string) {
+type Row = Selectable<Database['workspaces']>
+
+async function readRow(db: Kysely<Database>, id: string): Promise<Row> {
   const row = await db.selectFrom('workspaces').selectAll().where('id', '=', id).executeTakeFirst()
   if (!row) throw new ApiError('NOT_FOUND', 'workspace not found')
   return row
 }
 
-function shown({ settings: _settings, version, ...row }: Selectable<Database['workspaces']>): Workspace {
+function shown({ settings: _settings, settings_revision: _revision, revision: _own, version, ...row }: Row): Workspace {
   return { ...row, config_version: version }
+}
+
+// The config changes without the workspace itself.
+function tagged(row: Row): Tagged<Workspace> {
+  return { body: shown(row), revision: row.revision, variant: `v${row.version}` }
+}
+
+function objectOf({ id, name }: { id: string; name: string }) {
+  return { kind: 'workspace', id, name }
 }

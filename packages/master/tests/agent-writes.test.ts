@@ -6,6 +6,7 @@ import type { Database } from '../src/db/schema.ts'
 import { startHarness, until } from './link-harness.ts'
 
 const log = pino({ level: 'silent' })
+const holder = { masterId: 'this', onLost: () => undefined }
 
 /** A database that counts its transactions and fails as many of the next as it is told to. */
 function counting(db: Kysely<Database>) {
@@ -26,7 +27,7 @@ function counting(db: Kysely<Database>) {
 test('a thousand changes take a handful of transactions, and the last word on each agent is written', async () => {
   await using mesh = await startHarness()
   const { db, seen } = counting(mesh.ctx.db)
-  await using writes = openAgentWrites(db, log)
+  await using writes = openAgentWrites(db, log, holder)
   const agents = await Promise.all(Array.from({ length: 1000 }, () => mesh.agentToken()))
   for (const { id } of agents) writes.hold(await mesh.row(id))
   for (const status of ['pending', 'applying', 'success']) {
@@ -40,7 +41,7 @@ test('a thousand changes take a handful of transactions, and the last word on ea
 
 test('a lone change is written at once, a patient one with the beat, and one that changes the state does not wait', async () => {
   await using mesh = await startHarness()
-  await using writes = openAgentWrites(mesh.ctx.db, log)
+  await using writes = openAgentWrites(mesh.ctx.db, log, holder)
   const { id } = await mesh.agentToken()
   writes.hold(await mesh.row(id))
   const started = performance.now()
@@ -59,7 +60,7 @@ test('a lone change is written at once, a patient one with the beat, and one tha
 test('what could not be written is written later, under what came since', async () => {
   await using mesh = await startHarness()
   const { db, seen } = counting(mesh.ctx.db)
-  await using writes = openAgentWrites(db, log)
+  await using writes = openAgentWrites(db, log, holder)
   const { id } = await mesh.agentToken()
   writes.hold(await mesh.row(id))
   seen.failures = 1

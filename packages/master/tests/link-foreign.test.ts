@@ -32,7 +32,7 @@ test('an agent from the published contract registers, gets its config, reports, 
   agent.send({ case: 'health', value: report }, id, 1234567n)
   expect(await agent.next('ack')).toMatchObject({ messageId: '1234567', success: true })
   const health = { nginx_status: 'running', active_connections: 3, cpu_percent: 12.5, memory_used_mb: 256 }
-  expect((await getAgent(mesh.ctx, id)).health).toMatchObject(health)
+  expect((await getAgent(mesh.ctx, id)).body.health).toMatchObject(health)
 
   // The contract says nothing of units: an agent may count nanoseconds.
   agent.send({ case: 'health', value: report }, id, 1_795_472_605_682_000_000n)

@@ -13,9 +13,11 @@ import type { AgentRow, NewAgentRow } from '../src/db/schema.ts'
 import { type LinkOptions, startLink } from '../src/link/server.ts'
 import { openSessions } from '../src/link/sessions.ts'
 import { livenessReconciler } from '../src/liveness.ts'
+import { openRateLimit } from '../src/rate-limit.ts'
 import { startReconcilers } from '../src/reconcilers.ts'
 import { rolloutReconciler } from '../src/rollout/reconcile.ts'
 import { openSecrets } from '../src/secrets.ts'
+import { openSignInThrottle } from '../src/sign-in-throttle.ts'
 import { openTokens } from '../src/tokens.ts'
 import { uuidv7 } from '../src/uuid.ts'
 
@@ -44,19 +46,26 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
   const logged: string[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) })
   const db = stack.adopt(await openSqlite(':memory:'), (opened) => opened.destroy())
+  const masterId = 'this'
   const secrets = await openSecrets(join(directory, 'secret.key'), true)
-  const agentWrites = stack.use(openAgentWrites(db, log))
+  const agentWrites = stack.use(openAgentWrites(db, log, { masterId, onLost: () => ctx.wake('rollout') }))
   const ctx: Ctx = {
     db,
     now,
     log,
     wake: (name) => reconcilers.wake(name),
+    secrets,
     tokens: await openTokens(db, secrets, now),
+    signIns: openSignInThrottle({ db, now }, 0),
+    rateLimit: stack.use(openRateLimit(db, { limit: 0, now, log })),
+    publicUrl: undefined,
     authority: await openAuthority(db, secrets, now),
     sessions: openSessions(),
     agentWrites,
+    masterId,
     workspaceConfigs: new Map(),
     desired: new Map(),
+    documentTotals: new Map(),
   }
   const time = new Date().toISOString()
   await db.insertInto('organizations').values({ id: 'o', name: 'o', slug: 'o', created_at: time, updated_at: time }).execute()
@@ -110,7 +119,7 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
           if (!kept.has(id))
             await trx
               .insertInto('history')
-              .values({ ...history, id, doc: null })
+              .values({ ...history, id, name: '', action: 'deleted', doc: null })
               .execute()
         }
         for (const changes of hosts) {
@@ -123,7 +132,7 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
             .execute()
           await trx
             .insertInto('history')
-            .values({ ...history, id: host.id, doc })
+            .values({ ...history, id: host.id, name: host.name, action: 'changed', doc })
             .execute()
         }
         return version

@@ -10,7 +10,7 @@ import { openSqlite } from '../src/db/open.ts'
 import { type Harness, startHarness, until } from './link-harness.ts'
 import { connectNative, newRequest } from './link-native.ts'
 
-const secrets = { seal: (text: string) => text, open: (text: string) => text }
+const secrets = { seal: (text: string) => text, open: (text: string) => text, fingerprint: (text: string) => text }
 
 async function refusedForeign(mesh: Harness, token: string) {
   await using agent = mesh.connect()

@@ -7,7 +7,10 @@ export const labelKey = z.string().regex(keyPattern, 'must be a label key: lette
 export const labelValue = z.string().regex(valuePattern, 'must be a label value: at most 63 letters, digits, "-", "_" or "."')
 
 /** Labels of an agent, by Kubernetes' rules for keys and values. */
-export const labels = z.record(labelKey, labelValue).refine((map) => Object.keys(map).length <= 64, 'must hold at most 64 labels')
+export const labels = z
+  .record(labelKey, labelValue)
+  .refine((map) => Object.keys(map).length <= 64, 'must hold at most 64 labels')
+  .meta({ id: 'Labels', description: "Labels by Kubernetes' rules for keys and values, at most 64.", maxProperties: 64 })
 
 export type Labels = Readonly<Record<string, string>>
 

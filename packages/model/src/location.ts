@@ -11,51 +11,63 @@ export const argument = z
   .refine((text) => !control.test(text), 'must not contain control characters')
 
 /** Directives by name, each with its arguments as nginx would read them. Their syntax is checked by the nginx package. */
-export const customDirectives = z.record(
-  z.string().regex(/^[a-z][a-z0-9_]*$/, 'must be the name of an nginx directive'),
-  z.string().max(4000, 'must be at most 4000 characters'),
-)
+export const customDirectives = z
+  .record(
+    z.string().regex(/^[a-z][a-z0-9_]*$/, 'must be the name of an nginx directive'),
+    z.string().max(4000, 'must be at most 4000 characters'),
+  )
+  .meta({ id: 'CustomDirectives', description: 'Directives of nginx by name, each with its arguments as nginx would read them.' })
 
 const escapedLineBreak = /\\[rn]/
 
 /** A header to set. `direction` says who gets it: the upstream (`request`) or the client (`response`); absent, the name decides. */
-export const header = z.strictObject({
-  name: z
-    .string()
-    .max(256, 'must be at most 256 characters')
-    .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'must be a header name (RFC 9110 token)'),
-  value: argument.refine((text) => !escapedLineBreak.test(text), 'must not contain the escapes \\r or \\n'),
-  always: z.boolean().default(false),
-  direction: z.enum(['request', 'response']).optional(),
-})
+export const header = z
+  .strictObject({
+    name: z
+      .string()
+      .max(256, 'must be at most 256 characters')
+      .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'must be a header name (RFC 9110 token)'),
+    value: argument.refine((text) => !escapedLineBreak.test(text), 'must not contain the escapes \\r or \\n'),
+    always: z.boolean().default(false),
+    direction: z.enum(['request', 'response']).optional(),
+  })
+  .meta({
+    id: 'Header',
+    description:
+      'A header to set. `direction` says who gets it: the upstream (`request`) or the client (`response`); absent, the name decides.',
+  })
 
 export const rewriteFlags = ['last', 'break', 'redirect', 'permanent'] as const
 
-export const rewriteRule = z.strictObject({
-  pattern: argument.min(1, 'must not be empty'),
-  replacement: argument
-    .min(1, 'must not be empty')
-    .refine((text) => !escapedLineBreak.test(text), 'must not contain the escapes \\r or \\n'),
-  flag: z.enum(rewriteFlags, `must be one of ${rewriteFlags.join(', ')}`).optional(),
-})
+export const rewriteRule = z
+  .strictObject({
+    pattern: argument.min(1, 'must not be empty'),
+    replacement: argument
+      .min(1, 'must not be empty')
+      .refine((text) => !escapedLineBreak.test(text), 'must not contain the escapes \\r or \\n'),
+    flag: z.enum(rewriteFlags, `must be one of ${rewriteFlags.join(', ')}`).optional(),
+  })
+  .meta({ id: 'RewriteRule' })
 
 export const proxyPass = argument
   .regex(/^https?:\/\/(unix:\/[^\s;{}"'\\]+|[^\s;{}"'\\/?#]+)([/?][^\s;{}"'\\]*)?$/, 'must be an http:// or https:// address')
   .refine((text) => validAuthority(text), 'must name a host and, if any, a port from 1 to 65535')
 
-export const location = z.strictObject({
-  path: argument.min(1, 'must not be empty').superRefine((path, ctx) => {
-    const message = pathProblem(path)
-    if (message !== undefined) ctx.addIssue({ code: 'custom', message })
-  }),
-  proxy_pass: proxyPass.optional(),
-  upstream_id: id.optional(),
-  root: argument.regex(/^\/[^$]*$/, 'must be an absolute path without variables').optional(),
-  index: argument.regex(/^[^\s$]+( [^\s$]+)*$/, 'must be file names separated by single spaces').optional(),
-  custom_headers: z.array(header).max(100).default([]),
-  rewrite_rules: z.array(rewriteRule).max(100).default([]),
-  custom_directives: customDirectives.default({}),
-})
+export const location = z
+  .strictObject({
+    path: argument.min(1, 'must not be empty').superRefine((path, ctx) => {
+      const message = pathProblem(path)
+      if (message !== undefined) ctx.addIssue({ code: 'custom', message })
+    }),
+    proxy_pass: proxyPass.optional(),
+    upstream_id: id.optional(),
+    root: argument.regex(/^\/[^$]*$/, 'must be an absolute path without variables').optional(),
+    index: argument.regex(/^[^\s$]+( [^\s$]+)*$/, 'must be file names separated by single spaces').optional(),
+    custom_headers: z.array(header).max(100).default([]),
+    rewrite_rules: z.array(rewriteRule).max(100).default([]),
+    custom_directives: customDirectives.default({}),
+  })
+  .meta({ id: 'Location' })
 
 export type Header = z.infer<typeof header>
 export type RewriteRule = z.infer<typeof rewriteRule>

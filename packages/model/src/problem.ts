@@ -1,9 +1,4 @@
-/** One reason why an input is refused: `field` is a dotted path into the request body (`locations.0.upstream_id`). */
-export interface Problem {
-  field: string
-  message: string
-  code: ProblemCode
-}
+import { z } from 'zod'
 
 /** The closed list of reasons that `details[].code` of an error can carry. */
 export const problemCodes = [
@@ -22,3 +17,8 @@ export const problemCodes = [
 ] as const
 
 export type ProblemCode = (typeof problemCodes)[number]
+
+/** One reason why an input is refused: `field` is a dotted path into the request body (`locations.0.upstream_id`). */
+export const problem = z.strictObject({ field: z.string(), message: z.string(), code: z.enum(problemCodes) }).meta({ id: 'Problem' })
+
+export type Problem = z.infer<typeof problem>

@@ -10,13 +10,16 @@ export const labelSelector = z
     const parsed = parseSelector(text)
     if (!parsed.ok) ctx.addIssue({ code: 'custom', message: parsed.message })
   })
+  .meta({ description: 'Requirements on labels, joined by commas: `a=b`, `a!=b`, `a in (x,y)`, `a notin (x,y)`, `a`, `!a`.' })
 
 /** Which agents serve a virtual host. */
-export const targetAgents = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('all') }),
-  z.strictObject({ type: z.literal('selector'), label_selector: labelSelector }),
-  z.strictObject({ type: z.literal('agents'), agent_ids: z.array(id).max(10_000) }),
-])
+export const targetAgents = z
+  .discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('all') }),
+    z.strictObject({ type: z.literal('selector'), label_selector: labelSelector }),
+    z.strictObject({ type: z.literal('agents'), agent_ids: z.array(id).max(10_000) }),
+  ])
+  .meta({ id: 'TargetAgents', description: 'Which agents serve a virtual host.' })
 
 export type TargetAgents = z.infer<typeof targetAgents>
 

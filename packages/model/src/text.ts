@@ -27,6 +27,7 @@ export const id = z
   .string()
   .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i, 'must be a UUID')
   .toLowerCase()
+  .meta({ format: 'uuid' })
 
 /** A moment: RFC 3339, UTC. */
-export const timestamp = z.string()
+export const timestamp = z.string().meta({ format: 'date-time' })

@@ -1,5 +1,5 @@
 import type { AgentOptions } from '@nxmesh/agent/start'
-import { administrator } from './master.ts'
+import { administrator, unlimited } from './master.ts'
 import { type Program, type Surroundings, startProgram } from './program.ts'
 
 const agentFile = new URL('agent-program.ts', import.meta.url).pathname
@@ -11,8 +11,9 @@ export function startAgentProgram(options: AgentOptions, { env = {}, ...more }: 
 }
 
 /** Starts the master as a process of its own on ports that stay the same when it is started again. */
-export function startMasterProgram(directory: string, ports: { http: number; agents: number }): Promise<Program> {
+export function startMasterProgram(directory: string, ports: { http: number; agents: number }, settings: string[] = []): Promise<Program> {
   const addresses = ['--http', `127.0.0.1:${ports.http}`, '--agents', `127.0.0.1:${ports.agents}`]
   const env = { NXMESH_ADMIN_EMAIL: administrator.email, NXMESH_ADMIN_PASSWORD: administrator.password }
-  return startProgram(masterFile, ['--data-dir', directory, ...addresses, '--heartbeat-interval', '1', '--log-level', 'warn'], { env })
+  const args = ['--data-dir', directory, ...addresses, '--heartbeat-interval', '1', '--log-level', 'warn', ...unlimited, ...settings]
+  return startProgram(masterFile, args, { env })
 }

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { patchOf } from '../merge-patch.ts'
 import { ids, pageOf, paging, route } from '../route.ts'
 
-const commandResult = z.strictObject({ success: z.boolean(), message: z.string(), timestamp })
+const commandResult = z.strictObject({ success: z.boolean(), message: z.string(), timestamp }).meta({ id: 'CommandResult' })
 
 export type CommandResult = z.infer<typeof commandResult>
 
@@ -88,6 +88,7 @@ export const reloadAgent = route({
   access: { on: 'agent', need: 'operator' },
   params: ids('agent_id'),
   response: commandResult,
+  waits: true,
 })
 
 export const restartAgent = route({
@@ -99,6 +100,7 @@ export const restartAgent = route({
   params: ids('agent_id'),
   body: z.strictObject({ force: z.boolean().default(false) }).optional(),
   response: commandResult,
+  waits: true,
 })
 
 export const stopAgent = route({
@@ -110,6 +112,7 @@ export const stopAgent = route({
   params: ids('agent_id'),
   body: z.strictObject({ graceful: z.boolean().default(true), timeout_seconds: z.int().min(1).max(3600).default(30) }).optional(),
   response: commandResult,
+  waits: true,
 })
 
 export const validateAgent = route({
@@ -121,6 +124,7 @@ export const validateAgent = route({
   params: ids('agent_id'),
   body: z.strictObject({ config_content: z.string().max(1_000_000, 'must be at most 1000000 characters') }),
   response: commandResult,
+  waits: true,
 })
 
 export const refreshAgent = route({
@@ -131,4 +135,5 @@ export const refreshAgent = route({
   access: { on: 'agent', need: 'operator' },
   params: ids('agent_id'),
   response: agentDetail,
+  waits: true,
 })

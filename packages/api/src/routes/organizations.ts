@@ -18,7 +18,7 @@ export const createOrganization = route({
   method: 'POST',
   path: '/organizations',
   summary: 'Create an organization and become its owner',
-  access: { on: 'user' },
+  access: { on: 'user', by: 'person' },
   body: organizationInput,
   response: organization,
   status: 201,

@@ -1,5 +1,8 @@
 import type { AgentState } from '@nxmesh/model/agent'
-import type { Insertable, Selectable } from 'kysely'
+import type { AuditEntry } from '@nxmesh/model/audit'
+import type { ConfigKind, RevisionChange } from '@nxmesh/model/revision'
+import type { OrganizationRole, TokenRole, WorkspaceRole } from '@nxmesh/model/roles'
+import type { Generated, Insertable, Selectable } from 'kysely'
 
 /** Times are RFC 3339 UTC text, ids UUIDs, documents JSON text, booleans 0 or 1: the same in every engine. */
 export interface Database {
@@ -10,11 +13,20 @@ export interface Database {
   workspace_members: WorkspaceMembers
   refresh_tokens: RefreshTokens
   keys: Keys
+  sessions: UserSessions
+  invitations: Invitations
+  api_tokens: ApiTokens
+  sign_in_failures: SignInFailures
+  request_counts: RequestCounts
   agents: Agents
+  masters: Masters
   virtual_hosts: Documents
   upstreams: Documents
   history: History
   revisions: Revisions
+  applies: Applies
+  audit_log: AuditLog
+  idempotency_keys: IdempotencyKeys
 }
 
 interface Organizations {
@@ -23,6 +35,8 @@ interface Organizations {
   slug: string
   created_at: string
   updated_at: string
+  /** Raised by one with each change of this resource. */
+  revision: Generated<number>
 }
 
 interface Workspaces {
@@ -35,30 +49,97 @@ interface Workspaces {
   settings: string
   created_at: string
   updated_at: string
+  /** Raised by one with each change of its name or slug, and with each change of its settings. */
+  revision: Generated<number>
+  settings_revision: Generated<number>
 }
 
 interface Users {
   id: string
   email: string
+  name: Generated<string>
   password_hash: string
+  /** Until when a password that somebody else has set is good; null for one of their own. */
+  password_expires_at: string | null
   created_at: string
+  updated_at: Generated<string>
+  revision: Generated<number>
 }
 
 interface OrganizationMembers {
   organization_id: string
   user_id: string
-  role: 'owner' | 'admin' | 'member'
+  role: OrganizationRole
+  created_at: Generated<string>
+  revision: Generated<number>
 }
 
 interface WorkspaceMembers {
   workspace_id: string
   user_id: string
-  role: 'admin' | 'operator' | 'viewer'
+  role: WorkspaceRole
+  created_at: Generated<string>
+  revision: Generated<number>
+}
+
+/** Signed-in users: with tokens, or with a cookie. */
+interface UserSessions {
+  id: string
+  user_id: string
+  /** SHA-256 of the cookie's value; null for a session that refresh tokens carry. */
+  cookie_hash: string | null
+  address: string
+  created_at: string
+  expires_at: string
+}
+
+interface Invitations {
+  id: string
+  organization_id: string
+  email: string
+  role: OrganizationRole
+  /** Roles in workspaces that come with it, as JSON. */
+  workspaces: string
+  invited_by: string
+  /** SHA-256 of the token. */
+  token_hash: string
+  created_at: string
+  expires_at: string
+}
+
+interface ApiTokens {
+  id: string
+  user_id: string
+  organization_id: string
+  workspace_id: string | null
+  name: string
+  role: TokenRole
+  prefix: string
+  /** SHA-256 of the token. */
+  hash: string
+  created_at: string
+  expires_at: string
+  last_used_at: string | null
+}
+
+/** Failed sign-ins by what is held up when there are too many. */
+interface SignInFailures {
+  subject: string
+  failures: number
+  ends_at: string
+}
+
+/** Requests that the masters of one database have added up, by minutes since the epoch. */
+interface RequestCounts {
+  principal: string
+  started: number
+  requests: number
 }
 
 interface RefreshTokens {
   /** SHA-256 of the token. */
   hash: string
+  /** The session. */
   family: string
   user_id: string
   expires_at: string
@@ -100,6 +181,8 @@ interface Agents {
   reported_labels: string
   central_labels: string
   connected: number
+  /** The master that the agent is connected to, or was last. */
+  master_id: string | null
   last_seen_at: string | null
   heartbeat_interval_seconds: number
   /** Last health report, as AgentHealth, or null. */
@@ -118,6 +201,21 @@ interface Agents {
   /** Derived from the facts above by stateOf, kept so that lists can filter by it. */
   state: AgentState
   state_reason: string | null
+  /** Raised by one with each change that people make. */
+  revision: Generated<number>
+  /** What the agent said of its nginx, as NginxInstallation, or null. */
+  nginx: string | null
+  /** Its labels when it was sent, and when it applied, what it was. */
+  sent_labels: string | null
+  applied_labels: string | null
+}
+
+/** The masters that work on this database. */
+interface Masters {
+  /** Made anew with each start. */
+  id: string
+  /** By the database's clock. */
+  seen_at: string
 }
 
 interface Documents {
@@ -134,10 +232,12 @@ interface Documents {
 interface History {
   workspace_id: string
   version: number
-  kind: 'virtual_host' | 'upstream' | 'settings'
+  kind: ConfigKind
   id: string
   /** The whole resource at this version, or null where it was deleted. */
   doc: string | null
+  name: string
+  action: RevisionChange['action']
 }
 
 interface Revisions {
@@ -146,6 +246,58 @@ interface Revisions {
   author: string
   created_at: string
   reason: string
+}
+
+/** The last attempts of each agent to apply a config. */
+interface Applies {
+  id: string
+  agent_id: string
+  /** Tells reports apart: an agent repeats its last one when it comes back. */
+  report: string
+  version: number
+  digest: string
+  status: 'success' | 'failed' | 'rolled_back'
+  error: string | null
+  findings: string
+  duration_ms: number
+  started_at: string
+  finished_at: string
+}
+
+/** Only ever appended to: the database itself refuses anything else. */
+interface AuditLog {
+  id: string
+  at: string
+  organization_id: string | null
+  workspace_id: string | null
+  actor_kind: AuditEntry['actor']['kind']
+  actor_id: string | null
+  actor_name: string
+  address: string
+  request_id: string
+  action: string
+  object_kind: string
+  object_id: string | null
+  object_name: string
+  reason: string | null
+  /** Without secrets. */
+  before_doc: string | null
+  after_doc: string | null
+}
+
+interface IdempotencyKeys {
+  /** Whose key it is. */
+  caller: string
+  key: string
+  /** A keyed hash of the request. */
+  fingerprint: string
+  /** The master that took it. */
+  master_id: string
+  created_at: string
+  /** Null while it is under way. */
+  status: number | null
+  /** The answer's headers and body, encrypted: it may hold a token that is shown only once. */
+  answer: string | null
 }
 
 export type AgentRow = Selectable<Agents>

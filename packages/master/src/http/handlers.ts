@@ -6,52 +6,115 @@ import type { z } from 'zod'
 import type { Actor } from '../access.ts'
 import { createAgentToken } from '../agent-tokens.ts'
 import * as agents from '../agents.ts'
-import { login, refresh } from '../auth.ts'
+import * as apiTokens from '../api-tokens.ts'
+import { readAuditLog } from '../audit-log.ts'
+import { changePassword, login, logout, openCookie, refresh } from '../auth.ts'
 import { commandAgent } from '../commands.ts'
 import type { Ctx } from '../ctx.ts'
-import { getDocument, listDocuments, type Tagged } from '../documents.ts'
+import { getDocument, listDocuments } from '../documents.ts'
+import type { Tagged } from '../etag.ts'
+import * as invitations from '../invitations.ts'
+import { meOf } from '../me.ts'
+import * as organizationMembers from '../organization-members.ts'
 import * as organizations from '../organizations.ts'
+import { diffRevision, getRevision, listRevisions } from '../revisions.ts'
+import { rollbackWorkspace } from '../rollback.ts'
 import { getSettings, updateSettings } from '../settings.ts'
 import * as upstreams from '../upstreams.ts'
+import * as users from '../users.ts'
 import * as virtualHosts from '../virtual-hosts.ts'
+import * as workspaceMembers from '../workspace-members.ts'
 import * as workspaces from '../workspaces.ts'
+import type { Headed, Streamed } from './answer.ts'
+import { clearedCookie, sessionCookie } from './session-cookie.ts'
 
 /** A request that has been authenticated, authorised and checked against its route. */
 export interface Request<R extends Route> {
-  actor: R['access']['on'] extends 'none' ? undefined : Actor
+  actor: R['access']['on'] extends 'none' ? undefined : R['access']['on'] extends 'anybody' ? Actor | undefined : Actor
   params: z.output<R['params']>
   query: z.output<R['query']>
   body: z.output<R['body']>
   ifMatch: string | undefined
 }
 
-type Answer<T> = undefined extends T ? void : T | Tagged<T>
+type Answer<T> = undefined extends T ? void | Headed<undefined> : T | Tagged<T> | Streamed | Headed<T>
 type Handler<R extends Route> = (ctx: Ctx, request: Request<R>) => Promise<Answer<z.output<R['response']>>>
 
 /** What each operation does: one line from the request to the file of its resource. */
 export const handlers: { [Name in keyof Routes]: Handler<Routes[Name]> } = {
   login: (ctx, { body }) => login(ctx, body),
   refresh: (ctx, { body }) => refresh(ctx, body),
+  logout: (ctx, { actor, body }) => logout(ctx, actor, body?.refresh_token),
+  getMe: (ctx, { actor }) => meOf(ctx, actor),
+  changePassword: (ctx, { actor, body }) => changePassword(ctx, actor, body),
+  openSession: async (ctx, { body }) => {
+    const { actor, cookie } = await openCookie(ctx, body)
+    return { headers: { 'set-cookie': sessionCookie(ctx, cookie) }, body: await meOf(ctx, actor) }
+  },
+  closeSession: async (ctx, { actor }) => {
+    await logout(ctx, actor)
+    return { headers: { 'set-cookie': clearedCookie(ctx) }, body: undefined }
+  },
+
+  listUsers: (ctx, { actor, query }) => users.listUsers(ctx, actor, query),
+  createUser: (ctx, { actor, body }) => users.createUser(ctx, actor, body),
+  getUser: (ctx, { params }) => users.getUser(ctx, params.user_id),
+  updateUser: (ctx, { params, body, ifMatch }) => users.updateUser(ctx, params.user_id, body, ifMatch),
+  deleteUser: (ctx, { params, ifMatch }) => users.deleteUser(ctx, params.user_id, ifMatch),
+  resetPassword: (ctx, { actor, params }) => users.resetPassword(ctx, actor, params.user_id),
+
+  listOrganizationMembers: (ctx, { params, query }) => organizationMembers.listOrganizationMembers(ctx, params.organization_id, query),
+  addOrganizationMember: (ctx, { actor, params, body }) =>
+    organizationMembers.addOrganizationMember(ctx, actor, params.organization_id, body),
+  getOrganizationMember: (ctx, { params }) => organizationMembers.getOrganizationMember(ctx, params.organization_id, params.user_id),
+  updateOrganizationMember: (ctx, { actor, params, body, ifMatch }) =>
+    organizationMembers.updateOrganizationMember(ctx, actor, params, body, ifMatch),
+  removeOrganizationMember: (ctx, { actor, params, ifMatch }) => organizationMembers.removeOrganizationMember(ctx, actor, params, ifMatch),
+  listWorkspaceMembers: (ctx, { params, query }) => workspaceMembers.listWorkspaceMembers(ctx, params.workspace_id, query),
+  addWorkspaceMember: (ctx, { params, body }) => workspaceMembers.addWorkspaceMember(ctx, params.workspace_id, body),
+  getWorkspaceMember: (ctx, { params }) => workspaceMembers.getWorkspaceMember(ctx, params.workspace_id, params.user_id),
+  updateWorkspaceMember: (ctx, { params, body, ifMatch }) => workspaceMembers.updateWorkspaceMember(ctx, params, body, ifMatch),
+  removeWorkspaceMember: (ctx, { params, ifMatch }) => workspaceMembers.removeWorkspaceMember(ctx, params, ifMatch),
+
+  listInvitations: (ctx, { params, query }) => invitations.listInvitations(ctx, params.organization_id, query),
+  createInvitation: (ctx, { actor, params, body }) => invitations.createInvitation(ctx, actor, params.organization_id, body),
+  revokeInvitation: (ctx, { params }) => invitations.revokeInvitation(ctx, params.organization_id, params.invitation_id),
+  acceptInvitation: (ctx, { actor, body }) => invitations.acceptInvitation(ctx, actor, body),
+
+  listApiTokens: (ctx, { actor, query }) => apiTokens.listApiTokens(ctx, actor, query),
+  createApiToken: (ctx, { actor, body }) => apiTokens.createApiToken(ctx, actor, body),
+  getApiToken: (ctx, { params }) => apiTokens.getApiToken(ctx, params.token_id),
+  deleteApiToken: (ctx, { params }) => apiTokens.deleteApiToken(ctx, params.token_id),
 
   listOrganizations: (ctx, { actor, query }) => organizations.listOrganizations(ctx, actor, query),
   createOrganization: (ctx, { actor, body }) => organizations.createOrganization(ctx, actor, body),
   getOrganization: (ctx, { params }) => organizations.getOrganization(ctx, params.organization_id),
-  updateOrganization: (ctx, { params, body }) => organizations.updateOrganization(ctx, params.organization_id, body),
-  deleteOrganization: (ctx, { params, query }) => organizations.deleteOrganization(ctx, params.organization_id, query.force === 'true'),
+  updateOrganization: (ctx, { params, body, ifMatch }) => organizations.updateOrganization(ctx, params.organization_id, body, ifMatch),
+  deleteOrganization: (ctx, { params, query, ifMatch }) =>
+    organizations.deleteOrganization(ctx, params.organization_id, query.force === 'true', ifMatch),
 
   listWorkspaces: (ctx, { actor, params, query }) => workspaces.listWorkspaces(ctx, actor, params.organization_id, query),
   createWorkspace: (ctx, { params, body }) => workspaces.createWorkspace(ctx, params.organization_id, body),
   getWorkspace: (ctx, { params }) => workspaces.getWorkspace(ctx, params.workspace_id),
-  updateWorkspace: (ctx, { params, body }) => workspaces.updateWorkspace(ctx, params.workspace_id, body),
-  deleteWorkspace: (ctx, { params, query }) => workspaces.deleteWorkspace(ctx, params.workspace_id, query.force === 'true'),
+  updateWorkspace: (ctx, { params, body, ifMatch }) => workspaces.updateWorkspace(ctx, params.workspace_id, body, ifMatch),
+  deleteWorkspace: (ctx, { params, query, ifMatch }) =>
+    workspaces.deleteWorkspace(ctx, params.workspace_id, query.force === 'true', ifMatch),
   getSettings: (ctx, { params }) => getSettings(ctx, params.workspace_id),
-  updateSettings: (ctx, { actor, params, body }) => updateSettings(ctx, actor, params.workspace_id, body),
+  updateSettings: (ctx, { actor, params, body, ifMatch }) => updateSettings(ctx, actor, params.workspace_id, body, ifMatch),
+
+  listRevisions: (ctx, { params, query }) => listRevisions(ctx, params.workspace_id, query),
+  getRevision: (ctx, { params }) => getRevision(ctx, params.workspace_id, params.version),
+  diffRevision: (ctx, { params, query }) => diffRevision(ctx, params.workspace_id, params.version, query.against),
+  rollbackWorkspace: (ctx, { actor, params, body }) => rollbackWorkspace(ctx, actor, params.workspace_id, body),
+
+  listWorkspaceAudit: (ctx, { params, query }) => readAuditLog(ctx, { workspaceId: params.workspace_id }, query),
+  listOrganizationAudit: (ctx, { params, query }) => readAuditLog(ctx, { organizationId: params.organization_id }, query),
 
   listAgents: (ctx, { params, query }) => agents.listAgents(ctx, params.workspace_id, query),
   createAgentToken: (ctx, { params, body }) => createAgentToken(ctx, params.workspace_id, body),
   getAgent: (ctx, { params }) => agents.getAgent(ctx, params.agent_id),
-  updateAgent: (ctx, { params, body }) => agents.updateAgent(ctx, params.agent_id, body),
-  deleteAgent: (ctx, { params }) => agents.deleteAgent(ctx, params.agent_id),
+  updateAgent: (ctx, { params, body, ifMatch }) => agents.updateAgent(ctx, params.agent_id, body, ifMatch),
+  deleteAgent: (ctx, { params, ifMatch }) => agents.deleteAgent(ctx, params.agent_id, ifMatch),
   revokeAgent: (ctx, { params }) => agents.revokeAgent(ctx, params.agent_id),
   retryAgent: (ctx, { params }) => agents.retryAgent(ctx, params.agent_id),
   reloadAgent: (ctx, { params }) => commandAgent(ctx, params.agent_id, { kind: 'reload', graceful: true }),

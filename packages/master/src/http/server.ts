@@ -6,12 +6,17 @@ import { type RouteName, routes } from '@nxmesh/api/routes'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import { type Actor, authorise } from '../access.ts'
-import { authenticate } from '../auth.ts'
 import type { Ctx } from '../ctx.ts'
-import { etag, type Tagged } from '../documents.ts'
+import type { KeysUnderWay } from '../idempotency.ts'
+import { send } from './answer.ts'
+import { serveDocument } from './document.ts'
 import { toAnswer } from './errors.ts'
 import { handlers, type Request } from './handlers.ts'
+import { identify } from './identify.ts'
 import { readJson } from './json.ts'
+import { answerMalformed, ignoreExpectations } from './malformed.ts'
+import { perform } from './perform.ts'
+import { securityHeaders } from './security-headers.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -20,13 +25,19 @@ declare module 'fastify' {
 }
 
 /** Builds the HTTP server: the API under `/v1`, bound to the route table, and the probes beside it. It does not listen yet. */
-export function createServer(ctx: Ctx): FastifyInstance {
+export function createServer(ctx: Ctx, trustedProxies: string[]): FastifyInstance {
+  const everywhere = securityHeaders(ctx.publicUrl)
+  const commonHeaders = (request: FastifyRequest) => ({ 'x-request-id': request.id, ...everywhere })
   const app = fastify({
     logger: false,
     bodyLimit: 16 * 1024 * 1024,
-    genReqId: (request) => saneRequestId(request.headers['x-request-id']) ?? `req-${randomUUID()}`,
+    genReqId: (request) => saneRequestId(request.headers['x-request-id']) ?? newRequestId(),
     routerOptions: { maxParamLength: 1000, querystringParser: (text) => queryOf(text) },
     forceCloseConnections: 'idle',
+    trustProxy: trustedProxies.length > 0 && trustedProxies,
+    // An address whose bytes are no text, or with an id longer than any.
+    frameworkErrors: (_error, request, reply) => void answerError(ctx, nothingHere(), request, reply.headers(commonHeaders(request))),
+    clientErrorHandler: (error, socket) => answerMalformed(error, socket, newRequestId()),
   })
   app.decorateRequest('actor', undefined)
   app.removeAllContentTypeParsers()
@@ -36,13 +47,14 @@ export function createServer(ctx: Ctx): FastifyInstance {
     async (_request: FastifyRequest, body: string) => readJson(body),
   )
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    reply.headers(commonHeaders(request))
   })
   app.setErrorHandler((error, request, reply) => answerError(ctx, error, request, reply))
-  app.setNotFoundHandler((request, reply) =>
-    answerError(ctx, new ApiError('NOT_FOUND', 'there is nothing at this address'), request, reply),
-  )
-  for (const name of Object.keys(routes) as RouteName[]) bind(ctx, app, name)
+  app.setNotFoundHandler((request, reply) => answerError(ctx, nothingHere(), request, reply))
+  ignoreExpectations(app)
+  const underWay: KeysUnderWay = new Set()
+  for (const name of Object.keys(routes) as RouteName[]) bind(ctx, app, name, underWay)
+  serveDocument(app)
   app.get('/.well-known/jwks.json', async () => ctx.tokens.jwks)
   app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', async () => {
@@ -52,22 +64,19 @@ export function createServer(ctx: Ctx): FastifyInstance {
   return app
 }
 
-function bind(ctx: Ctx, app: FastifyInstance, name: RouteName): void {
+function bind(ctx: Ctx, app: FastifyInstance, name: RouteName, underWay: KeysUnderWay): void {
   const route: Route = routes[name]
   const handler = handlers[name] as (ctx: Ctx, request: Request<Route>) => Promise<unknown>
   app.route({
     method: route.method,
     url: `/v1${route.path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
     // Before the body is read: nobody's bytes are parsed for a stranger.
-    onRequest: async (request) => {
-      if (route.access.on !== 'none') request.actor = await authenticate(ctx, request.headers.authorization)
+    onRequest: async (request, reply) => {
+      request.actor = await identify(ctx, route, request, reply)
     },
     handler: async (request, reply) => {
-      const outcome = await handler(ctx, await admit(ctx, route, request))
-      if (outcome === undefined) return reply.code(204).send()
-      reply.code(route.status)
-      if (!isTagged(outcome)) return outcome
-      return reply.header('etag', etag(outcome.revision)).send(outcome.body)
+      const answer = await perform(ctx, { route, request, handler, admitted: await admit(ctx, route, request), underWay })
+      return send(reply, answer, route.method === 'GET' ? request.headers['if-none-match'] : undefined)
     },
   })
 }
@@ -96,11 +105,16 @@ function read(schema: z.ZodType, value: unknown): unknown {
 function answerError(ctx: Ctx, error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const { status, body } = toAnswer(ctx, error, request.id)
   if (status === 401) reply.header('www-authenticate', 'Bearer')
+  if (error instanceof ApiError && error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter)
   return reply.code(status).send(body)
 }
 
-function isTagged(outcome: unknown): outcome is Tagged<unknown> {
-  return typeof outcome === 'object' && outcome !== null && 'revision' in outcome && 'body' in outcome
+function nothingHere(): ApiError {
+  return new ApiError('NOT_FOUND', 'there is nothing at this address')
+}
+
+function newRequestId(): string {
+  return `req-${randomUUID()}`
 }
 
 function saneRequestId(header: string | string[] | undefined): string | undefined {
@@ -109,6 +123,7 @@ function saneRequestId(header: string | string[] | undefined): string | undefine
 
 // A parameter that comes twice is refused by its schema, which takes text and no list.
 function queryOf(text: string): Record<string, string | string[]> {
+  if (text === '') return {}
   const parameters = new URLSearchParams(text)
   return Object.fromEntries([...new Set(parameters.keys())].map((key) => [key, one(parameters.getAll(key))]))
 }

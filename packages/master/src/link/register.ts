@@ -44,7 +44,13 @@ export async function register(ctx: Ctx, newcomer: Newcomer): Promise<{ session:
   if (refused || !row) return refused ?? unauthenticated('TOKEN_INVALID', 'the token is not valid')
   const registration = readRegistration(newcomer.request)
   if ('status' in registration) return registration
-  const peer = { agentId: row.id, workspaceId: row.workspace_id, machineId: registration.machine_id, bootId: registration.boot_id }
+  const peer = {
+    agentId: row.id,
+    workspaceId: row.workspace_id,
+    certificatesValidFrom: row.certificates_valid_from,
+    machineId: registration.machine_id,
+    bootId: registration.boot_id,
+  }
   const csr = newcomer.request.certificateSigningRequest
   if (claim.kind === 'certificate' && claim.expired && csr.length === 0) {
     return unauthenticated('CERTIFICATE_EXPIRED', 'the certificate expired; it is good only for asking for a new one')

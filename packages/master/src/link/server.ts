@@ -39,7 +39,6 @@ const partingTime = 500
 
 /** Serves the agents: gRPC over TLS 1.3 with the master's own CA, client certificates asked for but not demanded. */
 export async function startLink(ctx: Ctx, options: LinkOptions): Promise<RunningLink> {
-  await everybodyOffline(ctx)
   const registrationTimeout = options.registration_timeout_ms ?? 10_000
   // A little later than a stream's own deadline, whose end carries the reason.
   const connections = openConnections(registrationTimeout + partingTime)
@@ -112,10 +111,4 @@ export async function startLink(ctx: Ctx, options: LinkOptions): Promise<Running
       await ctx.agentWrites.flush()
     },
   }
-}
-
-// No agent is connected to a master that has just started.
-async function everybodyOffline(ctx: Ctx): Promise<void> {
-  const offline = { connected: 0, state: 'offline', state_reason: null } as const
-  await ctx.db.updateTable('agents').set(offline).where('connected', '=', 1).execute()
 }

@@ -16,6 +16,7 @@ export type CommandOutcome = { kind: 'answered'; success: boolean; message: stri
 export interface Session {
   readonly agentId: string
   readonly workspaceId: string
+  readonly certificatesValidFrom: string | null
   readonly machineId: string
   readonly bootId: string
   /** When the agent was last heard of, on the clock of performance.now(). */
@@ -39,6 +40,8 @@ export interface Session {
 
 export interface Peer {
   agentId: string
+  /** From when its certificates were valid as the session began; revoking it later changes that. */
+  certificatesValidFrom: string | null
   workspaceId: string
   machineId: string
   bootId: string

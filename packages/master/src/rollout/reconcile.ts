@@ -1,6 +1,15 @@
+import { status } from '@grpc/grpc-js'
 import type { Ctx } from '../ctx.ts'
+import type { AgentRow } from '../db/schema.ts'
+import type { Session } from '../link/sessions.ts'
 import type { Reconciler } from '../reconcilers.ts'
 import { desiredIn } from './desired.ts'
+
+const columns = [
+  ...(['id', 'workspace_id', 'token_labels', 'reported_labels', 'central_labels'] as const),
+  ...(['connected', 'master_id', 'certificates_valid_from', 'rejected_digest'] as const),
+]
+type Row = Pick<AgentRow, (typeof columns)[number]>
 
 /** Tells every connected agent's session what the agent must run now; the session offers it when that is due. */
 export function rolloutReconciler(ctx: Ctx): Reconciler {
@@ -12,11 +21,9 @@ export function rolloutReconciler(ctx: Ctx): Reconciler {
       let behind = 0
       let connected = 0
       for (const workspaceId of workspaces) {
-        const rows = await ctx.db
-          .selectFrom('agents')
-          .select(['id', 'workspace_id', 'token_labels', 'reported_labels', 'central_labels'])
-          .where('workspace_id', '=', workspaceId)
-          .execute()
+        const before = settledSessions(ctx, workspaceId)
+        const rows = await ctx.db.selectFrom('agents').select(columns).where('workspace_id', '=', workspaceId).execute()
+        follow(ctx, before, new Map(rows.map((row) => [row.id, row])))
         const find = await desiredIn(ctx, workspaceId)
         if (!find) continue
         for (const row of rows) {
@@ -31,5 +38,24 @@ export function rolloutReconciler(ctx: Ctx): Reconciler {
       }
       return { connected, behind }
     },
+  }
+}
+
+// Only sessions of which all is written: then what a row says otherwise is somebody else's word, and newer.
+function settledSessions(ctx: Ctx, workspaceId: string): Session[] {
+  return [...ctx.sessions.all()].filter((session) => session.workspaceId === workspaceId && !ctx.agentWrites.isPending(session.agentId))
+}
+
+/** Follows what another master has done to agents that are connected here. */
+function follow(ctx: Ctx, sessions: Session[], rows: Map<string, Row>): void {
+  for (const session of sessions) {
+    const { agentId } = session
+    const row = rows.get(agentId)
+    if (!row) ctx.sessions.cut(agentId, 'the agent was deleted')
+    else if (row.certificates_valid_from !== session.certificatesValidFrom) ctx.sessions.cut(agentId, 'the agent was revoked')
+    else if (row.master_id !== ctx.masterId) {
+      session.end({ status: status.ABORTED, code: 'SESSION_REPLACED', message: 'the agent is connected to another master now' })
+    } else if (row.connected === 0) ctx.agentWrites.restate(agentId)
+    else if (row.rejected_digest === null && ctx.agentWrites.facts(agentId)?.rejected_digest) session.forgetRejection()
   }
 }

@@ -1,0 +1,117 @@
+import type { Examples } from './example.ts'
+import { identity } from './identity.ts'
+
+const fact = { version: 42, digest: 'b7c2…' }
+
+const changes = [{ kind: 'upstream', id: 'aa0e8400-e29b-41d4-a716-446655440006', name: 'api-backend', action: 'changed' }]
+const revision = {
+  version: 42,
+  author: 'user@example.com',
+  created_at: '2026-02-15T14:30:00Z',
+  reason: 'moves to the new backend',
+  changes,
+}
+
+/** What this API answers beyond the contract's examples: laid over their responses, so that the document shows whole answers. */
+export const additions = {
+  listWorkspaces: { response: { data: [{ config_version: 42, updated_at: '2026-01-15T10:30:00Z' }] } },
+  getAgent: {
+    response: {
+      state_reason: null,
+      health: {
+        memory_total_mb: 2048,
+        disk_used_mb: 9000,
+        disk_total_mb: 20_000,
+        load_average_1m: 0.3,
+        nginx_pid: 812,
+        total_requests: 1_234_567,
+        nginx_version: '1.22.1',
+        nginx_installed_version: '1.22.1',
+        workers: 2,
+        workers_shutting_down: 0,
+        drifted: false,
+      },
+      config: { desired: fact, sent: fact, applied: fact, serving: fact, status: 'success', error: null, findings: [] },
+    },
+  },
+  listVirtualHosts: {
+    response: {
+      data: [
+        {
+          http3_enabled: false,
+          locations: [
+            {
+              path: '/',
+              upstream_id: 'aa0e8400-e29b-41d4-a716-446655440006',
+              custom_headers: [],
+              rewrite_rules: [],
+              custom_directives: {},
+            },
+          ],
+          custom_directives: {},
+        },
+      ],
+    },
+  },
+  listUpstreams: {
+    response: {
+      data: [
+        {
+          servers: [{ down: false }, { down: false }],
+          health_check: { healthy_threshold: 2, unhealthy_threshold: 3 },
+          keepalive_connections: 0,
+        },
+      ],
+    },
+  },
+  ...identity,
+  validateAgent: { body: { config_content: 'events {}\nhttp {\n  server {\n    listen 8081;\n  }\n}\n' } },
+  stopAgent: { body: { graceful: true, timeout_seconds: 30 } },
+  restartAgent: { body: { force: false } },
+  updateSettings: { body: { nginx_directives: { client_max_body_size: '10m' }, env_vars: { TZ: 'UTC' } } },
+  getSettings: { response: { nginx_directives: { client_max_body_size: '10m' }, env_vars: { TZ: 'UTC' } } },
+  listRevisions: { response: { data: [revision], meta: { page: 1, per_page: 20, total: 42 } } },
+  diffRevision: {
+    query: { against: '41' },
+    response: {
+      from: 41,
+      to: 42,
+      added: [],
+      removed: [],
+      changed: [
+        {
+          kind: 'upstream',
+          id: 'aa0e8400-e29b-41d4-a716-446655440006',
+          name: 'api-backend',
+          fields: [{ field: 'servers.0.address', before: '10.0.1.20:8080', after: '10.0.1.30:8080' }],
+        },
+      ],
+    },
+  },
+  rollbackWorkspace: {
+    body: { version: 41, reason: 'the new backend is slow' },
+    response: { changed: true, version: 43, message: 'version 43 has the content of version 41', changes },
+  },
+  listWorkspaceAudit: {
+    query: { action: 'upstream.update', from: '2026-02-15T00:00:00Z' },
+    response: {
+      data: [
+        {
+          id: '019c6c1c-0a40-7bbb-8d3b-3f1b7e5d2c11',
+          at: '2026-02-15T14:30:00.000Z',
+          organization_id: '550e8400-e29b-41d4-a716-446655440000',
+          workspace_id: '660e8400-e29b-41d4-a716-446655440001',
+          actor: { kind: 'user', id: '019c6c1c-0a40-7bbb-8d3b-3f1b7e5d2c12', name: 'user@example.com' },
+          address: '192.0.2.7',
+          request_id: 'req-abc-123',
+          action: 'upstream.update',
+          object: { kind: 'upstream', id: 'aa0e8400-e29b-41d4-a716-446655440006', name: 'api-backend' },
+          reason: 'moves to the new backend',
+          before: { algorithm: 'round_robin' },
+          after: { algorithm: 'least_connections' },
+        },
+      ],
+      meta: { page: 1, per_page: 20, total: 1 },
+    },
+  },
+} satisfies Examples

@@ -1,0 +1,63 @@
+import { invalid } from '@nxmesh/api/errors'
+import { type Route, takesIdempotencyKey } from '@nxmesh/api/route'
+import { canonicalJson } from '@nxmesh/model/digest'
+import type { FastifyRequest } from 'fastify'
+import type { Actor } from '../access.ts'
+import type { Ctx } from '../ctx.ts'
+import { answerOnce, type KeysUnderWay, readKey } from '../idempotency.ts'
+import type { Origin } from '../origin.ts'
+import { type Answer, answerOf } from './answer.ts'
+import type { Request } from './handlers.ts'
+
+export interface Admitted {
+  route: Route
+  request: FastifyRequest
+  handler: (ctx: Ctx, request: Request<Route>) => Promise<unknown>
+  admitted: Request<Route>
+  underWay: KeysUnderWay
+}
+
+/** Does what an admitted request asks for: once, if it came with an Idempotency-Key. */
+export async function perform(ctx: Ctx, { route, request, handler, admitted, underWay }: Admitted): Promise<Answer> {
+  const origin = originOf(route, request)
+  const answer = async (inner: Ctx) => answerOf(route, await handler(inner, admitted))
+  const key = takesIdempotencyKey(route) ? readKey(request.headers['idempotency-key']) : undefined
+  if (key === undefined || !request.actor) return answer({ ...ctx, origin })
+  const content = canonicalJson([route.method, request.url, request.body ?? null])
+  const keyed = { caller: request.actor.user_id, key, content, waits: route.waits }
+  return answerOnce({ ...ctx, origin }, keyed, underWay, answer)
+}
+
+function originOf(route: Route, request: FastifyRequest): Origin {
+  return {
+    actor: actorOf(request.actor),
+    address: request.ip,
+    requestId: request.id,
+    action: route.id,
+    reason: readReason(request.headers['x-change-reason']),
+  }
+}
+
+function actorOf(actor: Actor | undefined): Origin['actor'] {
+  return actor ? { kind: 'user', id: actor.user_id, name: actor.email } : { kind: 'unknown', id: null, name: '' }
+}
+
+const longestReason = 500
+
+// Headers carry ASCII, so other text comes percent-encoded as UTF-8 (RFC 3986 section 2.1).
+function readReason(header: string | string[] | undefined): string | null {
+  if (header === undefined) return null
+  const text = decoded(typeof header === 'string' ? header : header.join(', ')).trim()
+  if (text === '') return null
+  if (text.length <= longestReason && !/[\u0000-\u001f\u007f]/.test(text)) return text
+  const message = `must be at most ${longestReason} characters, without control characters`
+  throw invalid([{ field: 'X-Change-Reason', message, code: 'INVALID_FORMAT' }])
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

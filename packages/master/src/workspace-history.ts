@@ -1,0 +1,47 @@
+import { defaultSettings, type Settings } from '@nxmesh/model/settings'
+import type { Upstream } from '@nxmesh/model/upstream'
+import type { VirtualHost } from '@nxmesh/model/virtual-host'
+import type { Kysely } from 'kysely'
+import type { Database } from './db/schema.ts'
+
+/** Everything a workspace consists of, each list in order of creation. */
+export interface WorkspaceState {
+  virtual_hosts: VirtualHost[]
+  upstreams: Upstream[]
+  settings: Settings
+}
+
+/** What a workspace consisted of at a version: of each object the last that history says up to then. */
+export async function stateAt(db: Kysely<Database>, workspaceId: string, version: number): Promise<WorkspaceState> {
+  const rows = await db
+    .selectFrom('history')
+    .innerJoin(
+      (eb) =>
+        eb
+          .selectFrom('history')
+          .select(({ fn }) => ['kind', 'id', fn.max('version').as('version')])
+          .where('workspace_id', '=', workspaceId)
+          .where('version', '<=', version)
+          .groupBy(['kind', 'id'])
+          .as('last'),
+      (join) =>
+        join.onRef('last.kind', '=', 'history.kind').onRef('last.id', '=', 'history.id').onRef('last.version', '=', 'history.version'),
+    )
+    .select(['history.kind', 'history.doc'])
+    .where('history.workspace_id', '=', workspaceId)
+    .where('history.doc', 'is not', null)
+    .execute()
+  const read = <T>(kind: Database['history']['kind']) => rows.filter((row) => row.kind === kind).map((row) => JSON.parse(row.doc!) as T)
+  return {
+    virtual_hosts: read<VirtualHost>('virtual_host').sort(byCreation),
+    upstreams: read<Upstream>('upstream').sort(byCreation),
+    settings: read<Settings>('settings')[0] ?? defaultSettings,
+  }
+}
+
+type Created = { id: string; created_at: string }
+
+function byCreation(a: Created, b: Created): number {
+  const [left, right] = [`${a.created_at} ${a.id}`, `${b.created_at} ${b.id}`]
+  return left < right ? -1 : left > right ? 1 : 0
+}
