@@ -92,6 +92,17 @@ test('with the line, ours is served beside the host’s own by the same nginx, w
   expect((await mesh.show(made.id)).health).toMatchObject({ nginx_status: 'running', nginx_pid: pid })
 })
 
+test('the master shows the one file that is ours, as it is on the disk', async () => {
+  const shown = await until('the agent to say what it wrote', async () => {
+    const answer = await mesh.client.call(routes.getAgentConfig, { params: { agent_id: made.id } })
+    return answer.applied?.matches_agent === true && answer
+  })
+  expect(shown.nginx!.mode).toBe('include')
+  const [file, ...others] = shown.applied!.files!
+  expect(others).toEqual([])
+  expect(file!.content).toBe(await readFile(join(made.dataDir, 'current', file!.path), 'utf8'))
+})
+
 test('a broken change is refused with the host’s own site at no failed request', async () => {
   const requests = load()
   const params = { virtual_host_id: site.id }

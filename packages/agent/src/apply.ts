@@ -5,6 +5,7 @@ import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { explainOutput } from '@nxmesh/nginx/explain-output'
 import type { NginxFacts } from '@nxmesh/nginx/facts'
 import { render } from '@nxmesh/nginx/render'
+import { hashesOf } from '@nxmesh/nginx/render/file-hashes'
 import type { Rendered } from '@nxmesh/nginx/render/target'
 import { moveLink, replaceLink, syncDirectory } from './durable.ts'
 import { watchErrorLog } from './error-log.ts'
@@ -13,7 +14,6 @@ import {
   currentGeneration,
   freeName,
   type Generation,
-  hashesOf,
   pruneGenerations,
   readGeneration,
   removeGeneration,

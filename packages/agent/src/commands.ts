@@ -70,14 +70,16 @@ export function commandRunner(
     })
   }
 
+  async function carryOut(command: Command): Promise<CommandResult> {
+    const result = await perform(command).catch((cause: unknown) => ({ success: false, message: explain(cause) }))
+    if (changesNginx(command)) await reportHealth().catch(() => {})
+    return result
+  }
+
   return (id, command) => {
     const known = answers.get(id)
     if (known) return known
-    const answer = perform(command)
-      .catch((cause: unknown) => ({ success: false, message: explain(cause) }))
-      .finally(async () => {
-        if (changesNginx(command)) await reportHealth().catch(() => {})
-      })
+    const answer = carryOut(command)
     answers.set(id, answer)
     if (answers.size > remembered) answers.delete(answers.keys().next().value ?? '')
     return answer

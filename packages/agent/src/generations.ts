@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto'
 import { mkdir, open, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { hashesOf, hashOf } from '@nxmesh/nginx/render/file-hashes'
+import { generationName } from '@nxmesh/nginx/render/target'
 import { type DataPaths, makeDirectory, syncDirectory, syncFile } from './durable.ts'
 import type { Listen } from './ports.ts'
 
@@ -30,7 +31,7 @@ const manifestName = 'manifest.json'
 
 /** A name that no finished generation has yet. */
 export async function freeName(paths: DataPaths, { version, digest }: { version: number; digest: string }): Promise<string> {
-  const stem = `${version}-${digest.slice(0, 12)}`
+  const stem = generationName({ version, digest })
   for (let attempt = 0; ; attempt++) {
     const name = attempt === 0 ? stem : `${stem}.${attempt}`
     if (!(await readGeneration(paths, name))) return name
@@ -134,17 +135,9 @@ export async function changedFiles(generation: Generation): Promise<string[]> {
   return changed
 }
 
-export function hashesOf(files: readonly GenerationFile[]): Record<string, string> {
-  return Object.fromEntries(files.map((file) => [file.path, hashOf(file.text)]))
-}
-
 export function sameFiles(a: Record<string, string>, b: Record<string, string>): boolean {
   const names = Object.keys(a)
   return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name])
-}
-
-function hashOf(bytes: string | Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }
 
 async function readBytes(path: string): Promise<Buffer | undefined> {

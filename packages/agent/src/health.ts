@@ -1,10 +1,24 @@
+import { namesOf } from '@nxmesh/nginx/facts'
+import { checksumOf } from '@nxmesh/nginx/render/file-hashes'
 import { changedFiles, readGeneration } from './generations.ts'
+import type { InstallationMode } from './installation.ts'
 import type { Fact } from './ledger.ts'
 import { binaryOf, workersOf } from './nginx.ts'
 import { uptimeOf } from './processes.ts'
 import type { Scope } from './scope.ts'
 import { type HostUsage, hostMeter } from './telemetry/host.ts'
 import { requestMeter } from './telemetry/stub-status.ts'
+
+/** What decides which files this agent renders for a config, and where. */
+export interface NginxInstallation {
+  mode: InstallationMode
+  version: string
+  supports: string[]
+  runtime_directory: string
+  generations_directory: string
+  ipv6: boolean
+  worker_user: string
+}
 
 export interface Health {
   nginx: {
@@ -22,6 +36,10 @@ export interface Health {
   system: HostUsage
   applied: Fact
   serving_digest: string
+  /** The nginx that reads the configs; absent when it cannot be run. */
+  installation: NginxInstallation | undefined
+  /** The directory that nginx serves from. */
+  generation: { name: string; files_checksum: string } | undefined
   drift: string[]
   alerts: { id: string; severity: 'warning' | 'error' | 'critical'; message: string }[]
 }
@@ -65,6 +83,22 @@ export function healthMeter(scope: Scope, trouble: () => string | undefined): ()
     return { status, serving: serving?.digest ?? '' }
   }
 
+  async function describeInstallation(master: number | undefined): Promise<NginxInstallation | undefined> {
+    const binary = master === undefined ? installation.binary : await binaryOf(master, installation.binary)
+    const facts = await scope.factsOf(binary).catch(() => undefined)
+    return (
+      facts && {
+        mode: installation.mode,
+        version: facts.version,
+        supports: namesOf(facts.supports),
+        runtime_directory: paths.runtime,
+        generations_directory: paths.generations,
+        ipv6: scope.ipv6,
+        worker_user: scope.workerUser ?? '',
+      }
+    )
+  }
+
   async function versionOf(binary: string): Promise<string> {
     return scope.factsOf(binary).then(
       (facts) => facts.version,
@@ -92,6 +126,8 @@ export function healthMeter(scope: Scope, trouble: () => string | undefined): ()
       drift,
       alerts,
       serving_digest: serving,
+      installation: await describeInstallation(status.is_running ? status.pid : undefined),
+      generation: generation ? { name: generation.name, files_checksum: checksumOf(generation.manifest.files) } : undefined,
       applied: { version: good?.version ?? 0, digest: good?.digest ?? '' },
     }
   }

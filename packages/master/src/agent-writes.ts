@@ -1,7 +1,8 @@
 import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import { stateOf } from './agent-state.ts'
-import type { AgentRow, Database } from './db/schema.ts'
+import { keepApply } from './applies.ts'
+import type { AgentRow, ApplyRow, Database } from './db/schema.ts'
 
 /** What the master learns about an agent from the agent itself, and from having sent it something. */
 export type AgentFacts = Pick<AgentRow, (typeof factColumns)[number]>
@@ -33,6 +34,9 @@ const factColumns = [
   'config_error',
   'findings',
   'drift',
+  'nginx',
+  'sent_labels',
+  'applied_labels',
   'state',
   'state_reason',
 ] as const
@@ -50,6 +54,8 @@ export interface AgentWrites extends AsyncDisposable {
   facts(agentId: string): Readonly<AgentFacts> | undefined
   /** Merges a change into the facts of an agent; its state is derived anew. */
   change(agentId: string, changes: Changes, urgency?: Urgency): void
+  /** Keeps an attempt of an agent to apply a config; it is written with the next change of the agent. */
+  record(apply: ApplyRow): void
   /** Whether changes of an agent are not in the database yet. */
   isPending(agentId: string): boolean
   /** Writes all that is known of a held agent, over what anybody else wrote. */
@@ -76,6 +82,7 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, o
   const urgent = new Map<string, Partial<AgentFacts>>()
   const patient = new Map<string, Partial<AgentFacts>>()
   const writing = new Map<string, Partial<AgentFacts>>()
+  const attempts = new Map<string, ApplyRow[]>()
   let running: Promise<void> | undefined
 
   function change(agentId: string, changes: Changes, urgency: Urgency = 'now') {
@@ -119,10 +126,13 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, o
       urgent.delete(agentId)
       if (writing.size === perTransaction) break
     }
+    const ended = [...writing.keys()].flatMap((agentId) => attempts.get(agentId) ?? [])
+    for (const agentId of writing.keys()) attempts.delete(agentId)
     try {
-      for (const agentId of await write(db, writing, (id) => held.has(id) && masterId)) onLost(agentId)
+      for (const agentId of await write(db, writing, ended, (id) => held.has(id) && masterId)) onLost(agentId)
     } catch (error) {
       log.error({ err: error, agents: writing.size }, 'facts of agents could not be written; trying again')
+      for (const apply of ended.reverse()) attempts.set(apply.agent_id, [apply, ...(attempts.get(apply.agent_id) ?? [])])
       // Put back for the next beat, older changes under newer ones: an agent is never in two of the maps that wait.
       for (const [agentId, changes] of writing) {
         patient.set(agentId, { ...changes, ...urgent.get(agentId), ...patient.get(agentId) })
@@ -162,6 +172,9 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, o
     },
     facts: (agentId) => held.get(agentId),
     change,
+    record(apply) {
+      attempts.set(apply.agent_id, [...(attempts.get(apply.agent_id) ?? []), apply])
+    },
     isPending,
     restate(agentId) {
       const facts = held.get(agentId)
@@ -191,6 +204,7 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, o
 async function write(
   db: Kysely<Database>,
   batch: Map<string, Partial<AgentFacts>>,
+  attempts: ApplyRow[],
   holderOf: (agentId: string) => string | false,
 ): Promise<string[]> {
   return db.transaction().execute(async (trx) => {
@@ -202,6 +216,7 @@ async function write(
       const { numUpdatedRows } = await guarded.executeTakeFirstOrThrow()
       if (numUpdatedRows === 0n) lost.push(agentId)
     }
+    for (const attempt of attempts) await keepApply(trx, attempt)
     return lost
   })
 }

@@ -3,7 +3,7 @@ import { ApiError } from '@nxmesh/api/errors'
 import type { Patch } from '@nxmesh/api/merge-patch'
 import type { Paging } from '@nxmesh/api/route'
 import { type Agent, type AgentDetail, type AgentHealth, type AgentState, agentChanges, type DeploymentMode } from '@nxmesh/model/agent'
-import { effectiveLabels, type Labels } from '@nxmesh/model/labels'
+import type { Labels } from '@nxmesh/model/labels'
 import { matches, parseSelector } from '@nxmesh/model/selector'
 import type { Kysely, SelectQueryBuilder } from 'kysely'
 import { audit } from './audit.ts'
@@ -13,7 +13,7 @@ import { type Tx, transaction } from './db/transaction.ts'
 import { requireMatch, type Tagged } from './etag.ts'
 import { pageOf, rangeOf } from './page.ts'
 import { patched } from './patched.ts'
-import { desiredOf, versionRunning } from './rollout/desired.ts'
+import { desiredOf, labelsOf, versionRunning } from './rollout/desired.ts'
 import { refusingDuplicate } from './unique.ts'
 
 const taken = 'an agent with this name exists already in the workspace'
@@ -152,10 +152,6 @@ export async function readAgent(db: Kysely<Database>, id: string): Promise<Agent
 /** An agent as the audit log names it. */
 export function objectOf({ id, name }: { id: string; name: string }) {
   return { kind: 'agent', id, name }
-}
-
-export function labelsOf(row: Pick<AgentRow, 'token_labels' | 'reported_labels' | 'central_labels'>): Labels {
-  return effectiveLabels(JSON.parse(row.token_labels), JSON.parse(row.reported_labels), JSON.parse(row.central_labels))
 }
 
 function shown(row: AgentRow): Agent {

@@ -1,6 +1,6 @@
 import { ApiError, invalid } from '@nxmesh/api/errors'
 import type { Paging } from '@nxmesh/api/route'
-import { fieldChanges } from '@nxmesh/model/field-changes'
+import { type ConfigObject, diffObjects } from '@nxmesh/model/object-diff'
 import type { ConfigKind, Revision, RevisionChange, RevisionDetail, RevisionDiff } from '@nxmesh/model/revision'
 import type { Kysely, Selectable } from 'kysely'
 import type { Ctx } from './ctx.ts'
@@ -33,7 +33,7 @@ export async function diffRevision(ctx: Ctx, workspaceId: string, version: numbe
     throw invalid([{ field: 'against', message: 'is not a version of this workspace', code: 'UNKNOWN_REFERENCE' }])
   }
   const [before, after] = [await stateAt(ctx.db, workspaceId, against), await stateAt(ctx.db, workspaceId, version)]
-  return { from: against, to: version, ...diffOf(workspaceId, before, after) }
+  return { from: against, to: version, ...diffObjects(objectsOf(workspaceId, before), objectsOf(workspaceId, after)) }
 }
 
 export async function readRevision(db: Db, workspaceId: string, version: number) {
@@ -68,38 +68,16 @@ async function withChanges(db: Db, workspaceId: string, rows: Selectable<Databas
   }))
 }
 
-interface Found {
-  kind: ConfigKind
-  id: string
-  name: string
-  content: object
-}
-
-function diffOf(workspaceId: string, before: WorkspaceState, after: WorkspaceState): Omit<RevisionDiff, 'from' | 'to'> {
-  const [old, now] = [objectsOf(workspaceId, before), objectsOf(workspaceId, after)]
-  const shown = ({ kind, id, name, content }: Found) => ({ kind, id, name, content: { ...content } })
-  return {
-    added: [...now].filter(([key]) => !old.has(key)).map(([, found]) => shown(found)),
-    removed: [...old].filter(([key]) => !now.has(key)).map(([, found]) => shown(found)),
-    changed: [...now].flatMap(([key, { kind, id, name, content }]) => {
-      const was = old.get(key)
-      const fields = was ? fieldChanges(was.content, content) : []
-      return fields.length === 0 ? [] : [{ kind, id, name, fields }]
-    }),
-  }
-}
-
-function objectsOf(workspaceId: string, state: WorkspaceState): Map<string, Found> {
-  const objects: Found[] = [
+function objectsOf(workspaceId: string, state: WorkspaceState): ConfigObject[] {
+  return [
     ...state.virtual_hosts.map((host) => found('virtual_host', host)),
     ...state.upstreams.map((upstream) => found('upstream', upstream)),
-    { kind: 'settings', id: workspaceId, name: 'settings', content: state.settings },
+    { kind: 'settings', id: workspaceId, name: 'settings', content: { ...state.settings } },
   ]
-  return new Map(objects.map((object) => [`${object.kind} ${object.id}`, object]))
 }
 
 // When it was changed is no change.
-function found(kind: ConfigKind, object: { id: string; name: string; updated_at: string }): Found {
+function found(kind: ConfigKind, object: { id: string; name: string; updated_at: string }): ConfigObject {
   const { updated_at: _updated, ...content } = object
   return { kind, id: object.id, name: object.name, content }
 }

@@ -15,6 +15,7 @@ import { alone } from './db/portable.ts'
 import { replaceFile } from './files.ts'
 import { firstStart } from './first-start.ts'
 import { createServer } from './http/server.ts'
+import { deleteOldKeys } from './idempotency.ts'
 import { startLink } from './link/server.ts'
 import { openSessions } from './link/sessions.ts'
 import { livenessReconciler } from './liveness.ts'
@@ -128,7 +129,7 @@ function housekeeping(ctx: Ctx): Reconciler {
   return {
     name: 'housekeeping',
     every: 600_000,
-    run: async () => ({ ended: (await deleteEndedSessions(ctx)) + (await deleteEndedFailures(ctx)) }),
+    run: async () => ({ ended: (await deleteEndedSessions(ctx)) + (await deleteEndedFailures(ctx)) + (await deleteOldKeys(ctx)) }),
   }
 }
 

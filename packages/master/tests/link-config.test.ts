@@ -1,5 +1,6 @@
 import { ConfigApplyStatus } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import { expect, test } from 'vitest'
+import { listApplies } from '../src/applies.ts'
 import { desiredOf, versionRunning } from '../src/rollout/desired.ts'
 import { type Harness, startHarness, until } from './link-harness.ts'
 import { connectNative } from './link-native.ts'
@@ -97,6 +98,54 @@ test('what an agent refused stays refused over a reconnect, unless it lost every
   second[Symbol.dispose]()
   using third = await connected(mesh, token)
   expect((await third.next('configUpdate')).configChecksum).toBe(configChecksum)
+})
+
+test('an attempt is on record once, however often the agent tells it; an agent that is not ours is taken at each word', async () => {
+  await using mesh = await startHarness()
+  await mesh.setHosts([{ server_name: 'a.test' }])
+  const { id, token } = await mesh.agentToken()
+  const applies = async () => (await listApplies(mesh.ctx, id, { page: 1, per_page: 100 })).data
+  const first = await connected(mesh, token)
+  const { configChecksum, version } = await first.next('configUpdate')
+  const at = { configChecksum, version }
+  const failure = { ...at, status: ConfigApplyStatus.FAILED, errorMessage: 'no room', durationMs: 7, appliedAt: 1_795_000_000_000n }
+  const success = { ...at, status: ConfigApplyStatus.SUCCESS, durationMs: 40, appliedAt: 1_795_000_001_000n }
+  for (const value of [failure, failure, success]) first.send({ case: 'configStatus', value })
+  await until('both are on record', async () => (await applies()).length === 2)
+  first[Symbol.dispose]()
+  using second = await connected(mesh, token, { configChecksum, configVersion: version })
+  second.send({ case: 'configStatus', value: success })
+  second.send({ case: 'health', value: { configChecksum, configVersion: version } })
+  await second.next('ack')
+  const common = { version: Number(version), digest: configChecksum, findings: [] }
+  expect(await applies()).toMatchObject([
+    { ...common, status: 'success', error: null, duration_ms: 40, applied_at: '2026-11-18T11:06:41.000Z' },
+    { ...common, status: 'failed', error: 'no room', duration_ms: 7, applied_at: '2026-11-18T11:06:40.000Z' },
+  ])
+
+  const stranger = await mesh.agentToken()
+  using foreign = await connected(mesh, stranger.token, { capability: 0 })
+  const update = await foreign.next('configUpdate')
+  // In which unit it counts is not known, so its time is not shown.
+  const word = { configId: update.configId, version: update.version, appliedAt: 1_795_000_000n }
+  for (const status of [ConfigApplyStatus.FAILED, ConfigApplyStatus.FAILED])
+    foreign.send({ case: 'configStatus', value: { ...word, status } })
+  const told = async () => (await listApplies(mesh.ctx, stranger.id, { page: 1, per_page: 100 })).data
+  await until('both are on record', async () => (await told()).length === 2)
+  expect(await told()).toMatchObject([{ status: 'failed', applied_at: null }, { applied_at: null }])
+})
+
+test('a health report with an nginx that cannot be one is refused by the field', async () => {
+  await using mesh = await startHarness()
+  const { id, token } = await mesh.agentToken()
+  using agent = await connected(mesh, token)
+  const nginxInstallation = { mode: 'sideways', version: '1.26.3' }
+  agent.send({ case: 'health', value: { nginxInstallation } })
+  expect(await agent.next('ack')).toMatchObject({ success: false, errorMessage: expect.stringContaining('nginx_installation.mode') })
+  agent.send({ case: 'health', value: { nginxInstallation: { ...nginxInstallation, mode: 'owned' }, filesChecksum: 'x' } })
+  expect(await agent.next('ack')).toMatchObject({ success: false, errorMessage: expect.stringContaining('files_checksum') })
+  await mesh.ctx.agentWrites.flush()
+  expect((await mesh.row(id)).nginx).toBe(null)
 })
 
 test('a config status that cannot be read is logged and changes nothing', async () => {

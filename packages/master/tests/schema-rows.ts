@@ -51,7 +51,7 @@ export const schemaRows: Record<string, [table: string, ...parts: Record<string,
       'applies',
 
       { id: 'ap1', agent_id: 'a1', report: 'r1', version: 4, digest: 'd4', status: 'success', error: null, findings: '[]' },
-      { duration_ms: 120, started_at: time, finished_at: time },
+      { duration_ms: 120, applied_at: time, reported_at: time },
     ],
     [
       'audit_log',

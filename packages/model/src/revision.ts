@@ -52,16 +52,19 @@ export const fieldChange = z
 export type FieldChange = z.infer<typeof fieldChange>
 
 const content = z.record(z.string(), z.unknown())
-const withContent = z.strictObject({ ...object, content }).meta({ id: 'RevisionObject' })
+
+export const configObject = z.strictObject({ ...object, content }).meta({ id: 'RevisionObject' })
+
+export const changedObject = z.strictObject({ ...object, fields: z.array(fieldChange) }).meta({ id: 'ChangedObject' })
 
 /** What leads from one version to another. */
 export const revisionDiff = z
   .strictObject({
     from: z.int(),
     to: z.int(),
-    added: z.array(withContent),
-    removed: z.array(withContent),
-    changed: z.array(z.strictObject({ ...object, fields: z.array(fieldChange) }).meta({ id: 'ChangedObject' })),
+    added: z.array(configObject),
+    removed: z.array(configObject),
+    changed: z.array(changedObject),
   })
   .meta({ id: 'RevisionDiff' })
 

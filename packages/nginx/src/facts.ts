@@ -50,6 +50,16 @@ export function parseVersion(output: string): NginxFacts | undefined {
   }
 }
 
+/** What is supported, by name: as an agent tells it. */
+export function namesOf(supports: NginxSupport): string[] {
+  return Object.entries(supports).flatMap(([name, able]) => (able ? [name] : []))
+}
+
+/** The inverse of namesOf; names that this release does not know are left out. */
+export function supportOf(names: readonly string[]): NginxSupport {
+  return Object.fromEntries(Object.keys(guess('0.0.0', [])).map((name) => [name, names.includes(name)])) as unknown as NginxSupport
+}
+
 /** Compares two version numbers: negative when the first is older. */
 export function compareVersions(a: string, b: string): number {
   const left = a.split('.').map(Number)

@@ -9,7 +9,7 @@ import {
   type Command as WireCommand,
 } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import type { Command } from '../commands.ts'
-import type { Health } from '../health.ts'
+import type { Health, NginxInstallation } from '../health.ts'
 import type { StatusReport } from '../ledger.ts'
 
 export type Payload = NonNullable<MessageInitShape<typeof AgentMessageSchema>['payload']>
@@ -47,7 +47,7 @@ function wireFinding({ severity, message, kind, id = '', name = '', field = '', 
 }
 
 export function healthReport(health: Health): MessageInitShape<typeof HealthReportSchema> {
-  const { nginx, system, applied, serving_digest, drift, alerts } = health
+  const { nginx, system, applied, serving_digest, installation, generation, drift, alerts } = health
   return {
     nginx: {
       isRunning: nginx.is_running,
@@ -75,7 +75,22 @@ export function healthReport(health: Health): MessageInitShape<typeof HealthRepo
     servingChecksum: serving_digest,
     drifted: drift.length > 0,
     driftMessage: driftMessage(drift),
+    ...(installation && { nginxInstallation: wireInstallation(installation) }),
+    generation: generation?.name ?? '',
+    filesChecksum: generation?.files_checksum ?? '',
     alerts: alerts.map((alert) => ({ ...alert, timestamp: BigInt(Date.now()) })),
+  }
+}
+
+function wireInstallation(installation: NginxInstallation) {
+  return {
+    mode: installation.mode,
+    version: installation.version,
+    supports: installation.supports,
+    runtimeDirectory: installation.runtime_directory,
+    generationsDirectory: installation.generations_directory,
+    ipv6: installation.ipv6,
+    workerUser: installation.worker_user,
   }
 }
 

@@ -1,3 +1,4 @@
+import { agentFilesExamples } from './agent-files.ts'
 import type { Examples } from './example.ts'
 import { identity } from './identity.ts'
 
@@ -65,6 +66,7 @@ export const additions = {
     },
   },
   ...identity,
+  ...agentFilesExamples,
   validateAgent: { body: { config_content: 'events {}\nhttp {\n  server {\n    listen 8081;\n  }\n}\n' } },
   stopAgent: { body: { graceful: true, timeout_seconds: 30 } },
   restartAgent: { body: { force: false } },

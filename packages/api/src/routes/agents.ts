@@ -1,4 +1,5 @@
 import { agent, agentChanges, agentDetail, agentStates, agentToken, agentTokenInput } from '@nxmesh/model/agent'
+import { agentDiff, agentFiles, applyRecord } from '@nxmesh/model/agent-files'
 import { labelSelector } from '@nxmesh/model/target-agents'
 import { timestamp } from '@nxmesh/model/text'
 import { z } from 'zod'
@@ -40,6 +41,37 @@ export const getAgent = route({
   access: { on: 'agent', need: 'viewer' },
   params: ids('agent_id'),
   response: agentDetail,
+})
+
+export const getAgentConfig = route({
+  id: 'agent.get-config',
+  method: 'GET',
+  path: '/agents/{agent_id}/config',
+  summary: 'Get the files that an agent must serve and those that it serves',
+  access: { on: 'agent', need: 'viewer' },
+  params: ids('agent_id'),
+  response: agentFiles,
+})
+
+export const diffAgentConfig = route({
+  id: 'agent.diff-config',
+  method: 'GET',
+  path: '/agents/{agent_id}/config/diff',
+  summary: 'Compare what an agent applied with what it must run',
+  access: { on: 'agent', need: 'viewer' },
+  params: ids('agent_id'),
+  response: agentDiff,
+})
+
+export const listApplies = route({
+  id: 'agent.list-applies',
+  method: 'GET',
+  path: '/agents/{agent_id}/applies',
+  summary: 'List the last attempts of an agent to apply a config, newest first',
+  access: { on: 'agent', need: 'viewer' },
+  params: ids('agent_id'),
+  query: paging,
+  response: pageOf(applyRecord),
 })
 
 export const updateAgent = route({

@@ -203,9 +203,9 @@ interface Agents {
   state_reason: string | null
   /** Raised by one with each change that people make. */
   revision: Generated<number>
-  /** What the agent said of its nginx, as NginxInstallation, or null. */
+  /** What the agent said of its nginx and of the files that it serves, as AgentNginx, or null. */
   nginx: string | null
-  /** Its labels when it was sent, and when it applied, what it was. */
+  /** The labels that decided what it was sent, and what it applied, as JSON. */
   sent_labels: string | null
   applied_labels: string | null
 }
@@ -260,8 +260,9 @@ interface Applies {
   error: string | null
   findings: string
   duration_ms: number
-  started_at: string
-  finished_at: string
+  /** By the agent's clock, and by the master's. */
+  applied_at: string | null
+  reported_at: string
 }
 
 /** Only ever appended to: the database itself refuses anything else. */
@@ -302,4 +303,5 @@ interface IdempotencyKeys {
 
 export type AgentRow = Selectable<Agents>
 export type NewAgentRow = Insertable<Agents>
+export type ApplyRow = Selectable<Applies>
 export type DocumentRow = Selectable<Documents>

@@ -4,9 +4,11 @@ import type { Upstream } from '@nxmesh/model/upstream'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
 import type { z } from 'zod'
 import type { Actor } from '../access.ts'
+import { diffAgentConfig, getAgentConfig } from '../agent-files.ts'
 import { createAgentToken } from '../agent-tokens.ts'
 import * as agents from '../agents.ts'
 import * as apiTokens from '../api-tokens.ts'
+import { listApplies } from '../applies.ts'
 import { readAuditLog } from '../audit-log.ts'
 import { changePassword, login, logout, openCookie, refresh } from '../auth.ts'
 import { commandAgent } from '../commands.ts'
@@ -113,6 +115,9 @@ export const handlers: { [Name in keyof Routes]: Handler<Routes[Name]> } = {
   listAgents: (ctx, { params, query }) => agents.listAgents(ctx, params.workspace_id, query),
   createAgentToken: (ctx, { params, body }) => createAgentToken(ctx, params.workspace_id, body),
   getAgent: (ctx, { params }) => agents.getAgent(ctx, params.agent_id),
+  getAgentConfig: (ctx, { params }) => getAgentConfig(ctx, params.agent_id),
+  diffAgentConfig: (ctx, { params }) => diffAgentConfig(ctx, params.agent_id),
+  listApplies: (ctx, { params, query }) => listApplies(ctx, params.agent_id, query),
   updateAgent: (ctx, { params, body, ifMatch }) => agents.updateAgent(ctx, params.agent_id, body, ifMatch),
   deleteAgent: (ctx, { params, ifMatch }) => agents.deleteAgent(ctx, params.agent_id, ifMatch),
   revokeAgent: (ctx, { params }) => agents.revokeAgent(ctx, params.agent_id),

@@ -1,6 +1,7 @@
 import { type Finding, finding } from '@nxmesh/model/agent'
 import { ConfigApplyStatus, type ConfigStatus, type Finding as WireFinding } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import type { AgentFacts } from '../agent-writes.ts'
+import type { ApplyRow } from '../db/schema.ts'
 
 /** A config as it was offered to an agent. */
 export interface Offer {
@@ -9,13 +10,19 @@ export interface Offer {
   configId: string
 }
 
+/** How an attempt to apply a config ended. */
+export type Attempt = Pick<ApplyRow, 'version' | 'digest' | 'status' | 'error' | 'findings' | 'duration_ms'> & {
+  /** Milliseconds since the epoch by the clock of an agent of ours; 0 where it does not say. */
+  applied_at: number
+}
+
 /** What an agent's word on a config means: facts to note, and whether it is its last word on that digest. */
 export type StatusReading =
   | { kind: 'malformed'; field: string; reason: string }
   /** It speaks of a config that this master does not remember offering. */
   | { kind: 'unknown' }
   | { kind: 'progress'; digest: string; changes: Partial<AgentFacts> }
-  | { kind: 'final'; digest: string; success: boolean; changes: Partial<AgentFacts> }
+  | { kind: 'final'; digest: string; success: boolean; changes: Partial<AgentFacts>; attempt: Attempt }
 
 const digestPattern = /^[0-9a-f]{64}$/
 const longestError = 65_536
@@ -41,19 +48,19 @@ export function readConfigStatus(status: ConfigStatus, offered: Offer | undefine
       return { kind: 'progress', digest: subject.digest, changes: { config_status: 'applying' } }
     case ConfigApplyStatus.SUCCESS: {
       const applied = { applied_version: subject.version, applied_digest: subject.digest, rejected_digest: null }
-      const changes = { ...applied, config_status: 'success', config_error: null, findings: findingsOf(status) }
-      return { kind: 'final', digest: subject.digest, success: true, changes }
+      const findings = findingsOf(status)
+      const changes = { ...applied, config_status: 'success', config_error: null, findings }
+      const attempt = { ...subject, ...timesOf(status), status: 'success', error: null, findings } as const
+      return { kind: 'final', digest: subject.digest, success: true, changes, attempt }
     }
     case ConfigApplyStatus.FAILED:
     case ConfigApplyStatus.ROLLED_BACK: {
       const word = status.status === ConfigApplyStatus.FAILED ? 'failed' : 'rolled_back'
-      const changes = {
-        rejected_digest: subject.digest,
-        config_status: word,
-        config_error: error === '' ? 'the agent gave no reason' : error,
-        findings: findingsOf(status),
-      }
-      return { kind: 'final', digest: subject.digest, success: false, changes }
+      const reason = error === '' ? 'the agent gave no reason' : error
+      const findings = findingsOf(status)
+      const changes = { rejected_digest: subject.digest, config_status: word, config_error: reason, findings }
+      const attempt = { ...subject, ...timesOf(status), status: word, error: reason, findings } as const
+      return { kind: 'final', digest: subject.digest, success: false, changes, attempt }
     }
     default:
       return { kind: 'malformed', field: 'status', reason: 'is not one of the contract' }
@@ -67,7 +74,14 @@ function subjectOf(status: ConfigStatus, version: number, offered: Offer | undef
   }
   if (!offered) return undefined
   const matches = status.configId === '' ? version === offered.version : status.configId === offered.configId
-  return matches ? offered : undefined
+  return matches ? { version: offered.version, digest: offered.digest } : undefined
+}
+
+const latest = Date.parse('9999-12-31T23:59:59Z')
+
+function timesOf({ durationMs, appliedAt }: ConfigStatus): { duration_ms: number; applied_at: number } {
+  const applied_at = Number(appliedAt)
+  return { duration_ms: durationMs, applied_at: applied_at > 0 && applied_at <= latest ? applied_at : 0 }
 }
 
 function findingsOf(status: ConfigStatus): string {

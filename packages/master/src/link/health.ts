@@ -1,5 +1,6 @@
 import type { AgentHealth } from '@nxmesh/model/agent'
-import type { HealthReport } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import { type NginxInstallation, nginxInstallation } from '@nxmesh/model/agent-files'
+import type { HealthReport, NginxInstallation as WireInstallation } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 
 export interface HealthReading {
   health: AgentHealth
@@ -7,6 +8,14 @@ export interface HealthReading {
   config_version: number
   serving_digest: string | null
   drift: string | null
+  nginx: AgentNginx | null
+}
+
+/** What an agent says of its nginx and of the files that it serves. */
+export interface AgentNginx {
+  installation: NginxInstallation
+  generation: string
+  files_checksum: string
 }
 
 const digest = /^[0-9a-f]{64}$/
@@ -37,6 +46,8 @@ export function readHealth(report: HealthReport): { ok: true; reading: HealthRea
   }
   if (report.driftMessage.length > 65_536) return { ok: false, reason: 'drift_message must be at most 65536 characters' }
   if (report.alerts.length > 1000) return { ok: false, reason: 'alerts must hold at most 1000 entries' }
+  const nginxOf = report.nginxInstallation && readNginx(report, report.nginxInstallation)
+  if (typeof nginxOf === 'string') return { ok: false, reason: nginxOf }
   const health: AgentHealth = {
     nginx_status: nginx ? (nginx.isRunning ? 'running' : 'stopped') : 'unknown',
     nginx_uptime_seconds: Number(nginx?.uptimeSeconds ?? 0),
@@ -67,8 +78,28 @@ export function readHealth(report: HealthReport): { ok: true; reading: HealthRea
       config_version: Number(report.configVersion),
       serving_digest: digest.test(report.servingChecksum) ? report.servingChecksum : null,
       drift,
+      nginx: nginxOf ?? null,
     },
   }
+}
+
+function readNginx({ generation, filesChecksum }: HealthReport, wire: WireInstallation): AgentNginx | string {
+  const read = nginxInstallation.safeParse({
+    mode: wire.mode,
+    version: wire.version,
+    supports: wire.supports,
+    runtime_directory: wire.runtimeDirectory,
+    generations_directory: wire.generationsDirectory,
+    ipv6: wire.ipv6,
+    worker_user: wire.workerUser,
+  })
+  if (!read.success) {
+    const { path, message } = read.error.issues[0]!
+    return `nginx_installation.${path.join('.')}: ${message}`
+  }
+  if (generation.length > 1000) return 'generation must be at most 1000 characters'
+  if (filesChecksum !== '' && !digest.test(filesChecksum)) return 'files_checksum must be 64 hexadecimal digits'
+  return { installation: read.data, generation, files_checksum: filesChecksum }
 }
 
 // A float of 32 bits has about seven digits; the rest is noise of the conversion.

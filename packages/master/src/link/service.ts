@@ -1,7 +1,7 @@
 import { type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
 import type { AgentMessage, AgentMessageSchema, HealthReportSchema, MetricsBatchSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import { type Ctx, timestamp } from '../ctx.ts'
-import { desiredOf } from '../rollout/desired.ts'
+import { desiredOf, labelsOf } from '../rollout/desired.ts'
 import type { Connections } from './connections.ts'
 import type { AckReply, Incoming } from './definition.ts'
 import { frame } from './frames.ts'
@@ -94,7 +94,7 @@ export function handleStream(link: Link, stream: Stream): void {
     if ('status' in outcome) return refuse(outcome, true)
     ctx.log.info({ agent_id: outcome.row.id, address: connection?.address }, 'agent connected')
     stream.resume()
-    outcome.session.consider(await desiredOf(ctx, outcome.row))
+    outcome.session.consider(await desiredOf(ctx, outcome.row), labelsOf(outcome.row))
   }
 
   stream.on('data', (incoming: Incoming<typeof AgentMessageSchema>) => {

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { status } from '@grpc/grpc-js'
+import type { Labels } from '@nxmesh/model/labels'
 import type { ConfigStatus, Event, HealthReport } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import { applyRow } from '../applies.ts'
 import { type Ctx, timestamp } from '../ctx.ts'
 import { shouldOffer } from '../rollout/decide.ts'
 import type { Desired } from '../rollout/desired.ts'
@@ -24,8 +26,8 @@ export interface Session {
   hear(): void
   send(message: Buffer): void
   ack(messageId: string, error?: string): void
-  /** Takes note of what the agent must run now and offers it if that is due and no other config is on its way. */
-  consider(desired: Desired): void
+  /** Takes note of what the agent with these labels must run now and offers it if that is due and no other config is on its way. */
+  consider(desired: Desired, labels: Labels): void
   /** Forgets that the agent refused its config. */
   forgetRejection(): void
   command(command: AgentCommand, timeoutMs: number): Promise<CommandOutcome>
@@ -65,6 +67,8 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
   )
   let heardAt = performance.now()
   let wanted: Desired | undefined
+  // The labels that led to it, as JSON.
+  let wantedLabels = '{}'
   let offered: Offer | undefined
   let inFlightSince: number | undefined
   let waiting: Map<string, (outcome: CommandOutcome) => void> | undefined
@@ -84,8 +88,15 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
     offered = { version, digest, configId }
     inFlightSince = performance.now()
     outbox.config(wanted.frame())
-    ctx.agentWrites.change(agentId, { sent_version: version, sent_digest: digest, config_status: 'pending' })
+    ctx.agentWrites.change(agentId, { sent_version: version, sent_digest: digest, sent_labels: wantedLabels, config_status: 'pending' })
     log.debug({ version, digest }, 'config offered')
+  }
+
+  // So that what it runs can be found again when its labels are others.
+  function labelsApplied(digest: string): { applied_labels?: string | null } {
+    const facts = ctx.agentWrites.facts(agentId)
+    if (!facts || facts.applied_digest === digest) return {}
+    return { applied_labels: facts.sent_digest === digest ? facts.sent_labels : null }
   }
 
   function concluded(digest: string) {
@@ -113,13 +124,14 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
       const outcome = error === undefined ? { success: true } : { success: false, errorMessage: error }
       outbox.ack(frame({ case: 'ack', value: { messageId, ...outcome } }))
     },
-    consider(desired) {
+    consider(desired, labels) {
       const facts = ctx.agentWrites.facts(agentId)
       // What it runs is leaving: the newest version that asked for just this is known now and could not be found out later.
       if (facts && wanted && wanted.digest === facts.applied_digest && desired.digest !== wanted.digest) {
-        ctx.agentWrites.change(agentId, { applied_version: wanted.version })
+        ctx.agentWrites.change(agentId, { applied_version: wanted.version, applied_labels: wantedLabels })
       }
       wanted = desired
+      wantedLabels = JSON.stringify(labels)
       offerIfDue()
     },
     forgetRejection() {
@@ -149,7 +161,12 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
       if (!read.ok) return read.reason
       const { reading } = read
       const facts = ctx.agentWrites.facts(agentId)
-      const changes = { health: JSON.stringify(reading.health), last_seen_at: timestamp(ctx), drift: reading.drift }
+      const changes = {
+        health: JSON.stringify(reading.health),
+        last_seen_at: timestamp(ctx),
+        drift: reading.drift,
+        nginx: reading.nginx && JSON.stringify(reading.nginx),
+      }
       const serving = reading.serving_digest === null ? {} : { serving_digest: reading.serving_digest }
       // People wait for what is served to change; the rest of a report may wait for the next beat.
       const urgency = 'serving_digest' in serving && serving.serving_digest !== facts?.serving_digest ? 'now' : 'soon'
@@ -157,13 +174,26 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
         const version = reading.config_digest === facts?.applied_digest ? facts.applied_version : reading.config_version
         ctx.agentWrites.change(
           agentId,
-          { ...changes, ...serving, applied_digest: reading.config_digest, applied_version: version },
+          {
+            ...changes,
+            ...serving,
+            applied_digest: reading.config_digest,
+            applied_version: version,
+            ...labelsApplied(reading.config_digest),
+          },
           urgency,
         )
       } else if (facts?.capability === 0 && inFlightSince !== undefined && offered && saysItRuns(reading.config_version, offered)) {
         // It answers no ConfigStatus, but says that it runs what it was sent.
         const applied = { applied_version: offered.version, applied_digest: offered.digest, rejected_digest: null }
-        ctx.agentWrites.change(agentId, { ...changes, ...applied, config_status: 'success', config_error: null, findings: '[]' })
+        ctx.agentWrites.change(agentId, {
+          ...changes,
+          ...applied,
+          ...labelsApplied(offered.digest),
+          config_status: 'success',
+          config_error: null,
+          findings: '[]',
+        })
         concluded(offered.digest)
       } else {
         ctx.agentWrites.change(agentId, { ...changes, ...serving }, urgency)
@@ -186,7 +216,12 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
           ctx.agentWrites.change(agentId, { ...read.changes, last_seen_at: timestamp(ctx) })
           return
         case 'final':
-          ctx.agentWrites.change(agentId, { ...read.changes, last_seen_at: timestamp(ctx) })
+          ctx.agentWrites.record(applyRow(ctx, agentId, read.attempt))
+          ctx.agentWrites.change(agentId, {
+            ...read.changes,
+            ...(read.success && labelsApplied(read.digest)),
+            last_seen_at: timestamp(ctx),
+          })
           log.info({ digest: read.digest, success: read.success }, read.success ? 'config applied' : 'config refused')
           concluded(read.digest)
           return

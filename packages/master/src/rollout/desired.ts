@@ -1,5 +1,5 @@
 import { ApiError } from '@nxmesh/api/errors'
-import { agentConfig, type WorkspaceConfig } from '@nxmesh/model/agent-config'
+import { type AgentConfig, agentConfig, type WorkspaceConfig } from '@nxmesh/model/agent-config'
 import { digestOf } from '@nxmesh/model/digest'
 import { effectiveLabels, type Labels } from '@nxmesh/model/labels'
 import type { Ctx } from '../ctx.ts'
@@ -12,6 +12,7 @@ import { type Targets, targetsOf } from './targets.ts'
 export interface Desired {
   version: number
   digest: string
+  config: AgentConfig
   /** Names this config to an agent. */
   configId: string
   /** The config as a message ready for the wire, encoded once. */
@@ -53,7 +54,8 @@ export function versionRunning(row: Pick<AgentRow, 'applied_version' | 'applied_
   return row.applied_digest === desired.digest ? desired.version : row.applied_version
 }
 
-function labelsOf(row: Labelled): Labels {
+/** The labels that decide what an agent must run. */
+export function labelsOf(row: Pick<Labelled, 'token_labels' | 'reported_labels' | 'central_labels'>): Labels {
   return effectiveLabels(JSON.parse(row.token_labels), JSON.parse(row.reported_labels), JSON.parse(row.central_labels))
 }
 
@@ -87,6 +89,7 @@ function compute({ config, targets }: Version, workspaceId: string, matching: st
   return {
     version: config.version,
     digest,
+    config: wanted,
     configId,
     frame() {
       frame ??= configFrame({ configId, version: config.version, digest, config: wanted })

@@ -3,7 +3,7 @@ import type { Ctx } from '../ctx.ts'
 import type { AgentRow } from '../db/schema.ts'
 import type { Session } from '../link/sessions.ts'
 import type { Reconciler } from '../reconcilers.ts'
-import { desiredIn } from './desired.ts'
+import { desiredIn, labelsOf } from './desired.ts'
 
 const columns = [
   ...(['id', 'workspace_id', 'token_labels', 'reported_labels', 'central_labels'] as const),
@@ -30,8 +30,9 @@ export function rolloutReconciler(ctx: Ctx): Reconciler {
           const session = ctx.sessions.get(row.id)
           const facts = ctx.agentWrites.facts(row.id)
           if (!session || !facts) continue
-          const desired = find({ ...row, reported_labels: facts.reported_labels })
-          session.consider(desired)
+          const present = { ...row, reported_labels: facts.reported_labels }
+          const desired = find(present)
+          session.consider(desired, labelsOf(present))
           connected++
           if (facts.applied_digest !== desired.digest) behind++
         }

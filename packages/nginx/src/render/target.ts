@@ -4,7 +4,7 @@ import type { LineSource } from './writer.ts'
 
 /** The nginx that a config is rendered for. Paths are absolute. */
 export interface RenderTarget {
-  facts: NginxFacts
+  facts: Pick<NginxFacts, 'supports' | 'version'>
   /** `owned`: the whole nginx.conf is ours. `include`: one file inside the http block of the host's own nginx.conf. */
   mode: 'owned' | 'include'
   digest: string
@@ -17,6 +17,11 @@ export interface RenderTarget {
   directory?: string
   /** Where requests are logged as one JSON object per line; absent, they are not logged (owned) or as the host says (include). */
   access_log?: string
+}
+
+/** The name of the folder that holds the files of a config, unless one of that name is there already. */
+export function generationName({ version, digest }: { version: number; digest: string }): string {
+  return `${version}-${digest.slice(0, 12)}`
 }
 
 export interface RenderedFile {

@@ -20,7 +20,7 @@ const statements = [
     agent_id text not null references agents (id) on delete cascade,
     report text not null,
     version integer not null, digest text not null, status text not null, error text, findings text not null,
-    duration_ms integer not null, started_at text not null, finished_at text not null,
+    duration_ms integer not null, applied_at text, reported_at text not null,
     unique (agent_id, report))`,
   `create index applies_order on applies (agent_id, id)`,
   // Without references: what happened to something stays on record when the thing is gone.

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file nxmesh/agent/v1/agent.proto.
  */
 export const file_nxmesh_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("ChtueG1lc2gvYWdlbnQvdjEvYWdlbnQucHJvdG8SD254bWVzaC5hZ2VudC52MSK+AwoMQWdlbnRNZXNzYWdlEhAKCGFnZW50X2lkGAEgASgJEhEKCXRpbWVzdGFtcBgCIAEoAxI8CgxyZWdpc3RyYXRpb24YAyABKAsyJC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdEgAEi8KBmhlYWx0aBgEIAEoCzIdLm54bWVzaC5hZ2VudC52MS5IZWFsdGhSZXBvcnRIABI2Cg1jb25maWdfc3RhdHVzGAUgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1N0YXR1c0gAEjAKB21ldHJpY3MYBiABKAsyHS5ueG1lc2guYWdlbnQudjEuTWV0cmljc0JhdGNoSAASKQoEbG9ncxgHIAEoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2dCYXRjaEgAEicKBWV2ZW50GAggASgLMhYubnhtZXNoLmFnZW50LnYxLkV2ZW50SAASUQobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGQgASgLMioubnhtZXNoLmFnZW50LnYxLkNlcnRpZmljYXRlU2lnbmluZ1JlcXVlc3RIAEIJCgdwYXlsb2FkIuoCCg1NYXN0ZXJNZXNzYWdlEhEKCXRpbWVzdGFtcBgBIAEoAxJGChVyZWdpc3RyYXRpb25fcmVzcG9uc2UYAiABKAsyJS5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVzcG9uc2VIABI2Cg1jb25maWdfdXBkYXRlGAMgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1VwZGF0ZUgAEisKB2NvbW1hbmQYBCABKAsyGC5ueG1lc2guYWdlbnQudjEuQ29tbWFuZEgAEiMKA2FjaxgFIAEoCzIULm54bWVzaC5hZ2VudC52MS5BY2tIABInCgVlcnJvchgGIAEoCzIWLm54bWVzaC5hZ2VudC52MS5FcnJvckgAEkAKEmlzc3VlZF9jZXJ0aWZpY2F0ZRhkIAEoCzIiLm54bWVzaC5hZ2VudC52MS5Jc3N1ZWRDZXJ0aWZpY2F0ZUgAQgkKB3BheWxvYWQixgMKE1JlZ2lzdHJhdGlvblJlcXVlc3QSDQoFdG9rZW4YASABKAkSEAoIaG9zdG5hbWUYAiABKAkSEgoKaXBfYWRkcmVzcxgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEhQKDGNhcGFiaWxpdGllcxgFIAMoCRJACgZsYWJlbHMYBiADKAsyMC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdC5MYWJlbHNFbnRyeRI4Cg9kZXBsb3ltZW50X21vZGUYByABKA4yHy5ueG1lc2guYWdlbnQudjEuRGVwbG95bWVudE1vZGUSEgoKY2FwYWJpbGl0eRhkIAEoDRISCgptYWNoaW5lX2lkGGUgASgJEg8KB2Jvb3RfaWQYZiABKAkSIwobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGcgASgMEhYKDmNvbmZpZ192ZXJzaW9uGGggASgDEhcKD2NvbmZpZ19jaGVja3N1bRhpIAEoCRIZChFyZWplY3RlZF9jaGVja3N1bRhqIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsgBChRSZWdpc3RyYXRpb25SZXNwb25zZRIQCghhZ2VudF9pZBgBIAEoCRIPCgdzdWNjZXNzGAIgASgIEhUKDWVycm9yX21lc3NhZ2UYAyABKAkSIgoaaGVhcnRiZWF0X2ludGVydmFsX3NlY29uZHMYBCABKAMSEgoKY2FwYWJpbGl0eRhkIAEoDRI+ChJpc3N1ZWRfY2VydGlmaWNhdGUYZSABKAsyIi5ueG1lc2guYWdlbnQudjEuSXNzdWVkQ2VydGlmaWNhdGUiKAoZQ2VydGlmaWNhdGVTaWduaW5nUmVxdWVzdBILCgNkZXIYASABKAwiJgoRSXNzdWVkQ2VydGlmaWNhdGUSEQoJY2hhaW5fcGVtGAEgASgJIoYCCgxIZWFsdGhSZXBvcnQSKwoFbmdpbngYASABKAsyHC5ueG1lc2guYWdlbnQudjEuTmdpbnhTdGF0dXMSLgoGc3lzdGVtGAIgASgLMh4ubnhtZXNoLmFnZW50LnYxLlN5c3RlbU1ldHJpY3MSFwoPY29uZmlnX2NoZWNrc3VtGAMgASgJEhYKDmNvbmZpZ192ZXJzaW9uGAQgASgDEiYKBmFsZXJ0cxgFIAMoCzIWLm54bWVzaC5hZ2VudC52MS5BbGVydBIYChBzZXJ2aW5nX2NoZWNrc3VtGGQgASgJEg8KB2RyaWZ0ZWQYZSABKAgSFQoNZHJpZnRfbWVzc2FnZRhmIAEoCSL7AQoLTmdpbnhTdGF0dXMSEgoKaXNfcnVubmluZxgBIAEoCBILCgNwaWQYAiABKA0SFgoOdXB0aW1lX3NlY29uZHMYAyABKAQSGgoSYWN0aXZlX2Nvbm5lY3Rpb25zGAQgASgNEhYKDnRvdGFsX3JlcXVlc3RzGAUgASgEEhsKE3JlcXVlc3RzX3Blcl9zZWNvbmQYBiABKAISFwoPcnVubmluZ192ZXJzaW9uGGQgASgJEhkKEWluc3RhbGxlZF92ZXJzaW9uGGUgASgJEg8KB3dvcmtlcnMYZiABKA0SHQoVd29ya2Vyc19zaHV0dGluZ19kb3duGGcgASgNIqcBCg1TeXN0ZW1NZXRyaWNzEhMKC2NwdV9wZXJjZW50GAEgASgCEhkKEW1lbW9yeV91c2VkX2J5dGVzGAIgASgEEhoKEm1lbW9yeV90b3RhbF9ieXRlcxgDIAEoBBIXCg9kaXNrX3VzZWRfYnl0ZXMYBCABKAQSGAoQZGlza190b3RhbF9ieXRlcxgFIAEoBBIXCg9sb2FkX2F2ZXJhZ2VfMW0YBiABKAIiSQoFQWxlcnQSCgoCaWQYASABKAkSEAoIc2V2ZXJpdHkYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIRCgl0aW1lc3RhbXAYBCABKAMiggMKDENvbmZpZ1VwZGF0ZRIRCgljb25maWdfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoAxIzCg12aXJ0dWFsX2hvc3RzGAMgAygLMhwubnhtZXNoLmFnZW50LnYxLlZpcnR1YWxIb3N0EiwKCXVwc3RyZWFtcxgEIAMoCzIZLm54bWVzaC5hZ2VudC52MS5VcHN0cmVhbRJFCgxjZXJ0aWZpY2F0ZXMYBSADKAsyLy5ueG1lc2guYWdlbnQudjEuQ29uZmlnVXBkYXRlLkNlcnRpZmljYXRlc0VudHJ5EjgKD2dsb2JhbF9zZXR0aW5ncxgGIAEoCzIfLm54bWVzaC5hZ2VudC52MS5HbG9iYWxTZXR0aW5ncxIXCg9jb25maWdfY2hlY2tzdW0YZCABKAkaUQoRQ2VydGlmaWNhdGVzRW50cnkSCwoDa2V5GAEgASgJEisKBXZhbHVlGAIgASgLMhwubnhtZXNoLmFnZW50LnYxLkNlcnRpZmljYXRlOgI4ASLmAgoLVmlydHVhbEhvc3QSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRITCgtzZXJ2ZXJfbmFtZRgDIAEoCRITCgtsaXN0ZW5fcG9ydBgEIAEoDRITCgtzc2xfZW5hYmxlZBgFIAEoCBIaChJzc2xfY2VydGlmaWNhdGVfaWQYBiABKAkSFQoNaHR0cDJfZW5hYmxlZBgHIAEoCBIVCg1odHRwM19lbmFibGVkGAggASgIEiwKCWxvY2F0aW9ucxgJIAMoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2NhdGlvbhJNChFjdXN0b21fZGlyZWN0aXZlcxgKIAMoCzIyLm54bWVzaC5hZ2VudC52MS5WaXJ0dWFsSG9zdC5DdXN0b21EaXJlY3RpdmVzRW50cnkaNwoVQ3VzdG9tRGlyZWN0aXZlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiyQIKCExvY2F0aW9uEgwKBHBhdGgYASABKAkSEgoKcHJveHlfcGFzcxgCIAEoCRITCgt1cHN0cmVhbV9pZBgDIAEoCRIMCgRyb290GAQgASgJEg0KBWluZGV4GAUgASgJEi8KDmN1c3RvbV9oZWFkZXJzGAYgAygLMhcubnhtZXNoLmFnZW50LnYxLkhlYWRlchIzCg1yZXdyaXRlX3J1bGVzGAcgAygLMhwubnhtZXNoLmFnZW50LnYxLlJld3JpdGVSdWxlEkoKEWN1c3RvbV9kaXJlY3RpdmVzGAggAygLMi8ubnhtZXNoLmFnZW50LnYxLkxvY2F0aW9uLkN1c3RvbURpcmVjdGl2ZXNFbnRyeRo3ChVDdXN0b21EaXJlY3RpdmVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJICgZIZWFkZXISDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRIOCgZhbHdheXMYAyABKAgSEQoJZGlyZWN0aW9uGGQgASgJIkEKC1Jld3JpdGVSdWxlEg8KB3BhdHRlcm4YASABKAkSEwoLcmVwbGFjZW1lbnQYAiABKAkSDAoEZmxhZxgDIAEoCSLpAQoIVXBzdHJlYW0SCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRI4CglhbGdvcml0aG0YAyABKA4yJS5ueG1lc2guYWdlbnQudjEuTG9hZEJhbGFuY2VBbGdvcml0aG0SMAoHc2VydmVycxgEIAMoCzIfLm54bWVzaC5hZ2VudC52MS5VcHN0cmVhbVNlcnZlchI4CgxoZWFsdGhfY2hlY2sYBSABKAsyIi5ueG1lc2guYWdlbnQudjEuSGVhbHRoQ2hlY2tDb25maWcSHQoVa2VlcGFsaXZlX2Nvbm5lY3Rpb25zGAYgASgNIoABCg5VcHN0cmVhbVNlcnZlchIPCgdhZGRyZXNzGAEgASgJEg4KBndlaWdodBgCIAEoDRIOCgZiYWNrdXAYAyABKAgSDAoEZG93bhgEIAEoCBIRCgltYXhfZmFpbHMYBSABKA0SHAoUZmFpbF90aW1lb3V0X3NlY29uZHMYBiABKA0inQEKEUhlYWx0aENoZWNrQ29uZmlnEg8KB2VuYWJsZWQYASABKAgSDAoEcGF0aBgCIAEoCRIYChBpbnRlcnZhbF9zZWNvbmRzGAMgASgNEhcKD3RpbWVvdXRfc2Vjb25kcxgEIAEoDRIZChFoZWFsdGh5X3RocmVzaG9sZBgFIAEoDRIbChN1bmhlYWx0aHlfdGhyZXNob2xkGAYgASgNIm8KC0NlcnRpZmljYXRlEgoKAmlkGAEgASgJEg4KBmRvbWFpbhgCIAEoCRIXCg9jZXJ0aWZpY2F0ZV9wZW0YAyABKAkSFwoPcHJpdmF0ZV9rZXlfcGVtGAQgASgJEhIKCmV4cGlyZXNfYXQYBSABKAMiiAIKDkdsb2JhbFNldHRpbmdzEk4KEG5naW54X2RpcmVjdGl2ZXMYASADKAsyNC5ueG1lc2guYWdlbnQudjEuR2xvYmFsU2V0dGluZ3MuTmdpbnhEaXJlY3RpdmVzRW50cnkSPgoIZW52X3ZhcnMYAiADKAsyLC5ueG1lc2guYWdlbnQudjEuR2xvYmFsU2V0dGluZ3MuRW52VmFyc0VudHJ5GjYKFE5naW54RGlyZWN0aXZlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLgoMRW52VmFyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi6wEKDENvbmZpZ1N0YXR1cxIRCgljb25maWdfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoAxIyCgZzdGF0dXMYAyABKA4yIi5ueG1lc2guYWdlbnQudjEuQ29uZmlnQXBwbHlTdGF0dXMSFQoNZXJyb3JfbWVzc2FnZRgEIAEoCRISCgphcHBsaWVkX2F0GAUgASgDEhcKD2NvbmZpZ19jaGVja3N1bRhkIAEoCRIqCghmaW5kaW5ncxhlIAMoCzIYLm54bWVzaC5hZ2VudC52MS5GaW5kaW5nEhMKC2R1cmF0aW9uX21zGGYgASgNIn8KB0ZpbmRpbmcSEAoIc2V2ZXJpdHkYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIMCgRraW5kGAMgASgJEgoKAmlkGAQgASgJEgwKBG5hbWUYBSABKAkSDQoFZmllbGQYBiABKAkSDAoEZmlsZRgHIAEoCRIMCgRsaW5lGAggASgNIksKDE1ldHJpY3NCYXRjaBIRCgl0aW1lc3RhbXAYASABKAMSKAoHbWV0cmljcxgCIAMoCzIXLm54bWVzaC5hZ2VudC52MS5NZXRyaWMixwEKBk1ldHJpYxIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgBEhEKCXRpbWVzdGFtcBgDIAEoAxIzCgZsYWJlbHMYBCADKAsyIy5ueG1lc2guYWdlbnQudjEuTWV0cmljLkxhYmVsc0VudHJ5EikKBHR5cGUYBSABKA4yGy5ueG1lc2guYWdlbnQudjEuTWV0cmljVHlwZRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjYKCExvZ0JhdGNoEioKB2VudHJpZXMYASADKAsyGS5ueG1lc2guYWdlbnQudjEuTG9nRW50cnkiowEKCExvZ0VudHJ5EhEKCXRpbWVzdGFtcBgBIAEoAxINCgVsZXZlbBgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEjUKBmZpZWxkcxgEIAMoCzIlLm54bWVzaC5hZ2VudC52MS5Mb2dFbnRyeS5GaWVsZHNFbnRyeRotCgtGaWVsZHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrgCCgdDb21tYW5kEhIKCmNvbW1hbmRfaWQYASABKAkSMAoGcmVsb2FkGAIgASgLMh4ubnhtZXNoLmFnZW50LnYxLlJlbG9hZENvbW1hbmRIABIyCgdyZXN0YXJ0GAMgASgLMh8ubnhtZXNoLmFnZW50LnYxLlJlc3RhcnRDb21tYW5kSAASLAoEc3RvcBgEIAEoCzIcLm54bWVzaC5hZ2VudC52MS5TdG9wQ29tbWFuZEgAEjcKCmdldF9zdGF0dXMYBSABKAsyIS5ueG1lc2guYWdlbnQudjEuR2V0U3RhdHVzQ29tbWFuZEgAEkEKD3ZhbGlkYXRlX2NvbmZpZxgGIAEoCzImLm54bWVzaC5hZ2VudC52MS5WYWxpZGF0ZUNvbmZpZ0NvbW1hbmRIAEIJCgdjb21tYW5kIiEKDVJlbG9hZENvbW1hbmQSEAoIZ3JhY2VmdWwYASABKAgiHwoOUmVzdGFydENvbW1hbmQSDQoFZm9yY2UYASABKAgiOAoLU3RvcENvbW1hbmQSEAoIZ3JhY2VmdWwYASABKAgSFwoPdGltZW91dF9zZWNvbmRzGAIgASgNIhIKEEdldFN0YXR1c0NvbW1hbmQiLwoVVmFsaWRhdGVDb25maWdDb21tYW5kEhYKDmNvbmZpZ19jb250ZW50GAEgASgJIp0BCgVFdmVudBIQCghldmVudF9pZBgBIAEoCRISCgpldmVudF90eXBlGAIgASgJEhEKCXRpbWVzdGFtcBgDIAEoAxIuCgRkYXRhGAQgAygLMiAubnhtZXNoLmFnZW50LnYxLkV2ZW50LkRhdGFFbnRyeRorCglEYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJBCgNBY2sSEgoKbWVzc2FnZV9pZBgBIAEoCRIPCgdzdWNjZXNzGAIgASgIEhUKDWVycm9yX21lc3NhZ2UYAyABKAkijAEKBUVycm9yEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRI0CgdkZXRhaWxzGAMgAygLMiMubnhtZXNoLmFnZW50LnYxLkVycm9yLkRldGFpbHNFbnRyeRouCgxEZXRhaWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASptCg5EZXBsb3ltZW50TW9kZRIfChtERVBMT1lNRU5UX01PREVfVU5TUEVDSUZJRUQQABISCg5ET0NLRVJfU0lERUNBUhABEhYKEktVQkVSTkVURVNfU0lERUNBUhACEg4KClNUQU5EQUxPTkUQAyqNAQoUTG9hZEJhbGFuY2VBbGdvcml0aG0SJgoiTE9BRF9CQUxBTkNFX0FMR09SSVRITV9VTlNQRUNJRklFRBAAEg8KC1JPVU5EX1JPQklOEAESFQoRTEVBU1RfQ09OTkVDVElPTlMQAhILCgdJUF9IQVNIEAMSGAoUV0VJR0hURURfUk9VTkRfUk9CSU4QBCqNAQoRQ29uZmlnQXBwbHlTdGF0dXMSIwofQ09ORklHX0FQUExZX1NUQVRVU19VTlNQRUNJRklFRBAAEgsKB1BFTkRJTkcQARIOCgpWQUxJREFUSU5HEAISDAoIQVBQTFlJTkcQAxILCgdTVUNDRVNTEAQSCgoGRkFJTEVEEAUSDwoLUk9MTEVEX0JBQ0sQBipQCgpNZXRyaWNUeXBlEhsKF01FVFJJQ19UWVBFX1VOU1BFQ0lGSUVEEAASCQoFR0FVR0UQARILCgdDT1VOVEVSEAISDQoJSElTVE9HUkFNEAMy5gEKDEFnZW50U2VydmljZRJLCgZTdHJlYW0SHS5ueG1lc2guYWdlbnQudjEuQWdlbnRNZXNzYWdlGh4ubnhtZXNoLmFnZW50LnYxLk1hc3Rlck1lc3NhZ2UoATABEkMKDFJlcG9ydEhlYWx0aBIdLm54bWVzaC5hZ2VudC52MS5IZWFsdGhSZXBvcnQaFC5ueG1lc2guYWdlbnQudjEuQWNrEkQKDVJlcG9ydE1ldHJpY3MSHS5ueG1lc2guYWdlbnQudjEuTWV0cmljc0JhdGNoGhQubnhtZXNoLmFnZW50LnYxLkFja0IgWh5naXRodWIuY29tL254bWVzaC9hcGkvYWdlbnQvdjFiBnByb3RvMw");
+  fileDesc("ChtueG1lc2gvYWdlbnQvdjEvYWdlbnQucHJvdG8SD254bWVzaC5hZ2VudC52MSK+AwoMQWdlbnRNZXNzYWdlEhAKCGFnZW50X2lkGAEgASgJEhEKCXRpbWVzdGFtcBgCIAEoAxI8CgxyZWdpc3RyYXRpb24YAyABKAsyJC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdEgAEi8KBmhlYWx0aBgEIAEoCzIdLm54bWVzaC5hZ2VudC52MS5IZWFsdGhSZXBvcnRIABI2Cg1jb25maWdfc3RhdHVzGAUgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1N0YXR1c0gAEjAKB21ldHJpY3MYBiABKAsyHS5ueG1lc2guYWdlbnQudjEuTWV0cmljc0JhdGNoSAASKQoEbG9ncxgHIAEoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2dCYXRjaEgAEicKBWV2ZW50GAggASgLMhYubnhtZXNoLmFnZW50LnYxLkV2ZW50SAASUQobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGQgASgLMioubnhtZXNoLmFnZW50LnYxLkNlcnRpZmljYXRlU2lnbmluZ1JlcXVlc3RIAEIJCgdwYXlsb2FkIuoCCg1NYXN0ZXJNZXNzYWdlEhEKCXRpbWVzdGFtcBgBIAEoAxJGChVyZWdpc3RyYXRpb25fcmVzcG9uc2UYAiABKAsyJS5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVzcG9uc2VIABI2Cg1jb25maWdfdXBkYXRlGAMgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1VwZGF0ZUgAEisKB2NvbW1hbmQYBCABKAsyGC5ueG1lc2guYWdlbnQudjEuQ29tbWFuZEgAEiMKA2FjaxgFIAEoCzIULm54bWVzaC5hZ2VudC52MS5BY2tIABInCgVlcnJvchgGIAEoCzIWLm54bWVzaC5hZ2VudC52MS5FcnJvckgAEkAKEmlzc3VlZF9jZXJ0aWZpY2F0ZRhkIAEoCzIiLm54bWVzaC5hZ2VudC52MS5Jc3N1ZWRDZXJ0aWZpY2F0ZUgAQgkKB3BheWxvYWQixgMKE1JlZ2lzdHJhdGlvblJlcXVlc3QSDQoFdG9rZW4YASABKAkSEAoIaG9zdG5hbWUYAiABKAkSEgoKaXBfYWRkcmVzcxgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEhQKDGNhcGFiaWxpdGllcxgFIAMoCRJACgZsYWJlbHMYBiADKAsyMC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdC5MYWJlbHNFbnRyeRI4Cg9kZXBsb3ltZW50X21vZGUYByABKA4yHy5ueG1lc2guYWdlbnQudjEuRGVwbG95bWVudE1vZGUSEgoKY2FwYWJpbGl0eRhkIAEoDRISCgptYWNoaW5lX2lkGGUgASgJEg8KB2Jvb3RfaWQYZiABKAkSIwobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGcgASgMEhYKDmNvbmZpZ192ZXJzaW9uGGggASgDEhcKD2NvbmZpZ19jaGVja3N1bRhpIAEoCRIZChFyZWplY3RlZF9jaGVja3N1bRhqIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsgBChRSZWdpc3RyYXRpb25SZXNwb25zZRIQCghhZ2VudF9pZBgBIAEoCRIPCgdzdWNjZXNzGAIgASgIEhUKDWVycm9yX21lc3NhZ2UYAyABKAkSIgoaaGVhcnRiZWF0X2ludGVydmFsX3NlY29uZHMYBCABKAMSEgoKY2FwYWJpbGl0eRhkIAEoDRI+ChJpc3N1ZWRfY2VydGlmaWNhdGUYZSABKAsyIi5ueG1lc2guYWdlbnQudjEuSXNzdWVkQ2VydGlmaWNhdGUiKAoZQ2VydGlmaWNhdGVTaWduaW5nUmVxdWVzdBILCgNkZXIYASABKAwiJgoRSXNzdWVkQ2VydGlmaWNhdGUSEQoJY2hhaW5fcGVtGAEgASgJIvICCgxIZWFsdGhSZXBvcnQSKwoFbmdpbngYASABKAsyHC5ueG1lc2guYWdlbnQudjEuTmdpbnhTdGF0dXMSLgoGc3lzdGVtGAIgASgLMh4ubnhtZXNoLmFnZW50LnYxLlN5c3RlbU1ldHJpY3MSFwoPY29uZmlnX2NoZWNrc3VtGAMgASgJEhYKDmNvbmZpZ192ZXJzaW9uGAQgASgDEiYKBmFsZXJ0cxgFIAMoCzIWLm54bWVzaC5hZ2VudC52MS5BbGVydBIYChBzZXJ2aW5nX2NoZWNrc3VtGGQgASgJEg8KB2RyaWZ0ZWQYZSABKAgSFQoNZHJpZnRfbWVzc2FnZRhmIAEoCRI+ChJuZ2lueF9pbnN0YWxsYXRpb24YZyABKAsyIi5ueG1lc2guYWdlbnQudjEuTmdpbnhJbnN0YWxsYXRpb24SEgoKZ2VuZXJhdGlvbhhoIAEoCRIWCg5maWxlc19jaGVja3N1bRhpIAEoCSKhAQoRTmdpbnhJbnN0YWxsYXRpb24SDAoEbW9kZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhAKCHN1cHBvcnRzGAMgAygJEhkKEXJ1bnRpbWVfZGlyZWN0b3J5GAQgASgJEh0KFWdlbmVyYXRpb25zX2RpcmVjdG9yeRgFIAEoCRIMCgRpcHY2GAYgASgIEhMKC3dvcmtlcl91c2VyGAcgASgJIvsBCgtOZ2lueFN0YXR1cxISCgppc19ydW5uaW5nGAEgASgIEgsKA3BpZBgCIAEoDRIWCg51cHRpbWVfc2Vjb25kcxgDIAEoBBIaChJhY3RpdmVfY29ubmVjdGlvbnMYBCABKA0SFgoOdG90YWxfcmVxdWVzdHMYBSABKAQSGwoTcmVxdWVzdHNfcGVyX3NlY29uZBgGIAEoAhIXCg9ydW5uaW5nX3ZlcnNpb24YZCABKAkSGQoRaW5zdGFsbGVkX3ZlcnNpb24YZSABKAkSDwoHd29ya2VycxhmIAEoDRIdChV3b3JrZXJzX3NodXR0aW5nX2Rvd24YZyABKA0ipwEKDVN5c3RlbU1ldHJpY3MSEwoLY3B1X3BlcmNlbnQYASABKAISGQoRbWVtb3J5X3VzZWRfYnl0ZXMYAiABKAQSGgoSbWVtb3J5X3RvdGFsX2J5dGVzGAMgASgEEhcKD2Rpc2tfdXNlZF9ieXRlcxgEIAEoBBIYChBkaXNrX3RvdGFsX2J5dGVzGAUgASgEEhcKD2xvYWRfYXZlcmFnZV8xbRgGIAEoAiJJCgVBbGVydBIKCgJpZBgBIAEoCRIQCghzZXZlcml0eRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEhEKCXRpbWVzdGFtcBgEIAEoAyKCAwoMQ29uZmlnVXBkYXRlEhEKCWNvbmZpZ19pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDEjMKDXZpcnR1YWxfaG9zdHMYAyADKAsyHC5ueG1lc2guYWdlbnQudjEuVmlydHVhbEhvc3QSLAoJdXBzdHJlYW1zGAQgAygLMhkubnhtZXNoLmFnZW50LnYxLlVwc3RyZWFtEkUKDGNlcnRpZmljYXRlcxgFIAMoCzIvLm54bWVzaC5hZ2VudC52MS5Db25maWdVcGRhdGUuQ2VydGlmaWNhdGVzRW50cnkSOAoPZ2xvYmFsX3NldHRpbmdzGAYgASgLMh8ubnhtZXNoLmFnZW50LnYxLkdsb2JhbFNldHRpbmdzEhcKD2NvbmZpZ19jaGVja3N1bRhkIAEoCRpRChFDZXJ0aWZpY2F0ZXNFbnRyeRILCgNrZXkYASABKAkSKwoFdmFsdWUYAiABKAsyHC5ueG1lc2guYWdlbnQudjEuQ2VydGlmaWNhdGU6AjgBIuYCCgtWaXJ0dWFsSG9zdBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3NlcnZlcl9uYW1lGAMgASgJEhMKC2xpc3Rlbl9wb3J0GAQgASgNEhMKC3NzbF9lbmFibGVkGAUgASgIEhoKEnNzbF9jZXJ0aWZpY2F0ZV9pZBgGIAEoCRIVCg1odHRwMl9lbmFibGVkGAcgASgIEhUKDWh0dHAzX2VuYWJsZWQYCCABKAgSLAoJbG9jYXRpb25zGAkgAygLMhkubnhtZXNoLmFnZW50LnYxLkxvY2F0aW9uEk0KEWN1c3RvbV9kaXJlY3RpdmVzGAogAygLMjIubnhtZXNoLmFnZW50LnYxLlZpcnR1YWxIb3N0LkN1c3RvbURpcmVjdGl2ZXNFbnRyeRo3ChVDdXN0b21EaXJlY3RpdmVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLJAgoITG9jYXRpb24SDAoEcGF0aBgBIAEoCRISCgpwcm94eV9wYXNzGAIgASgJEhMKC3Vwc3RyZWFtX2lkGAMgASgJEgwKBHJvb3QYBCABKAkSDQoFaW5kZXgYBSABKAkSLwoOY3VzdG9tX2hlYWRlcnMYBiADKAsyFy5ueG1lc2guYWdlbnQudjEuSGVhZGVyEjMKDXJld3JpdGVfcnVsZXMYByADKAsyHC5ueG1lc2guYWdlbnQudjEuUmV3cml0ZVJ1bGUSSgoRY3VzdG9tX2RpcmVjdGl2ZXMYCCADKAsyLy5ueG1lc2guYWdlbnQudjEuTG9jYXRpb24uQ3VzdG9tRGlyZWN0aXZlc0VudHJ5GjcKFUN1c3RvbURpcmVjdGl2ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkgKBkhlYWRlchIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJEg4KBmFsd2F5cxgDIAEoCBIRCglkaXJlY3Rpb24YZCABKAkiQQoLUmV3cml0ZVJ1bGUSDwoHcGF0dGVybhgBIAEoCRITCgtyZXBsYWNlbWVudBgCIAEoCRIMCgRmbGFnGAMgASgJIukBCghVcHN0cmVhbRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEjgKCWFsZ29yaXRobRgDIAEoDjIlLm54bWVzaC5hZ2VudC52MS5Mb2FkQmFsYW5jZUFsZ29yaXRobRIwCgdzZXJ2ZXJzGAQgAygLMh8ubnhtZXNoLmFnZW50LnYxLlVwc3RyZWFtU2VydmVyEjgKDGhlYWx0aF9jaGVjaxgFIAEoCzIiLm54bWVzaC5hZ2VudC52MS5IZWFsdGhDaGVja0NvbmZpZxIdChVrZWVwYWxpdmVfY29ubmVjdGlvbnMYBiABKA0igAEKDlVwc3RyZWFtU2VydmVyEg8KB2FkZHJlc3MYASABKAkSDgoGd2VpZ2h0GAIgASgNEg4KBmJhY2t1cBgDIAEoCBIMCgRkb3duGAQgASgIEhEKCW1heF9mYWlscxgFIAEoDRIcChRmYWlsX3RpbWVvdXRfc2Vjb25kcxgGIAEoDSKdAQoRSGVhbHRoQ2hlY2tDb25maWcSDwoHZW5hYmxlZBgBIAEoCBIMCgRwYXRoGAIgASgJEhgKEGludGVydmFsX3NlY29uZHMYAyABKA0SFwoPdGltZW91dF9zZWNvbmRzGAQgASgNEhkKEWhlYWx0aHlfdGhyZXNob2xkGAUgASgNEhsKE3VuaGVhbHRoeV90aHJlc2hvbGQYBiABKA0ibwoLQ2VydGlmaWNhdGUSCgoCaWQYASABKAkSDgoGZG9tYWluGAIgASgJEhcKD2NlcnRpZmljYXRlX3BlbRgDIAEoCRIXCg9wcml2YXRlX2tleV9wZW0YBCABKAkSEgoKZXhwaXJlc19hdBgFIAEoAyKIAgoOR2xvYmFsU2V0dGluZ3MSTgoQbmdpbnhfZGlyZWN0aXZlcxgBIAMoCzI0Lm54bWVzaC5hZ2VudC52MS5HbG9iYWxTZXR0aW5ncy5OZ2lueERpcmVjdGl2ZXNFbnRyeRI+CghlbnZfdmFycxgCIAMoCzIsLm54bWVzaC5hZ2VudC52MS5HbG9iYWxTZXR0aW5ncy5FbnZWYXJzRW50cnkaNgoUTmdpbnhEaXJlY3RpdmVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARouCgxFbnZWYXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLrAQoMQ29uZmlnU3RhdHVzEhEKCWNvbmZpZ19pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDEjIKBnN0YXR1cxgDIAEoDjIiLm54bWVzaC5hZ2VudC52MS5Db25maWdBcHBseVN0YXR1cxIVCg1lcnJvcl9tZXNzYWdlGAQgASgJEhIKCmFwcGxpZWRfYXQYBSABKAMSFwoPY29uZmlnX2NoZWNrc3VtGGQgASgJEioKCGZpbmRpbmdzGGUgAygLMhgubnhtZXNoLmFnZW50LnYxLkZpbmRpbmcSEwoLZHVyYXRpb25fbXMYZiABKA0ifwoHRmluZGluZxIQCghzZXZlcml0eRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEgwKBGtpbmQYAyABKAkSCgoCaWQYBCABKAkSDAoEbmFtZRgFIAEoCRINCgVmaWVsZBgGIAEoCRIMCgRmaWxlGAcgASgJEgwKBGxpbmUYCCABKA0iSwoMTWV0cmljc0JhdGNoEhEKCXRpbWVzdGFtcBgBIAEoAxIoCgdtZXRyaWNzGAIgAygLMhcubnhtZXNoLmFnZW50LnYxLk1ldHJpYyLHAQoGTWV0cmljEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAESEQoJdGltZXN0YW1wGAMgASgDEjMKBmxhYmVscxgEIAMoCzIjLm54bWVzaC5hZ2VudC52MS5NZXRyaWMuTGFiZWxzRW50cnkSKQoEdHlwZRgFIAEoDjIbLm54bWVzaC5hZ2VudC52MS5NZXRyaWNUeXBlGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiNgoITG9nQmF0Y2gSKgoHZW50cmllcxgBIAMoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2dFbnRyeSKjAQoITG9nRW50cnkSEQoJdGltZXN0YW1wGAEgASgDEg0KBWxldmVsGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSNQoGZmllbGRzGAQgAygLMiUubnhtZXNoLmFnZW50LnYxLkxvZ0VudHJ5LkZpZWxkc0VudHJ5Gi0KC0ZpZWxkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiuAIKB0NvbW1hbmQSEgoKY29tbWFuZF9pZBgBIAEoCRIwCgZyZWxvYWQYAiABKAsyHi5ueG1lc2guYWdlbnQudjEuUmVsb2FkQ29tbWFuZEgAEjIKB3Jlc3RhcnQYAyABKAsyHy5ueG1lc2guYWdlbnQudjEuUmVzdGFydENvbW1hbmRIABIsCgRzdG9wGAQgASgLMhwubnhtZXNoLmFnZW50LnYxLlN0b3BDb21tYW5kSAASNwoKZ2V0X3N0YXR1cxgFIAEoCzIhLm54bWVzaC5hZ2VudC52MS5HZXRTdGF0dXNDb21tYW5kSAASQQoPdmFsaWRhdGVfY29uZmlnGAYgASgLMiYubnhtZXNoLmFnZW50LnYxLlZhbGlkYXRlQ29uZmlnQ29tbWFuZEgAQgkKB2NvbW1hbmQiIQoNUmVsb2FkQ29tbWFuZBIQCghncmFjZWZ1bBgBIAEoCCIfCg5SZXN0YXJ0Q29tbWFuZBINCgVmb3JjZRgBIAEoCCI4CgtTdG9wQ29tbWFuZBIQCghncmFjZWZ1bBgBIAEoCBIXCg90aW1lb3V0X3NlY29uZHMYAiABKA0iEgoQR2V0U3RhdHVzQ29tbWFuZCIvChVWYWxpZGF0ZUNvbmZpZ0NvbW1hbmQSFgoOY29uZmlnX2NvbnRlbnQYASABKAkinQEKBUV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEhIKCmV2ZW50X3R5cGUYAiABKAkSEQoJdGltZXN0YW1wGAMgASgDEi4KBGRhdGEYBCADKAsyIC5ueG1lc2guYWdlbnQudjEuRXZlbnQuRGF0YUVudHJ5GisKCURhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkEKA0FjaxISCgptZXNzYWdlX2lkGAEgASgJEg8KB3N1Y2Nlc3MYAiABKAgSFQoNZXJyb3JfbWVzc2FnZRgDIAEoCSKMAQoFRXJyb3ISDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEjQKB2RldGFpbHMYAyADKAsyIy5ueG1lc2guYWdlbnQudjEuRXJyb3IuRGV0YWlsc0VudHJ5Gi4KDERldGFpbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKm0KDkRlcGxveW1lbnRNb2RlEh8KG0RFUExPWU1FTlRfTU9ERV9VTlNQRUNJRklFRBAAEhIKDkRPQ0tFUl9TSURFQ0FSEAESFgoSS1VCRVJORVRFU19TSURFQ0FSEAISDgoKU1RBTkRBTE9ORRADKo0BChRMb2FkQmFsYW5jZUFsZ29yaXRobRImCiJMT0FEX0JBTEFOQ0VfQUxHT1JJVEhNX1VOU1BFQ0lGSUVEEAASDwoLUk9VTkRfUk9CSU4QARIVChFMRUFTVF9DT05ORUNUSU9OUxACEgsKB0lQX0hBU0gQAxIYChRXRUlHSFRFRF9ST1VORF9ST0JJThAEKo0BChFDb25maWdBcHBseVN0YXR1cxIjCh9DT05GSUdfQVBQTFlfU1RBVFVTX1VOU1BFQ0lGSUVEEAASCwoHUEVORElORxABEg4KClZBTElEQVRJTkcQAhIMCghBUFBMWUlORxADEgsKB1NVQ0NFU1MQBBIKCgZGQUlMRUQQBRIPCgtST0xMRURfQkFDSxAGKlAKCk1ldHJpY1R5cGUSGwoXTUVUUklDX1RZUEVfVU5TUEVDSUZJRUQQABIJCgVHQVVHRRABEgsKB0NPVU5URVIQAhINCglISVNUT0dSQU0QAzLmAQoMQWdlbnRTZXJ2aWNlEksKBlN0cmVhbRIdLm54bWVzaC5hZ2VudC52MS5BZ2VudE1lc3NhZ2UaHi5ueG1lc2guYWdlbnQudjEuTWFzdGVyTWVzc2FnZSgBMAESQwoMUmVwb3J0SGVhbHRoEh0ubnhtZXNoLmFnZW50LnYxLkhlYWx0aFJlcG9ydBoULm54bWVzaC5hZ2VudC52MS5BY2sSRAoNUmVwb3J0TWV0cmljcxIdLm54bWVzaC5hZ2VudC52MS5NZXRyaWNzQmF0Y2gaFC5ueG1lc2guYWdlbnQudjEuQWNrQiBaHmdpdGh1Yi5jb20vbnhtZXNoL2FwaS9hZ2VudC92MWIGcHJvdG8z");
 
 /**
  * @generated from message nxmesh.agent.v1.AgentMessage
@@ -362,6 +362,25 @@ export type HealthReport = Message<"nxmesh.agent.v1.HealthReport"> & {
    * @generated from field: string drift_message = 102;
    */
   driftMessage: string;
+
+  /**
+   * The nginx that reads the configs, so that a master can render what this agent renders.
+   *
+   * @generated from field: nxmesh.agent.v1.NginxInstallation nginx_installation = 103;
+   */
+  nginxInstallation?: NginxInstallation | undefined;
+
+  /**
+   * The directory that nginx serves from, and the SHA-256 over its files (see render/file-hashes.ts).
+   *
+   * @generated from field: string generation = 104;
+   */
+  generation: string;
+
+  /**
+   * @generated from field: string files_checksum = 105;
+   */
+  filesChecksum: string;
 };
 
 /**
@@ -370,6 +389,59 @@ export type HealthReport = Message<"nxmesh.agent.v1.HealthReport"> & {
  */
 export const HealthReportSchema: GenMessage<HealthReport> = /*@__PURE__*/
   messageDesc(file_nxmesh_agent_v1_agent, 6);
+
+/**
+ * @generated from message nxmesh.agent.v1.NginxInstallation
+ */
+export type NginxInstallation = Message<"nxmesh.agent.v1.NginxInstallation"> & {
+  /**
+   * owned, include
+   *
+   * @generated from field: string mode = 1;
+   */
+  mode: string;
+
+  /**
+   * @generated from field: string version = 2;
+   */
+  version: string;
+
+  /**
+   * What it can do, by the names of the renderer's facts: ssl, http2, http2_directive, …
+   *
+   * @generated from field: repeated string supports = 3;
+   */
+  supports: string[];
+
+  /**
+   * @generated from field: string runtime_directory = 4;
+   */
+  runtimeDirectory: string;
+
+  /**
+   * @generated from field: string generations_directory = 5;
+   */
+  generationsDirectory: string;
+
+  /**
+   * @generated from field: bool ipv6 = 6;
+   */
+  ipv6: boolean;
+
+  /**
+   * The user of the workers, where the master process runs as root.
+   *
+   * @generated from field: string worker_user = 7;
+   */
+  workerUser: string;
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.NginxInstallation.
+ * Use `create(NginxInstallationSchema)` to create a new message.
+ */
+export const NginxInstallationSchema: GenMessage<NginxInstallation> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 7);
 
 /**
  * @generated from message nxmesh.agent.v1.NginxStatus
@@ -433,7 +505,7 @@ export type NginxStatus = Message<"nxmesh.agent.v1.NginxStatus"> & {
  * Use `create(NginxStatusSchema)` to create a new message.
  */
 export const NginxStatusSchema: GenMessage<NginxStatus> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 7);
+  messageDesc(file_nxmesh_agent_v1_agent, 8);
 
 /**
  * @generated from message nxmesh.agent.v1.SystemMetrics
@@ -475,7 +547,7 @@ export type SystemMetrics = Message<"nxmesh.agent.v1.SystemMetrics"> & {
  * Use `create(SystemMetricsSchema)` to create a new message.
  */
 export const SystemMetricsSchema: GenMessage<SystemMetrics> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 8);
+  messageDesc(file_nxmesh_agent_v1_agent, 9);
 
 /**
  * @generated from message nxmesh.agent.v1.Alert
@@ -509,7 +581,7 @@ export type Alert = Message<"nxmesh.agent.v1.Alert"> & {
  * Use `create(AlertSchema)` to create a new message.
  */
 export const AlertSchema: GenMessage<Alert> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 9);
+  messageDesc(file_nxmesh_agent_v1_agent, 10);
 
 /**
  * @generated from message nxmesh.agent.v1.ConfigUpdate
@@ -558,7 +630,7 @@ export type ConfigUpdate = Message<"nxmesh.agent.v1.ConfigUpdate"> & {
  * Use `create(ConfigUpdateSchema)` to create a new message.
  */
 export const ConfigUpdateSchema: GenMessage<ConfigUpdate> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 10);
+  messageDesc(file_nxmesh_agent_v1_agent, 11);
 
 /**
  * @generated from message nxmesh.agent.v1.VirtualHost
@@ -620,7 +692,7 @@ export type VirtualHost = Message<"nxmesh.agent.v1.VirtualHost"> & {
  * Use `create(VirtualHostSchema)` to create a new message.
  */
 export const VirtualHostSchema: GenMessage<VirtualHost> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 11);
+  messageDesc(file_nxmesh_agent_v1_agent, 12);
 
 /**
  * @generated from message nxmesh.agent.v1.Location
@@ -672,7 +744,7 @@ export type Location = Message<"nxmesh.agent.v1.Location"> & {
  * Use `create(LocationSchema)` to create a new message.
  */
 export const LocationSchema: GenMessage<Location> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 12);
+  messageDesc(file_nxmesh_agent_v1_agent, 13);
 
 /**
  * @generated from message nxmesh.agent.v1.Header
@@ -706,7 +778,7 @@ export type Header = Message<"nxmesh.agent.v1.Header"> & {
  * Use `create(HeaderSchema)` to create a new message.
  */
 export const HeaderSchema: GenMessage<Header> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 13);
+  messageDesc(file_nxmesh_agent_v1_agent, 14);
 
 /**
  * @generated from message nxmesh.agent.v1.RewriteRule
@@ -733,7 +805,7 @@ export type RewriteRule = Message<"nxmesh.agent.v1.RewriteRule"> & {
  * Use `create(RewriteRuleSchema)` to create a new message.
  */
 export const RewriteRuleSchema: GenMessage<RewriteRule> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 14);
+  messageDesc(file_nxmesh_agent_v1_agent, 15);
 
 /**
  * @generated from message nxmesh.agent.v1.Upstream
@@ -775,7 +847,7 @@ export type Upstream = Message<"nxmesh.agent.v1.Upstream"> & {
  * Use `create(UpstreamSchema)` to create a new message.
  */
 export const UpstreamSchema: GenMessage<Upstream> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 15);
+  messageDesc(file_nxmesh_agent_v1_agent, 16);
 
 /**
  * @generated from message nxmesh.agent.v1.UpstreamServer
@@ -817,7 +889,7 @@ export type UpstreamServer = Message<"nxmesh.agent.v1.UpstreamServer"> & {
  * Use `create(UpstreamServerSchema)` to create a new message.
  */
 export const UpstreamServerSchema: GenMessage<UpstreamServer> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 16);
+  messageDesc(file_nxmesh_agent_v1_agent, 17);
 
 /**
  * @generated from message nxmesh.agent.v1.HealthCheckConfig
@@ -859,7 +931,7 @@ export type HealthCheckConfig = Message<"nxmesh.agent.v1.HealthCheckConfig"> & {
  * Use `create(HealthCheckConfigSchema)` to create a new message.
  */
 export const HealthCheckConfigSchema: GenMessage<HealthCheckConfig> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 17);
+  messageDesc(file_nxmesh_agent_v1_agent, 18);
 
 /**
  * @generated from message nxmesh.agent.v1.Certificate
@@ -896,7 +968,7 @@ export type Certificate = Message<"nxmesh.agent.v1.Certificate"> & {
  * Use `create(CertificateSchema)` to create a new message.
  */
 export const CertificateSchema: GenMessage<Certificate> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 18);
+  messageDesc(file_nxmesh_agent_v1_agent, 19);
 
 /**
  * @generated from message nxmesh.agent.v1.GlobalSettings
@@ -918,7 +990,7 @@ export type GlobalSettings = Message<"nxmesh.agent.v1.GlobalSettings"> & {
  * Use `create(GlobalSettingsSchema)` to create a new message.
  */
 export const GlobalSettingsSchema: GenMessage<GlobalSettings> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 19);
+  messageDesc(file_nxmesh_agent_v1_agent, 20);
 
 /**
  * @generated from message nxmesh.agent.v1.ConfigStatus
@@ -972,7 +1044,7 @@ export type ConfigStatus = Message<"nxmesh.agent.v1.ConfigStatus"> & {
  * Use `create(ConfigStatusSchema)` to create a new message.
  */
 export const ConfigStatusSchema: GenMessage<ConfigStatus> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 20);
+  messageDesc(file_nxmesh_agent_v1_agent, 21);
 
 /**
  * What nginx said about a config, and the object and field that it points to.
@@ -1030,7 +1102,7 @@ export type Finding = Message<"nxmesh.agent.v1.Finding"> & {
  * Use `create(FindingSchema)` to create a new message.
  */
 export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 21);
+  messageDesc(file_nxmesh_agent_v1_agent, 22);
 
 /**
  * @generated from message nxmesh.agent.v1.MetricsBatch
@@ -1052,7 +1124,7 @@ export type MetricsBatch = Message<"nxmesh.agent.v1.MetricsBatch"> & {
  * Use `create(MetricsBatchSchema)` to create a new message.
  */
 export const MetricsBatchSchema: GenMessage<MetricsBatch> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 22);
+  messageDesc(file_nxmesh_agent_v1_agent, 23);
 
 /**
  * @generated from message nxmesh.agent.v1.Metric
@@ -1089,7 +1161,7 @@ export type Metric = Message<"nxmesh.agent.v1.Metric"> & {
  * Use `create(MetricSchema)` to create a new message.
  */
 export const MetricSchema: GenMessage<Metric> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 23);
+  messageDesc(file_nxmesh_agent_v1_agent, 24);
 
 /**
  * @generated from message nxmesh.agent.v1.LogBatch
@@ -1106,7 +1178,7 @@ export type LogBatch = Message<"nxmesh.agent.v1.LogBatch"> & {
  * Use `create(LogBatchSchema)` to create a new message.
  */
 export const LogBatchSchema: GenMessage<LogBatch> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 24);
+  messageDesc(file_nxmesh_agent_v1_agent, 25);
 
 /**
  * @generated from message nxmesh.agent.v1.LogEntry
@@ -1138,7 +1210,7 @@ export type LogEntry = Message<"nxmesh.agent.v1.LogEntry"> & {
  * Use `create(LogEntrySchema)` to create a new message.
  */
 export const LogEntrySchema: GenMessage<LogEntry> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 25);
+  messageDesc(file_nxmesh_agent_v1_agent, 26);
 
 /**
  * @generated from message nxmesh.agent.v1.Command
@@ -1190,7 +1262,7 @@ export type Command = Message<"nxmesh.agent.v1.Command"> & {
  * Use `create(CommandSchema)` to create a new message.
  */
 export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 26);
+  messageDesc(file_nxmesh_agent_v1_agent, 27);
 
 /**
  * @generated from message nxmesh.agent.v1.ReloadCommand
@@ -1207,7 +1279,7 @@ export type ReloadCommand = Message<"nxmesh.agent.v1.ReloadCommand"> & {
  * Use `create(ReloadCommandSchema)` to create a new message.
  */
 export const ReloadCommandSchema: GenMessage<ReloadCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 27);
+  messageDesc(file_nxmesh_agent_v1_agent, 28);
 
 /**
  * @generated from message nxmesh.agent.v1.RestartCommand
@@ -1224,7 +1296,7 @@ export type RestartCommand = Message<"nxmesh.agent.v1.RestartCommand"> & {
  * Use `create(RestartCommandSchema)` to create a new message.
  */
 export const RestartCommandSchema: GenMessage<RestartCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 28);
+  messageDesc(file_nxmesh_agent_v1_agent, 29);
 
 /**
  * @generated from message nxmesh.agent.v1.StopCommand
@@ -1246,7 +1318,7 @@ export type StopCommand = Message<"nxmesh.agent.v1.StopCommand"> & {
  * Use `create(StopCommandSchema)` to create a new message.
  */
 export const StopCommandSchema: GenMessage<StopCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 29);
+  messageDesc(file_nxmesh_agent_v1_agent, 30);
 
 /**
  * @generated from message nxmesh.agent.v1.GetStatusCommand
@@ -1259,7 +1331,7 @@ export type GetStatusCommand = Message<"nxmesh.agent.v1.GetStatusCommand"> & {
  * Use `create(GetStatusCommandSchema)` to create a new message.
  */
 export const GetStatusCommandSchema: GenMessage<GetStatusCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 30);
+  messageDesc(file_nxmesh_agent_v1_agent, 31);
 
 /**
  * @generated from message nxmesh.agent.v1.ValidateConfigCommand
@@ -1276,7 +1348,7 @@ export type ValidateConfigCommand = Message<"nxmesh.agent.v1.ValidateConfigComma
  * Use `create(ValidateConfigCommandSchema)` to create a new message.
  */
 export const ValidateConfigCommandSchema: GenMessage<ValidateConfigCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 31);
+  messageDesc(file_nxmesh_agent_v1_agent, 32);
 
 /**
  * @generated from message nxmesh.agent.v1.Event
@@ -1308,7 +1380,7 @@ export type Event = Message<"nxmesh.agent.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 32);
+  messageDesc(file_nxmesh_agent_v1_agent, 33);
 
 /**
  * @generated from message nxmesh.agent.v1.Ack
@@ -1335,7 +1407,7 @@ export type Ack = Message<"nxmesh.agent.v1.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 33);
+  messageDesc(file_nxmesh_agent_v1_agent, 34);
 
 /**
  * @generated from message nxmesh.agent.v1.Error
@@ -1362,7 +1434,7 @@ export type Error = Message<"nxmesh.agent.v1.Error"> & {
  * Use `create(ErrorSchema)` to create a new message.
  */
 export const ErrorSchema: GenMessage<Error> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 34);
+  messageDesc(file_nxmesh_agent_v1_agent, 35);
 
 /**
  * @generated from enum nxmesh.agent.v1.DeploymentMode
