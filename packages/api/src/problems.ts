@@ -1,7 +1,10 @@
 import type { Problem, ProblemCode } from '@nxmesh/model/problem'
 import type { z } from 'zod'
 
-/** Reads a value by a schema: the value with its defaults, or one problem for each field that is wrong. */
+/** How many problems are told at once: nobody reads more, and whoever sends nonsense must not cost much. */
+export const mostProblems = 100
+
+/** Reads a value by a schema: the value with its defaults, or one problem for each field that is wrong, the first hundred of them. */
 export function check<S extends z.ZodType>(
   schema: S,
   value: unknown,
@@ -9,13 +12,13 @@ export function check<S extends z.ZodType>(
   // The input tells a missing field from one of a wrong type.
   const result = schema.safeParse(value, { reportInput: true })
   if (result.success) return { ok: true, value: result.data }
-  return { ok: false, problems: result.error.issues.flatMap(fromIssue) }
+  return { ok: false, problems: result.error.issues.slice(0, mostProblems).flatMap(fromIssue).slice(0, mostProblems) }
 }
 
 function fromIssue(issue: z.core.$ZodIssue): Problem[] {
   const field = issue.path.map(String).join('.')
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
+    return issue.keys.slice(0, mostProblems).map((key) => ({
       field: field === '' ? key : `${field}.${key}`,
       message: 'is not a known field',
       code: 'UNKNOWN_FIELD',

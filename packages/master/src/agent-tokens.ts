@@ -55,7 +55,7 @@ export async function createAgentToken(ctx: Pick<Ctx, 'db' | 'now' | 'authority'
     state_reason: null,
   }
   await refusingDuplicate('name', taken, () =>
-    transaction(ctx.db, async ({ db }) => {
+    transaction(ctx, async ({ db }) => {
       await db.insertInto('agents').values(row).execute()
       const { name, labels } = input
       await audit(ctx, db, { workspaceId, object: objectOf(row), after: { name, labels, expires_at } })

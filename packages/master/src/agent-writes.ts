@@ -209,7 +209,8 @@ async function write(
 ): Promise<string[]> {
   return db.transaction().execute(async (trx) => {
     const lost: string[] = []
-    for (const [agentId, changes] of batch) {
+    // In one order, so that two masters never wait for each other.
+    for (const [agentId, changes] of [...batch].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const holder = holderOf(agentId)
       const update = trx.updateTable('agents').set(changes).where('id', '=', agentId)
       const guarded = holder === false || changes.master_id === holder ? update : update.where('master_id', '=', holder)

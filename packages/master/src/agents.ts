@@ -5,16 +5,19 @@ import type { Paging } from '@nxmesh/api/route'
 import { type Agent, type AgentDetail, type AgentHealth, type AgentState, agentChanges, type DeploymentMode } from '@nxmesh/model/agent'
 import type { Labels } from '@nxmesh/model/labels'
 import { matches, parseSelector } from '@nxmesh/model/selector'
+import type { VirtualHost } from '@nxmesh/model/virtual-host'
 import type { Kysely, SelectQueryBuilder } from 'kysely'
 import { audit } from './audit.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import type { AgentRow, Database } from './db/schema.ts'
 import { type Tx, transaction } from './db/transaction.ts'
 import { requireMatch, type Tagged } from './etag.ts'
+import { requireUnused } from './in-use.ts'
 import { pageOf, rangeOf } from './page.ts'
 import { patched } from './patched.ts'
 import { desiredOf, labelsOf, versionRunning } from './rollout/desired.ts'
 import { refusingDuplicate } from './unique.ts'
+import { loadWorkspaceConfig } from './workspace-config.ts'
 
 const taken = 'an agent with this name exists already in the workspace'
 
@@ -60,8 +63,7 @@ export async function updateAgent(
   ifMatch: string | undefined,
 ): Promise<Tagged<AgentDetail>> {
   const after = await refusingDuplicate('name', taken, () =>
-    transaction(ctx.db, async ({ db, onCommit }) => {
-      const row = await readAgent(db, id)
+    change(ctx, id, async ({ db, onCommit }, row) => {
       requireMatch(ifMatch, row.revision)
       const before = { name: row.name, labels: JSON.parse(row.central_labels) as Labels }
       const { name, labels } = patched(agentChanges, before, { labels: {}, ...patch })
@@ -77,9 +79,9 @@ export async function updateAgent(
 
 /** Deletes an agent: its identity is worth nothing from then on and its session ends at once. */
 export async function deleteAgent(ctx: Ctx, id: string, ifMatch: string | undefined): Promise<void> {
-  await transaction(ctx.db, async ({ db, onCommit }) => {
-    const row = await readAgent(db, id)
+  await change(ctx, id, async ({ db, onCommit }, row) => {
     requireMatch(ifMatch, row.revision)
+    await requireUntargeted(ctx, db, row)
     await audit(ctx, db, { workspaceId: row.workspace_id, object: objectOf(row), before: shown(row) })
     await db.deleteFrom('agents').where('id', '=', id).execute()
     onCommit(() => {
@@ -92,8 +94,7 @@ export async function deleteAgent(ctx: Ctx, id: string, ifMatch: string | undefi
 /** Makes the token and every certificate of an agent worthless and ends its session. */
 export async function revokeAgent(ctx: Ctx, id: string): Promise<void> {
   const revoked = { token_hash: null, certificates_valid_from: timestamp(ctx) }
-  await transaction(ctx.db, async ({ db, onCommit }) => {
-    const row = await readAgent(db, id)
+  await change(ctx, id, async ({ db, onCommit }, row) => {
     await db.updateTable('agents').set(revoked).where('id', '=', id).execute()
     await audit(ctx, db, { workspaceId: row.workspace_id, object: objectOf(row), after: { revoked_at: revoked.certificates_valid_from } })
     onCommit(() => {
@@ -105,8 +106,7 @@ export async function revokeAgent(ctx: Ctx, id: string): Promise<void> {
 
 /** Forgets that an agent refused its config, so that it is offered again. */
 export async function retryAgent(ctx: Ctx, id: string): Promise<void> {
-  await transaction(ctx.db, async ({ db, onCommit }) => {
-    const row = await readAgent(db, id)
+  await change(ctx, id, async ({ db, onCommit }, row) => {
     await db.updateTable('agents').set({ rejected_digest: null }).where('id', '=', id).execute()
     await audit(ctx, db, { workspaceId: row.workspace_id, object: objectOf(row), before: { rejected_digest: row.rejected_digest } })
     onCommit(() => {
@@ -114,6 +114,18 @@ export async function retryAgent(ctx: Ctx, id: string): Promise<void> {
       ctx.wake('rollout')
     })
   })
+}
+
+// Nothing else of the agent's workspace changes meanwhile.
+async function change<T>(ctx: Ctx, id: string, work: (tx: Tx, row: AgentRow) => Promise<T>): Promise<T> {
+  const { workspace_id } = await readAgent(ctx.db, id)
+  return transaction(ctx, async (tx) => work(tx, await readAgent(tx.db, id)), workspace_id)
+}
+
+async function requireUntargeted(ctx: Ctx, db: Kysely<Database>, { id, workspace_id }: AgentRow): Promise<void> {
+  const config = await loadWorkspaceConfig(db, workspace_id, ctx.workspaceConfigs)
+  const names = ({ target_agents: target }: VirtualHost) => target.type === 'agents' && target.agent_ids.includes(id)
+  requireUnused('agent', config?.virtual_hosts.filter(names) ?? [])
 }
 
 /** Ids and labels of every agent of a workspace. */

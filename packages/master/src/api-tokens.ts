@@ -14,6 +14,7 @@ import { uuidv7 } from './uuid.ts'
 type Row = Selectable<Database['api_tokens']>
 
 const day = 24 * 3_600_000
+const most = 100
 
 export async function listApiTokens(ctx: Ctx, actor: Actor, paging: Paging) {
   const own = ctx.db.selectFrom('api_tokens').where('user_id', '=', actor.user_id)
@@ -28,7 +29,7 @@ export async function createApiToken(ctx: Ctx, actor: Actor, input: ApiTokenInpu
   const { name, organization_id, workspace_id, role, expires_in_days } = input
   const { token, prefix, hash } = newApiToken()
   const expires_at = new Date(ctx.now() + expires_in_days * day).toISOString()
-  return transaction(ctx.db, async ({ db }) => {
+  return transaction(ctx, async ({ db }) => {
     const member = await db
       .selectFrom('organization_members')
       .select('role')
@@ -43,6 +44,9 @@ export async function createApiToken(ctx: Ctx, actor: Actor, input: ApiTokenInpu
       const message = 'is not a workspace of this organization that you may see'
       throw invalid([{ field: 'workspace_id', message, code: 'UNKNOWN_REFERENCE' }])
     }
+    const own = db.selectFrom('api_tokens').where('user_id', '=', actor.user_id)
+    const { total } = await own.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
+    if (total >= most) throw new ApiError('CONFLICT', `a user has at most ${most} API tokens; delete one first`)
     const scope = { organization_id, workspace_id, role }
     const created_at = timestamp(ctx)
     const row: Row = {
@@ -69,7 +73,7 @@ export async function getApiToken(ctx: Ctx, id: string): Promise<ApiToken> {
 }
 
 export async function deleteApiToken(ctx: Ctx, id: string): Promise<void> {
-  await transaction(ctx.db, async ({ db }) => {
+  await transaction(ctx, async ({ db }) => {
     const row = await db.deleteFrom('api_tokens').where('id', '=', id).returningAll().executeTakeFirst()
     if (!row) throw new ApiError('NOT_FOUND', 'API token not found')
     await audit(ctx, db, { organizationId: row.organization_id, ...placeOf(row), object: objectOf(row), before: shown(row) })

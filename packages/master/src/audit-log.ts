@@ -1,7 +1,8 @@
 import type { Paging } from '@nxmesh/api/route'
 import type { AuditFilters } from '@nxmesh/api/routes/audit'
 import type { AuditEntry } from '@nxmesh/model/audit'
-import type { ExpressionBuilder, Kysely, Selectable } from 'kysely'
+import { id } from '@nxmesh/model/text'
+import type { Kysely, Selectable } from 'kysely'
 import { csvLine } from './csv.ts'
 import type { Ctx } from './ctx.ts'
 import type { Database } from './db/schema.ts'
@@ -30,8 +31,8 @@ function matching(db: Kysely<Database>, scope: AuditScope, { from, to, actor, ac
     'workspaceId' in scope ? rows.where('workspace_id', '=', scope.workspaceId) : rows.where('organization_id', '=', scope.organizationId)
   if (from !== undefined) rows = rows.where('at', '>=', from)
   if (to !== undefined) rows = rows.where('at', '<', to)
-  if (actor !== undefined) rows = rows.where(either('actor_id', 'actor_name', actor))
-  if (object !== undefined) rows = rows.where(either('object_id', 'object_kind', object))
+  if (actor !== undefined) rows = rows.where(...eitherOf('actor_id', 'actor_name', actor))
+  if (object !== undefined) rows = rows.where(...eitherOf('object_id', 'object_kind', object))
   if (action !== undefined) {
     rows = rows.where((eb) =>
       eb.or([eb('action', '=', action), eb.and([eb('action', '>', `${action}.`), eb('action', '<', `${action}/`)])]),
@@ -40,10 +41,9 @@ function matching(db: Kysely<Database>, scope: AuditScope, { from, to, actor, ac
   return rows
 }
 
-type Column = 'actor_id' | 'actor_name' | 'object_id' | 'object_kind'
-
-function either(one: Column, other: Column, value: string) {
-  return (eb: ExpressionBuilder<Database, 'audit_log'>) => eb.or([eb(one, '=', value), eb(other, '=', value)])
+function eitherOf<I extends string, N extends string>(idColumn: I, nameColumn: N, text: string) {
+  const read = id.safeParse(text)
+  return [read.success ? idColumn : nameColumn, '=', read.data ?? text] as const
 }
 
 const perRead = 500

@@ -34,7 +34,7 @@ export async function changeConfig<T>(
   work: (tx: Tx, config: WorkspaceConfig) => Promise<Change<T>>,
 ): Promise<T> {
   return transaction(
-    ctx.db,
+    ctx,
     async (tx) => {
       const config = await loadWorkspaceConfig(tx.db, workspaceId, ctx.workspaceConfigs)
       if (!config) throw new ApiError('NOT_FOUND', 'workspace not found')

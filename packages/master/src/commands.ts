@@ -3,7 +3,6 @@ import type { CommandResult } from '@nxmesh/api/routes/agents'
 import { objectOf, readAgent } from './agents.ts'
 import { audit } from './audit.ts'
 import { type Ctx, timestamp } from './ctx.ts'
-import { transaction } from './db/transaction.ts'
 import type { AgentCommand } from './link/sessions.ts'
 
 /** A command was sent, and what became of it is not known. */
@@ -22,12 +21,12 @@ export async function commandAgent(ctx: Ctx, agentId: string, command: AgentComm
   const outcome = await ctx.sessions.command(agentId, command, timeoutSeconds * 1000)
   switch (outcome.kind) {
     case 'answered':
-      await record(ctx, agentId, { action: 'agent.command-result', after: { success: outcome.success, message: outcome.message } })
+      await recordResult(ctx, agentId, { success: outcome.success, message: outcome.message })
       return { success: outcome.success, message: outcome.message, timestamp: timestamp(ctx) }
     case 'offline':
       throw await notHere(ctx, agentId)
     case 'unanswered':
-      await record(ctx, agentId, { action: 'agent.command-result', after: { success: null, message: 'the agent did not answer' } })
+      await recordResult(ctx, agentId, { success: null, message: 'the agent did not answer' })
       throw new Unanswered(`the agent did not answer within ${timeoutSeconds} seconds`)
     default:
       return outcome satisfies never
@@ -41,11 +40,16 @@ async function notHere(ctx: Ctx, agentId: string): Promise<ApiError> {
   return new ApiError('SERVICE_UNAVAILABLE', 'the agent is connected to another master of this database; this one cannot reach it')
 }
 
+// The command was carried out, and what it was is on record: whoever asked is told, also where the database is away by now.
+async function recordResult(ctx: Ctx, agentId: string, after: { success: boolean | null; message: string }): Promise<void> {
+  await record(ctx, agentId, { action: 'agent.command-result', after }).catch((error: unknown) =>
+    ctx.log.error({ err: error, agent_id: agentId, ...after }, 'the result of a command could not be recorded'),
+  )
+}
+
 async function record(ctx: Ctx, agentId: string, deed: { action?: string; after: object }): Promise<void> {
-  await transaction(ctx.db, async ({ db }) => {
-    const row = await readAgent(db, agentId)
-    await audit(ctx, db, { ...deed, workspaceId: row.workspace_id, object: objectOf(row) })
-  })
+  const row = await readAgent(ctx.db, agentId)
+  await audit(ctx, ctx.db, { ...deed, workspaceId: row.workspace_id, object: objectOf(row) })
 }
 
 // A config that is only to be tested may be long, and may hold anything.

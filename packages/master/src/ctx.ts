@@ -35,6 +35,8 @@ export interface Ctx {
   /** The address at which people reach this master, if it was told. */
   publicUrl: string | undefined
   rateLimit: RateLimit
+  /** Throws unless whoever asks may still do this; absent where nobody asks. */
+  stillMay?: (db: Kysely<Database>) => Promise<void>
   /** Whose request this is done for; absent in what the master does by itself. */
   origin?: Origin
 }

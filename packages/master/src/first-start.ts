@@ -28,7 +28,7 @@ export async function firstStart(
     updated_at: now,
   }
   const organization = { id: uuidv7(ctx.now()), name: 'Default', slug: 'default', created_at: now, updated_at: now }
-  await transaction(ctx.db, async ({ db }) => {
+  await transaction(ctx, async ({ db }) => {
     await db.insertInto('users').values(user).execute()
     await db.insertInto('organizations').values(organization).execute()
     await db

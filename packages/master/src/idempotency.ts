@@ -74,20 +74,25 @@ async function change(ctx: Ctx, request: KeyedRequest, perform: (ctx: Ctx) => Pr
 async function command(ctx: Ctx, request: KeyedRequest, perform: (ctx: Ctx) => Promise<Answer>): Promise<Answer> {
   const known = await begin(ctx.db, ({ db }) => claim({ ...ctx, db }, request))
   if (known) return known
+  // It was sent, so the key must not send it again, also where the answer cannot be kept.
+  const keepSent = (answer: Answer) =>
+    keep(ctx, ctx.db, request, answer).catch((error: unknown) =>
+      ctx.log.error({ err: error, request_id: ctx.origin?.requestId }, 'the answer under an Idempotency-Key could not be kept'),
+    )
+  let answer: Answer
   try {
-    const answer = await perform(ctx)
-    await keep(ctx, ctx.db, request, answer)
-    return answer
+    answer = await perform(ctx)
   } catch (error) {
     if (error instanceof Unanswered) {
-      // It was sent: the same key must not send it again.
       const { status, body } = toAnswer(ctx, error, ctx.origin?.requestId ?? '')
-      await keep(ctx, ctx.db, request, { status, headers: {}, body })
+      await keepSent({ status, headers: {}, body })
     } else {
       await row(ctx.db.deleteFrom('idempotency_keys'), request).execute()
     }
     throw error
   }
+  await keepSent(answer)
+  return answer
 }
 
 /** Takes a key for a request, or returns the answer that is kept under it. */
@@ -101,7 +106,9 @@ async function claim(ctx: Ctx, request: KeyedRequest): Promise<Answer | undefine
     .onConflict((conflict) => conflict.columns(['caller', 'key']).doNothing())
     .executeTakeFirstOrThrow()
   if (inserted > 0n) return undefined
-  const known = await row(ctx.db.selectFrom('idempotency_keys').selectAll(), request).executeTakeFirstOrThrow()
+  const known = await row(ctx.db.selectFrom('idempotency_keys').selectAll(), request).executeTakeFirst()
+  // Whoever had it has failed and let go of it.
+  if (!known) return claim(ctx, request)
   if (known.fingerprint !== fingerprint) {
     const message = 'was sent before with another request; a new request needs a new key'
     throw invalid([{ field: 'Idempotency-Key', message, code: 'CONFLICT' }])
@@ -131,7 +138,7 @@ function stillUnderWay(): ApiError {
 function unknownOutcome(): ApiError {
   return new ApiError(
     'CONFLICT',
-    'the master stopped while it carried out the request with this Idempotency-Key, and whether it was done is not known; look at what it was to change, and use a new key to send it again',
+    'the master stopped or lost its database while it carried out the request with this Idempotency-Key, and whether it was done is not known; look at what it was to change, and use a new key to send it again',
   )
 }
 

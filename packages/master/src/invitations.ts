@@ -3,6 +3,7 @@ import { ApiError, invalid } from '@nxmesh/api/errors'
 import type { Paging } from '@nxmesh/api/route'
 import type { Invitation, InvitationAcceptance, InvitationInput } from '@nxmesh/model/member'
 import type { Problem } from '@nxmesh/model/problem'
+import { isOrganizationRole, type OrganizationRole } from '@nxmesh/model/roles'
 import type { Me } from '@nxmesh/model/user'
 import type { Kysely, Selectable } from 'kysely'
 import { type Actor, organizationRole } from './access.ts'
@@ -38,8 +39,8 @@ export async function createInvitation(
   { email, role, workspaces, expires_in_hours }: InvitationInput,
 ): Promise<Invitation & { token: string }> {
   const token = `${tokenBegin}${randomBytes(32).toString('base64url')}`
-  return transaction(ctx.db, async ({ db }) => {
-    requireGrantable((await organizationRole(db, actor, organizationId)) ?? 'member', role)
+  return transaction(ctx, async ({ db }) => {
+    await requireMayInvite(db, actor, organizationId, role)
     await requireOwnWorkspaces(db, organizationId, workspaces)
     const row: Row = {
       id: uuidv7(ctx.now()),
@@ -48,6 +49,7 @@ export async function createInvitation(
       role,
       workspaces: JSON.stringify(workspaces),
       invited_by: actor.email,
+      inviter_id: actor.user_id,
       token_hash: hashOf(token),
       created_at: timestamp(ctx),
       expires_at: new Date(ctx.now() + expires_in_hours * 3_600_000).toISOString(),
@@ -59,7 +61,7 @@ export async function createInvitation(
 }
 
 export async function revokeInvitation(ctx: Ctx, organizationId: string, id: string): Promise<void> {
-  await transaction(ctx.db, async ({ db }) => {
+  await transaction(ctx, async ({ db }) => {
     const row = await db
       .deleteFrom('invitations')
       .where('id', '=', id)
@@ -77,8 +79,9 @@ export async function acceptInvitation(ctx: Ctx, actor: Actor | undefined, input
   await readOpen(ctx, ctx.db, input.token)
   const account = actor ? undefined : await newAccount(input)
   const accepted = await refusingDuplicate('email', 'a user with this e-mail address exists already: sign in to accept', () =>
-    transaction(ctx.db, async ({ db }) => {
+    transaction(ctx, async ({ db }) => {
       const invitation = await readOpen(ctx, db, input.token)
+      if (!(await mayStillInvite(db, invitation))) throw notOpen()
       await db.deleteFrom('invitations').where('id', '=', invitation.id).execute()
       const user = account ? await createAccount(ctx, db, invitation.email, account) : actor!
       if (user.email !== invitation.email) throw new ApiError('FORBIDDEN', 'this invitation is for another e-mail address')
@@ -146,8 +149,29 @@ async function readOpen(ctx: Ctx, db: Db, token: string): Promise<Row> {
     .where('token_hash', '=', hashOf(token))
     .where('expires_at', '>', timestamp(ctx))
     .executeTakeFirst()
-  if (!row) throw new ApiError('UNAUTHORIZED', 'the invitation is not valid or no longer so')
+  if (!row) throw notOpen()
   return row
+}
+
+function notOpen(): ApiError {
+  return new ApiError('UNAUTHORIZED', 'the invitation is not valid or no longer so')
+}
+
+async function requireMayInvite(db: Db, actor: Actor, organizationId: string, role: OrganizationRole): Promise<void> {
+  const mine = await organizationRole(db, actor, organizationId)
+  if (!mine) throw new ApiError('NOT_FOUND', 'organization not found')
+  requireGrantable(mine, role)
+}
+
+// Nobody comes back, or gives what they no longer have, by an invitation of their own from before.
+async function mayStillInvite(db: Db, { organization_id, inviter_id, role }: Row): Promise<boolean> {
+  const inviter = await db
+    .selectFrom('organization_members')
+    .select('role')
+    .where('organization_id', '=', organization_id)
+    .where('user_id', '=', inviter_id)
+    .executeTakeFirst()
+  return inviter !== undefined && isOrganizationRole(inviter.role, 'admin') && isOrganizationRole(inviter.role, role)
 }
 
 async function requireOwnWorkspaces(db: Db, organizationId: string, grants: InvitationInput['workspaces']): Promise<void> {
@@ -167,7 +191,7 @@ async function workspacesAmong(db: Db, organizationId: string, ids: string[]): P
   return new Set(rows.map((row) => row.id))
 }
 
-function shown({ token_hash: _hash, workspaces, ...row }: Row): Invitation {
+function shown({ token_hash: _hash, inviter_id: _inviter, workspaces, ...row }: Row): Invitation {
   return { ...row, workspaces: JSON.parse(workspaces) as Invitation['workspaces'] }
 }
 

@@ -43,7 +43,7 @@ export async function addOrganizationMember(
   const { user_id, role } = input
   const message = 'this user is a member already'
   return refusingDuplicate('user_id', message, () =>
-    transaction(ctx.db, async ({ db }) => {
+    transaction(ctx, async ({ db }) => {
       await requireMay(db, actor, organizationId, role)
       if (!(await seesUser(db, actor, user_id))) {
         throw invalid([{ field: 'user_id', message: 'is not a user that you may see; invite them', code: 'UNKNOWN_REFERENCE' }])
@@ -71,7 +71,7 @@ export async function updateOrganizationMember(
   patch: Patch<{ role: OrganizationRole }>,
   ifMatch: string | undefined,
 ): Promise<Tagged<OrganizationMember>> {
-  return transaction(ctx.db, async ({ db }) => {
+  return transaction(ctx, async ({ db }) => {
     const { body: before, revision } = await read(db, organization_id, user_id)
     requireMatch(ifMatch, revision)
     const { role } = patched(organizationMemberChanges, { role: before.role }, patch)
@@ -96,7 +96,7 @@ export async function removeOrganizationMember(
   { organization_id, user_id }: { organization_id: string; user_id: string },
   ifMatch: string | undefined,
 ): Promise<void> {
-  await transaction(ctx.db, async ({ db }) => {
+  await transaction(ctx, async ({ db }) => {
     const { body: before, revision } = await read(db, organization_id, user_id)
     requireMatch(ifMatch, revision)
     if (user_id !== actor.user_id) await requireMay(db, actor, organization_id, before.role)

@@ -29,7 +29,7 @@ export async function createOrganization(ctx: Ctx, actor: Actor, input: Organiza
   const now = timestamp(ctx)
   const organization = { id: uuidv7(ctx.now()), ...input, created_at: now, updated_at: now }
   await refusingDuplicate('slug', taken, () =>
-    transaction(ctx.db, async ({ db }) => {
+    transaction(ctx, async ({ db }) => {
       await db.insertInto('organizations').values(organization).execute()
       await db
         .insertInto('organization_members')
@@ -52,7 +52,7 @@ export async function updateOrganization(
   ifMatch: string | undefined,
 ): Promise<Tagged<Organization>> {
   return refusingDuplicate('slug', taken, () =>
-    transaction(ctx.db, async ({ db }) => {
+    transaction(ctx, async ({ db }) => {
       const before = await readRow(db, id)
       requireMatch(ifMatch, before.revision)
       const input = patched(organizationInput, { name: before.name, slug: before.slug }, patch)
@@ -66,7 +66,7 @@ export async function updateOrganization(
 
 /** Deletes an organization and all in it. Agents that are registered stop it unless `force` is given. */
 export async function deleteOrganization(ctx: Ctx, id: string, force: boolean, ifMatch: string | undefined): Promise<void> {
-  await transaction(ctx.db, async (tx) => {
+  await transaction(ctx, async (tx) => {
     const before = await readRow(tx.db, id)
     requireMatch(ifMatch, before.revision)
     const workspaces = await tx.db.selectFrom('workspaces').select('id').where('organization_id', '=', id).execute()

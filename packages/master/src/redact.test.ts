@@ -18,9 +18,18 @@ test.each<[string, unknown]>([
   ['an environment', { env_vars: { DB_PASSWORD: secret, AWS_SECRET_ACCESS_KEY: secret, GITHUB_TOKEN: secret } }],
   ['an address with a password', { proxy_pass: `http://user:${secret}@backend/` }],
   ['a token of ours in a text', { note: `nxm_${secret}` }],
+  ['an address with a password that holds an @', { proxy_pass: `http://user:a@${secret}@backend/` }],
+  ['an environment under any name', { env_vars: { STRIPE_KEY: secret, DB_PASS: secret } }],
+  ['an invitation', { note: `nxmesh_invitation_${secret}` }],
   ['a PEM', { text: `-----BEGIN PRIVATE KEY-----\n${secret}\n-----END PRIVATE KEY-----` }],
 ])('%s is left out', (_what, value) => {
   expect(JSON.stringify(redacted(value))).not.toContain(secret)
+})
+
+// With a regular expression that backtracks this would take hours.
+test.each(['secret', '-secret-', 'password ', '//a:', '-----BEGIN PRIVATE KEY '])('%j over and over is read once', (part) => {
+  const text = part.repeat(300_000 / part.length)
+  expect(String(redacted(text)).length).toBeLessThanOrEqual(text.length + 10)
 })
 
 test('the rest stays as it is', () => {

@@ -2,11 +2,16 @@ const hidden = '[redacted]'
 const secretName =
   /passw(or)?d|passphrase|secret|(^|[_-])token($|[_-])|(access|refresh|bearer|api|auth)[_-]?(token|key)|private[_-]?key|key[_-]?pem|authorization|cookie|credential/i
 // In directives a name may stand anywhere, and what follows it may be the secret.
-const secretInText =
-  /((?:[\w-]*(?:authorization|cookie|passw(?:or)?d|secret|api[_-]?key|[_-]token)[\w-]*|\b(?:bearer|basic))["']?[\s=:]+)\S.*/gis
-const userInfo = /(\/\/)[^/\s@"']+@/g
-const ownToken = /\bnxm(?:esh_agent)?_[A-Za-z0-9_-]{8,}/g
+const secretWord = /authorization|cookie|passw(or)?d|secret|api[_-]?key|[_-]token|(^|-)(bearer|basic)$/i
+const separator = /["']?[\s=:]+(?=\S)/y
+const userInfo = /(\/\/)[^/\s"']+@/g
+const ownToken = /\bnxm(?:esh_[a-z]+)?_[A-Za-z0-9_-]{8,}/g
 const pem = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g
+
+/** A text of a person that may be kept and shown: without tokens of ours, private keys and user information of addresses. */
+export function redactedWords(text: string): string {
+  return text.replace(pem, hidden).replace(userInfo, `$1${hidden}@`).replace(ownToken, hidden)
+}
 
 /**
  * A copy of a JSON value that may be kept and shown: what is named like a secret is replaced, and so is what looks like one
@@ -19,8 +24,17 @@ export function redacted(value: unknown): unknown {
   const { name } = value as { name?: unknown }
   const named = typeof name === 'string' && secretName.test(name)
   return Object.fromEntries(
-    Object.entries(value).map(([key, member]) => [key, isSecret(key, member) || (named && key === 'value') ? hidden : redacted(member)]),
+    Object.entries(value).map(([key, member]) => {
+      if (isSecret(key, member) || (named && key === 'value')) return [key, hidden]
+      return [key, key === 'env_vars' ? valuesHidden(member) : redacted(member)]
+    }),
   )
+}
+
+// What programs are told by their environment is a secret as often as not, under any name.
+function valuesHidden(variables: unknown): unknown {
+  if (typeof variables !== 'object' || variables === null) return redacted(variables)
+  return Object.fromEntries(Object.keys(variables).map((name) => [name, hidden]))
 }
 
 function isSecret(key: string, member: unknown): boolean {
@@ -28,5 +42,14 @@ function isSecret(key: string, member: unknown): boolean {
 }
 
 function redactedText(text: string): string {
-  return text.replace(pem, hidden).replace(userInfo, `$1${hidden}@`).replace(ownToken, hidden).replace(secretInText, `$1${hidden}`)
+  return withoutWhatFollows(redactedWords(text))
+}
+
+// Word by word, so that no text takes longer than its length: whoever sends it may mean harm.
+function withoutWhatFollows(text: string): string {
+  for (const { 0: word, index } of text.matchAll(/[\w-]+/g)) {
+    separator.lastIndex = index + word.length
+    if (secretWord.test(word) && separator.test(text)) return `${text.slice(0, separator.lastIndex)}${hidden}`
+  }
+  return text
 }

@@ -4,6 +4,7 @@ import type { Kysely } from 'kysely'
 import { sql } from 'kysely'
 import { type Ctx, timestamp } from './ctx.ts'
 import type { Database } from './db/schema.ts'
+import { openTurnstile } from './turnstile.ts'
 
 /** Holds those up who guess passwords. The failures are counted in the database, so all masters of one count together. */
 export interface SignInThrottle {
@@ -35,13 +36,13 @@ const atOnce = 4
  * account ten times as often; 0 lets everything through.
  */
 export function openSignInThrottle(ctx: Pick<Ctx, 'db' | 'now'>, most: number): SignInThrottle {
-  const enter = openTurnstile(atOnce)
+  const turnstile = openTurnstile(atOnce)
   return {
     async attempt(attempt, verify) {
       const subjects = most === 0 ? [] : subjectsOf(attempt, most)
       // Once for those who need not wait to be refused, and once it is their turn.
       await requireFew(ctx, subjects)
-      using _turn = await enter()
+      using _turn = await turnstile.enter()
       await requireFew(ctx, subjects)
       const right = await verify()
       if (right === undefined) await countFailure(ctx, subjectsOf({ ...attempt, known: false }, most))
@@ -102,21 +103,4 @@ async function countFailure(ctx: Pick<Ctx, 'db' | 'now'>, subjects: Subject[]): 
 
 async function forget(db: Kysely<Database>, { subject }: Subject): Promise<void> {
   await db.deleteFrom('sign_in_failures').where('subject', '=', subject).execute()
-}
-
-/** Lets so many in at once, the others in the order in which they came. */
-function openTurnstile(places: number): () => Promise<Disposable> {
-  let free = places
-  const waiting: (() => void)[] = []
-  return async () => {
-    if (free > 0) free--
-    else await new Promise<void>((resolve) => waiting.push(resolve))
-    return {
-      [Symbol.dispose]() {
-        const next = waiting.shift()
-        if (next) next()
-        else free++
-      },
-    }
-  }
 }

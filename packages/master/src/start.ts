@@ -47,6 +47,8 @@ export interface Overrides {
   signal?: AbortSignal
 }
 
+const closeWithin = 5000
+
 /** The composition root: opens everything a master consists of, serves, and closes it in reverse when disposed. */
 export async function startMaster(config: Config, overrides: Overrides = {}): Promise<Master> {
   const now = overrides.now ?? Date.now
@@ -100,7 +102,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
   const names = [config.agents.host, hostname(), ...hostOf(config['public-url']), ...config['agent-names']]
   const heartbeat_interval_seconds = config['heartbeat-interval']
   const link = stack.use(await startLink(ctx, { ...config.agents, names, heartbeat_interval_seconds }))
-  const app = stack.adopt(createServer(ctx, config['trusted-proxies']), (server) => server.close())
+  const app = stack.adopt(createServer(ctx, config['trusted-proxies']), closeSoon)
   const http = await listen(app, config.http)
   if (config['local-agent-token'] !== undefined) await offerLocalToken(ctx, config['local-agent-token'])
 
@@ -117,6 +119,13 @@ async function listen(app: FastifyInstance, { host, port }: { host: string; port
   await app.listen({ host, port })
   const address = app.server.address()
   return { host, port: typeof address === 'object' && address ? address.port : port }
+}
+
+// What is under way is answered, unless it takes longer than a service manager waits.
+async function closeSoon(app: FastifyInstance): Promise<void> {
+  const timer = setTimeout(() => app.server.closeAllConnections(), closeWithin)
+  await app.close()
+  clearTimeout(timer)
 }
 
 async function offerLocalToken(ctx: Ctx, file: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { ApiError, invalid } from '@nxmesh/api/errors'
+import { invalid } from '@nxmesh/api/errors'
 import type { UpstreamPatch } from '@nxmesh/api/routes/upstreams'
 import { type Upstream, type UpstreamInput, upstreamInput } from '@nxmesh/model/upstream'
 import { checkUpstream } from '@nxmesh/nginx/check'
@@ -8,6 +8,7 @@ import { changed, created, deleted } from './config-change.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import { getDocument, insertDocument, readDocument, replaceDocument, withContent } from './documents.ts'
 import type { Tagged } from './etag.ts'
+import { requireUnused } from './in-use.ts'
 import { patched } from './patched.ts'
 import { refusingDuplicate } from './unique.ts'
 import { uuidv7 } from './uuid.ts'
@@ -52,15 +53,10 @@ export async function deleteUpstream(ctx: Ctx, actor: Actor, id: string, ifMatch
   const { body } = await getDocument<Upstream>(ctx.db, 'upstreams', id)
   await changeConfig(ctx, actor, body.workspace_id, async ({ db }, config) => {
     const row = await readDocument(db, 'upstreams', id, ifMatch)
-    const users = config.virtual_hosts.filter((host) => host.locations.some((location) => location.upstream_id === id))
-    if (users.length > 0) {
-      const details = users.map((host) => ({
-        field: 'id',
-        message: `is used by virtual host "${host.name}" (${host.id})`,
-        code: 'IN_USE' as const,
-      }))
-      throw new ApiError('CONFLICT', 'the upstream is in use', details)
-    }
+    requireUnused(
+      'upstream',
+      config.virtual_hosts.filter((host) => host.locations.some((location) => location.upstream_id === id)),
+    )
     await db.deleteFrom('upstreams').where('id', '=', id).execute()
     return { result: undefined, ...deleted('upstream', JSON.parse(row.doc)) }
   })

@@ -31,8 +31,8 @@ export async function beginCookieSession(ctx: Clock, db: Db, userId: string, add
 }
 
 /**
- * Uses up a refresh token and goes on with its session: the next token, or undefined. A token that comes a second time was
- * stolen or leaked, and its whole session ends.
+ * Uses up a refresh token and goes on with its session. A token that comes a second time (`reused`) was stolen or leaked, and
+ * its whole session ends.
  */
 export async function continueSession(ctx: Clock, db: Db, token: string) {
   const used = await db
@@ -46,12 +46,14 @@ export async function continueSession(ctx: Clock, db: Db, token: string) {
   if (used) {
     const { user_id: userId, family: sessionId } = used
     const expires_at = new Date(ctx.now() + refreshLifetime).toISOString()
-    await db.updateTable('sessions').set({ expires_at }).where('id', '=', sessionId).execute()
-    return { userId, sessionId, refreshToken: await issueRefreshToken(ctx, db, userId, sessionId) }
+    const { numUpdatedRows } = await db.updateTable('sessions').set({ expires_at }).where('id', '=', sessionId).executeTakeFirstOrThrow()
+    if (numUpdatedRows === 0n) return undefined
+    return { kind: 'next' as const, userId, sessionId, refreshToken: await issueRefreshToken(ctx, db, userId, sessionId) }
   }
   const reused = await familyOf(db, token)
-  if (reused) await endSessions(db, reused.user_id, { only: reused.family })
-  return undefined
+  if (!reused) return undefined
+  await endSessions(db, reused.user_id, { only: reused.family })
+  return { kind: 'reused' as const, userId: reused.user_id }
 }
 
 /** The user and the session that a refresh token belongs to, used or not. */

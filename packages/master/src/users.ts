@@ -34,20 +34,15 @@ export async function listUsers(ctx: Ctx, actor: Actor, paging: Paging) {
 
 /** Creates a user in an organization that the actor administers, with a password that the user has to replace. */
 export async function createUser(ctx: Ctx, actor: Actor, input: NewUser): Promise<User & PasswordReset> {
-  const mine = await organizationRole(ctx.db, actor, input.organization_id)
-  if (!mine) {
-    const message = 'is not an organization that you belong to'
-    throw invalid([{ field: 'organization_id', message, code: 'UNKNOWN_REFERENCE' }])
-  }
-  if (!isOrganizationRole(mine, 'admin')) throw new ApiError('FORBIDDEN', 'this needs the role admin in the organization')
-  requireGrantable(mine, input.role)
+  await requireMayCreate(ctx.db, actor, input)
   const { password_hash, ...once } = await oneTimePassword(ctx)
   const now = timestamp(ctx)
   const password_expires_at = once.one_time_password_expires_at
   const { email, name, organization_id, role } = input
   const row = { id: uuidv7(ctx.now()), email, name, password_hash, password_expires_at, revision: 1, created_at: now, updated_at: now }
   await refusingDuplicate('email', taken, () =>
-    transaction(ctx.db, async ({ db }) => {
+    transaction(ctx, async ({ db }) => {
+      await requireMayCreate(db, actor, input)
       await db.insertInto('users').values(row).execute()
       await db.insertInto('organization_members').values({ organization_id, user_id: row.id, role, created_at: now, revision: 1 }).execute()
       await auditUser(ctx, db, row, { after: { ...shown(row).body, role } })
@@ -56,13 +51,23 @@ export async function createUser(ctx: Ctx, actor: Actor, input: NewUser): Promis
   return { ...shown(row).body, ...once }
 }
 
+async function requireMayCreate(db: Kysely<Database>, actor: Actor, { organization_id, role }: NewUser): Promise<void> {
+  const mine = await organizationRole(db, actor, organization_id)
+  if (!mine) {
+    const message = 'is not an organization that you belong to'
+    throw invalid([{ field: 'organization_id', message, code: 'UNKNOWN_REFERENCE' }])
+  }
+  if (!isOrganizationRole(mine, 'admin')) throw new ApiError('FORBIDDEN', 'this needs the role admin in the organization')
+  requireGrantable(mine, role)
+}
+
 export async function getUser(ctx: Pick<Ctx, 'db'>, id: string): Promise<Tagged<User>> {
   return shown(await readRow(ctx.db, id))
 }
 
 export async function updateUser(ctx: Ctx, id: string, patch: UserPatch, ifMatch: string | undefined): Promise<Tagged<User>> {
   return refusingDuplicate('email', taken, () =>
-    transaction(ctx.db, async ({ db }) => {
+    transaction(ctx, async ({ db }) => {
       const before = await readRow(db, id)
       requireMatch(ifMatch, before.revision)
       const input = patched(userChanges, { email: before.email, name: before.name }, patch)
@@ -80,7 +85,7 @@ export async function updateUser(ctx: Ctx, id: string, patch: UserPatch, ifMatch
 
 /** Deletes a user with all that is theirs alone. An organization keeps at least one owner. */
 export async function deleteUser(ctx: Ctx, id: string, ifMatch: string | undefined): Promise<void> {
-  await transaction(ctx.db, async ({ db }) => {
+  await transaction(ctx, async ({ db }) => {
     const before = await readRow(db, id)
     requireMatch(ifMatch, before.revision)
     const owned = await db
@@ -95,11 +100,14 @@ export async function deleteUser(ctx: Ctx, id: string, ifMatch: string | undefin
   })
 }
 
-/** Gives a user a password to sign in with once more, and ends their sessions. One's own is changed with the present one. */
+/**
+ * Gives a user a password to sign in with once more, and ends their sessions and API tokens: whoever had the old one has none of
+ * them. One's own is changed with the present one.
+ */
 export async function resetPassword(ctx: Ctx, actor: Actor, id: string): Promise<PasswordReset> {
   if (id === actor.user_id) throw new ApiError('FORBIDDEN', 'change your own password with POST /v1/auth/password')
   const { password_hash, ...once } = await oneTimePassword(ctx)
-  await transaction(ctx.db, async ({ db }) => {
+  await transaction(ctx, async ({ db }) => {
     const user = await readRow(db, id)
     await db
       .updateTable('users')
@@ -107,6 +115,7 @@ export async function resetPassword(ctx: Ctx, actor: Actor, id: string): Promise
       .where('id', '=', id)
       .execute()
     await endSessions(db, id)
+    await db.deleteFrom('api_tokens').where('user_id', '=', id).execute()
     await auditUser(ctx, db, user, {})
   })
   return once

@@ -39,7 +39,7 @@ export async function addWorkspaceMember(
   { user_id, role }: { user_id: string; role: WorkspaceRole },
 ): Promise<Tagged<WorkspaceMember>> {
   return refusingDuplicate('user_id', 'this user is a member already', () =>
-    transaction(ctx.db, async ({ db }) => {
+    transaction(ctx, async ({ db }) => {
       const belongs = await db
         .selectFrom('workspaces as w')
         .innerJoin('organization_members as o', 'o.organization_id', 'w.organization_id')
@@ -71,7 +71,7 @@ export async function updateWorkspaceMember(
   patch: Patch<{ role: WorkspaceRole }>,
   ifMatch: string | undefined,
 ): Promise<Tagged<WorkspaceMember>> {
-  return transaction(ctx.db, async ({ db }) => {
+  return transaction(ctx, async ({ db }) => {
     const { body: before, revision } = await read(db, workspace_id, user_id)
     requireMatch(ifMatch, revision)
     const { role } = patched(workspaceMemberChanges, { role: before.role }, patch)
@@ -92,7 +92,7 @@ export async function removeWorkspaceMember(
   { workspace_id, user_id }: { workspace_id: string; user_id: string },
   ifMatch: string | undefined,
 ): Promise<void> {
-  await transaction(ctx.db, async ({ db }) => {
+  await transaction(ctx, async ({ db }) => {
     const { body: before, revision } = await read(db, workspace_id, user_id)
     requireMatch(ifMatch, revision)
     await db.deleteFrom('workspace_members').where('workspace_id', '=', workspace_id).where('user_id', '=', user_id).execute()

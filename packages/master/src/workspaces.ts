@@ -29,7 +29,7 @@ export async function listWorkspaces(ctx: Ctx, actor: Actor, organizationId: str
 export async function createWorkspace(ctx: Ctx, organizationId: string, input: WorkspaceInput): Promise<Tagged<Workspace>> {
   const row = newWorkspace(ctx, organizationId, input)
   await refusingDuplicate('slug', taken, () =>
-    transaction(ctx.db, async ({ db }) => {
+    transaction(ctx, async ({ db }) => {
       await db.insertInto('workspaces').values(row).execute()
       await audit(ctx, db, { organizationId, workspaceId: row.id, object: objectOf(row), after: shown(row) })
     }),
@@ -55,7 +55,7 @@ export async function updateWorkspace(
   ifMatch: string | undefined,
 ): Promise<Tagged<Workspace>> {
   return refusingDuplicate('slug', taken, () =>
-    transaction(ctx.db, async ({ db }) => {
+    transaction(ctx, async ({ db }) => {
       const before = await readRow(db, id)
       requireMatch(ifMatch, before.revision)
       const input = patched(workspaceInput, { name: before.name, slug: before.slug }, patch)
@@ -73,7 +73,7 @@ export async function updateWorkspace(
 
 /** Deletes a workspace and all in it. Agents that are registered stop it unless `force` is given. */
 export async function deleteWorkspace(ctx: Ctx, id: string, force: boolean, ifMatch: string | undefined): Promise<void> {
-  await transaction(ctx.db, async (tx) => {
+  await transaction(ctx, async (tx) => {
     const before = await readRow(tx.db, id)
     requireMatch(ifMatch, before.revision)
     await requireNoAgents(ctx, tx, [id], force)

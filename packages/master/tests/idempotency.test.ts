@@ -131,6 +131,16 @@ describe.each(stores)('on $name', (store) => {
     expect([second.status, second.body.id === first.body.id]).toEqual([201, false])
   })
 
+  test('housekeeping deletes keys of the day before', async () => {
+    await keyed(`/workspaces/${workspace}/upstreams`, 'k6', upstream())
+    const { ctx } = mesh.master
+    const created_at = new Date(Date.now() - 25 * 3600 * 1000).toISOString()
+    await ctx.db.updateTable('idempotency_keys').set({ created_at }).where('key', '=', 'k6').execute()
+    ctx.wake('housekeeping')
+    const left = () => ctx.db.selectFrom('idempotency_keys').select('key').where('key', '=', 'k6').execute()
+    await expect.poll(left).toEqual([])
+  })
+
   test('50 at once with one key create one', async () => {
     const path = `/workspaces/${workspace}/upstreams`
     const body = upstream()
@@ -180,6 +190,19 @@ describe.each(stores)('on $name', (store) => {
       const second = await keyed(`/agents/${agent.id}/restart`, 'c2')
       expect([first.status, second.status, agent.commands()]).toEqual([503, 503, 1])
       expect(second.body).toEqual(first.body)
+    })
+
+    test('whose answer cannot be kept are not sent again', async () => {
+      const { db } = mesh.master.ctx
+      const agent = await scriptedAgent(async () => {
+        await db.schema.alterTable('idempotency_keys').renameTo('idempotency_keys_away').execute()
+        return done
+      })
+      const path = `/agents/${agent.id}/restart`
+      expect(await keyed(path, 'c5')).toMatchObject({ status: 200, body: { success: true } })
+      await db.schema.alterTable('idempotency_keys_away').renameTo('idempotency_keys').execute()
+      const { status, body } = await keyed(path, 'c5')
+      expect([status, body.error.message, agent.commands()]).toEqual([409, expect.stringContaining('is not known'), 1])
     })
 
     test('that could not be sent can be sent again under their key', async () => {

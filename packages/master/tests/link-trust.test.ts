@@ -1,3 +1,4 @@
+import { capability } from '@nxmesh/proto/capability'
 import 'reflect-metadata'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { Code, ConnectError } from '@connectrpc/connect'
@@ -134,7 +135,7 @@ test('an agent upgrades to a certificate, its token dies with that, and renewal 
 
   using second = connectNative(mesh.port, caPem, { cert, key })
   second.send({ case: 'registration', value: machine })
-  expect(await second.next('registrationResponse')).toMatchObject({ success: true, agentId: id, capability: 1 })
+  expect(await second.next('registrationResponse')).toMatchObject({ success: true, agentId: id, capability })
   const renewal = await newRequest()
   second.send({ case: 'certificateSigningRequest', value: { der: renewal.csr } })
   expect((await second.next('issuedCertificate')).chainPem).toContain('BEGIN CERTIFICATE')

@@ -69,7 +69,15 @@ export const schemaRows: Record<string, [table: string, ...parts: Record<string,
     ['sessions', { id: 'f2', user_id: 'u1', cookie_hash: 'cc', address: '127.0.0.1', created_at: time, expires_at: future }],
     [
       'invitations',
-      { id: 'i1', organization_id: 'o1', email: 'new@example.com', role: 'member', workspaces: '[]', invited_by: 'u1' },
+      {
+        id: 'i1',
+        organization_id: 'o1',
+        email: 'new@example.com',
+        role: 'member',
+        workspaces: '[]',
+        invited_by: 'someone@example.com',
+        inviter_id: 'u1',
+      },
       { token_hash: 'dd', created_at: time, expires_at: future },
     ],
     [

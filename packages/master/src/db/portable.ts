@@ -1,4 +1,13 @@
-import { type Kysely, type KyselyPlugin, PostgresAdapter, type RawBuilder, RawNode, sql, type Transaction } from 'kysely'
+import {
+  type Kysely,
+  type KyselyPlugin,
+  PostgresAdapter,
+  type RawBuilder,
+  RawNode,
+  type SelectQueryBuilder,
+  sql,
+  type Transaction,
+} from 'kysely'
 
 /** The engine behind a handle, for the few statements that differ. */
 export function engineOf<T>(db: Kysely<T>): 'sqlite' | 'postgres' {
@@ -41,6 +50,11 @@ export async function alone<T, R>(db: Kysely<T>, work: () => Promise<R>): Promis
 
 // Any number that no other program in this database uses; transactions queue on the one below it.
 const starting = 3_615_218
+
+/** Keeps the rows that a query reads from being changed until the transaction ends; SQLite has one writer anyway. */
+export function forUpdate<T, TB extends keyof T, O>(db: Kysely<T>, query: SelectQueryBuilder<T, TB, O>): SelectQueryBuilder<T, TB, O> {
+  return engineOf(db) === 'postgres' ? query.forUpdate() : query
+}
 
 /** Runs `work` on the database as it is at one moment, whatever others write meanwhile. */
 export async function snapshot<T, R>(db: Kysely<T>, work: (inside: Transaction<T>) => Promise<R>): Promise<R> {

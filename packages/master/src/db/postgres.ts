@@ -2,8 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Kysely, type LogEvent, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import type { Logger } from 'pino'
+import { openTurnstile } from '../turnstile.ts'
 import { portableDdl } from './portable.ts'
 import type { Database } from './schema.ts'
+import { changesInTurn } from './transaction.ts'
 import { DatabaseUnavailable } from './trouble.ts'
 
 export interface PostgresOptions {
@@ -17,6 +19,8 @@ const connectTimeout = 5000
 const statementTimeout = 10_000
 const mostConnections = 10
 const mostNames = 500
+// Changes wait for each other; reads and the news of agents always find a connection.
+const mostChanges = 6
 
 /** Opens the database that a `postgres://` address names as it is. Connections are made when they are needed. */
 export function connectPostgres(address: string, { log, patient = false, onQuery }: PostgresOptions): Kysely<Database> {
@@ -28,15 +32,21 @@ export function connectPostgres(address: string, { log, patient = false, onQuery
     keepAlive: true,
     types: { getTypeParser },
     // The server ends a statement first; the client's own patience is for a server that is no longer there.
-    ...(!patient && { statement_timeout: statementTimeout, query_timeout: statementTimeout + 2000 }),
+    ...(!patient && {
+      statement_timeout: statementTimeout,
+      query_timeout: statementTimeout + 2000,
+      // A master whose machine is gone must not hold up the others until the network tells.
+      idle_in_transaction_session_timeout: statementTimeout,
+    }),
   })
   pool.on('error', (error) => log.warn({ reason: error.message }, 'a connection to the database was lost'))
-  return new Kysely<Database>({
+  const db = new Kysely<Database>({
     dialect: new PostgresDialect({ pool: poolOf(pool, !patient) }),
     // Only migrations make tables, and they are given the time they need.
     ...(patient && { plugins: [portableDdl] }),
     ...(onQuery && { log: onQuery }),
   })
+  return Object.assign(db, { [changesInTurn]: openTurnstile(mostChanges) })
 }
 
 // Counts and versions are far below 2^53, so every integer is a number, as with SQLite.

@@ -100,7 +100,9 @@ interface Invitations {
   role: OrganizationRole
   /** Roles in workspaces that come with it, as JSON. */
   workspaces: string
+  /** The e-mail address and the id of the user. */
   invited_by: string
+  inviter_id: string
   /** SHA-256 of the token. */
   token_hash: string
   created_at: string

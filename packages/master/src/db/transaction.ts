@@ -1,6 +1,9 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
+import type { Ctx } from '../ctx.ts'
+import type { Turnstile } from '../turnstile.ts'
 import { engineOf } from './portable.ts'
 import type { Database } from './schema.ts'
+import { DatabaseUnavailable } from './trouble.ts'
 
 /** A transaction that can be told what to do once it has committed. */
 export interface Tx {
@@ -11,31 +14,47 @@ export interface Tx {
 /**
  * Runs `work` in one transaction; its commit actions run after the commit and never after a rollback. What `work` reads stays
  * true until the commit: no other transaction runs meanwhile, or, given a `workspace`, none of that workspace and none
- * without one. Given a handle that is in a transaction already, `work` becomes a part of that one.
+ * without one. So whoever asks is held to their roles once more, as they are now.
  */
-export async function transaction<T>(db: Kysely<Database>, work: (tx: Tx) => Promise<T>, workspace?: string): Promise<T> {
-  if (isJoinable(db)) {
-    if (engineOf(db) === 'postgres') await queue(db, workspace)
-    return work({ db, onCommit: (action) => db[commitActions].push(action) })
-  }
-  return begin(db, async (tx) => {
+export async function transaction<T>(
+  { db, stillMay }: Pick<Ctx, 'db' | 'stillMay'>,
+  work: (tx: Tx) => Promise<T>,
+  workspace?: string,
+): Promise<T> {
+  const inTurn = async (tx: Tx) => {
     // SQLite has one writer anyway.
     if (engineOf(tx.db) === 'postgres') await queue(tx.db, workspace)
+    await stillMay?.(tx.db)
     return work(tx)
-  })
+  }
+  return begin(db, inTurn)
 }
 
 /**
- * Runs `work` in a transaction that stands in no queue of its own: those that are started on its handle join it and queue when
+ * Runs `work` in a transaction that stands in no queue. Those that are started on its handle become a part of it, and queue when
  * they need to.
  */
 export async function begin<T>(db: Kysely<Database>, work: (tx: Tx) => Promise<T>): Promise<T> {
+  if (isJoinable(db)) return work({ db, onCommit: (action) => db[commitActions].push(action) })
+  using _turn = await turnOf(db)
   const actions: (() => void)[] = []
   const result = await db
     .transaction()
     .execute((trx) => work({ db: Object.assign(trx, { [commitActions]: actions }), onCommit: (action) => actions.push(action) }))
   for (const action of actions) action()
   return result
+}
+
+/** Where a handle keeps the turnstile that its transactions pass. */
+export const changesInTurn = Symbol('which changes come next')
+
+const patience = 10_000
+
+async function turnOf(db: Kysely<Database> & { [changesInTurn]?: Turnstile }): Promise<Disposable | undefined> {
+  const turnstile = db[changesInTurn]
+  const turn = await turnstile?.enter(patience)
+  if (turnstile && !turn) throw new DatabaseUnavailable('too many changes wait for others', false)
+  return turn
 }
 
 const commitActions = Symbol('what to do after the commit')

@@ -23,7 +23,8 @@ export async function identify(ctx: Ctx, route: Route, request: FastifyRequest, 
   return actor
 }
 
-async function callerOf(ctx: Ctx, route: Route, request: FastifyRequest): Promise<Actor | undefined> {
+/** Who calls a route, by the credentials of the request; undefined where that is nobody's business. Throws UNAUTHORIZED, FORBIDDEN. */
+export async function callerOf(ctx: Ctx, route: Route, request: FastifyRequest): Promise<Actor | undefined> {
   const { on } = route.access
   if (on === 'none') {
     if (route.id === routes.openSession.id) requireOwnPage(ctx, request)

@@ -2,18 +2,33 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { securityHeaders } from './security-headers.ts'
 
-/** Answers bytes that are not HTTP, or headers larger than Node takes (16 kB), in the envelope of all errors, and closes the connection. */
+const notHttp = { status: '400 Bad Request', message: 'this is not an HTTP request', field: 'headers', code: 'INVALID_FORMAT' }
+const faults: Record<string, typeof notHttp> = {
+  HPE_HEADER_OVERFLOW: {
+    status: '431 Request Header Fields Too Large',
+    message: 'the headers are larger than 16 kB',
+    field: 'headers',
+    code: 'TOO_LONG',
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: '408 Request Timeout',
+    message: 'the request did not arrive as a whole in time',
+    field: 'body',
+    code: 'INVALID_FORMAT',
+  },
+}
+
+/** Answers bytes that are not HTTP, headers larger than Node takes (16 kB) and requests that do not arrive, in the envelope of all errors, and closes the connection. */
 export function answerMalformed(error: NodeJS.ErrnoException, socket: Socket, requestId: string): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy(error)
     return
   }
-  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW'
-  const message = tooLarge ? 'the headers are larger than 16 kB' : 'this is not an HTTP request'
-  const details = [{ field: 'headers', message, code: tooLarge ? 'TOO_LONG' : 'INVALID_FORMAT' }]
+  const { status, message, field, code } = faults[error.code ?? ''] ?? notHttp
+  const details = [{ field, message, code }]
   const body = JSON.stringify({ error: { code: 'VALIDATION_ERROR', message, request_id: requestId, details } })
   const head = [
-    `HTTP/1.1 ${tooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'}`,
+    `HTTP/1.1 ${status}`,
     'content-type: application/json; charset=utf-8',
     `content-length: ${Buffer.byteLength(body)}`,
     `x-request-id: ${requestId}`,

@@ -2,10 +2,13 @@ import { invalid } from '@nxmesh/api/errors'
 import { type Route, takesIdempotencyKey } from '@nxmesh/api/route'
 import { canonicalJson } from '@nxmesh/model/digest'
 import type { FastifyRequest } from 'fastify'
-import type { Actor } from '../access.ts'
+import type { Kysely } from 'kysely'
+import { type Actor, authorise } from '../access.ts'
 import type { Ctx } from '../ctx.ts'
+import type { Database } from '../db/schema.ts'
 import { answerOnce, type KeysUnderWay, readKey } from '../idempotency.ts'
 import type { Origin } from '../origin.ts'
+import { redactedWords } from '../redact.ts'
 import { type Answer, answerOf } from './answer.ts'
 import type { Request } from './handlers.ts'
 
@@ -20,12 +23,15 @@ export interface Admitted {
 /** Does what an admitted request asks for: once, if it came with an Idempotency-Key. */
 export async function perform(ctx: Ctx, { route, request, handler, admitted, underWay }: Admitted): Promise<Answer> {
   const origin = originOf(route, request)
+  const { actor } = request
+  const stillMay = actor && ((db: Kysely<Database>) => authorise(db, actor, route.access, admitted.params as Record<string, string>))
+  const asked: Ctx = { ...ctx, origin, ...(stillMay && { stillMay }) }
   const answer = async (inner: Ctx) => answerOf(route, await handler(inner, admitted))
   const key = takesIdempotencyKey(route) ? readKey(request.headers['idempotency-key']) : undefined
-  if (key === undefined || !request.actor) return answer({ ...ctx, origin })
+  if (key === undefined || !actor) return answer(asked)
   const content = canonicalJson([route.method, request.url, request.body ?? null])
-  const keyed = { caller: request.actor.user_id, key, content, waits: route.waits }
-  return answerOnce({ ...ctx, origin }, keyed, underWay, answer)
+  const keyed = { caller: actor.user_id, key, content, waits: route.waits }
+  return answerOnce(asked, keyed, underWay, answer)
 }
 
 function originOf(route: Route, request: FastifyRequest): Origin {
@@ -49,7 +55,7 @@ function readReason(header: string | string[] | undefined): string | null {
   if (header === undefined) return null
   const text = decoded(typeof header === 'string' ? header : header.join(', ')).trim()
   if (text === '') return null
-  if (text.length <= longestReason && !/[\u0000-\u001f\u007f]/.test(text)) return text
+  if (text.length <= longestReason && !/[\u0000-\u001f\u007f]/.test(text)) return redactedWords(text)
   const message = `must be at most ${longestReason} characters, without control characters`
   throw invalid([{ field: 'X-Change-Reason', message, code: 'INVALID_FORMAT' }])
 }

@@ -12,7 +12,7 @@ import { send } from './answer.ts'
 import { serveDocument } from './document.ts'
 import { toAnswer } from './errors.ts'
 import { handlers, type Request } from './handlers.ts'
-import { identify } from './identify.ts'
+import { callerOf, identify } from './identify.ts'
 import { readJson } from './json.ts'
 import { answerMalformed, ignoreExpectations } from './malformed.ts'
 import { perform } from './perform.ts'
@@ -21,8 +21,15 @@ import { securityHeaders } from './security-headers.ts'
 declare module 'fastify' {
   interface FastifyRequest {
     actor: Actor | undefined
+    /** When the caller was found out, on the clock of performance.now(). */
+    identifiedAt: number
   }
 }
+
+const largestBody = 16 * 1024 * 1024
+// Who is not signed in has a few words to say.
+const largestBodyOfStrangers = 64 * 1024
+const longestRequest = 60_000
 
 /** Builds the HTTP server: the API under `/v1`, bound to the route table, and the probes beside it. It does not listen yet. */
 export function createServer(ctx: Ctx, trustedProxies: string[]): FastifyInstance {
@@ -30,7 +37,8 @@ export function createServer(ctx: Ctx, trustedProxies: string[]): FastifyInstanc
   const commonHeaders = (request: FastifyRequest) => ({ 'x-request-id': request.id, ...everywhere })
   const app = fastify({
     logger: false,
-    bodyLimit: 16 * 1024 * 1024,
+    bodyLimit: largestBody,
+    requestTimeout: longestRequest,
     genReqId: (request) => saneRequestId(request.headers['x-request-id']) ?? newRequestId(),
     routerOptions: { maxParamLength: 1000, querystringParser: (text) => queryOf(text) },
     forceCloseConnections: 'idle',
@@ -40,6 +48,7 @@ export function createServer(ctx: Ctx, trustedProxies: string[]): FastifyInstanc
     clientErrorHandler: (error, socket) => answerMalformed(error, socket, newRequestId()),
   })
   app.decorateRequest('actor', undefined)
+  app.decorateRequest('identifiedAt', 0)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     ['application/json', 'application/merge-patch+json'],
@@ -73,7 +82,9 @@ function bind(ctx: Ctx, app: FastifyInstance, name: RouteName, underWay: KeysUnd
     // Before the body is read: nobody's bytes are parsed for a stranger.
     onRequest: async (request, reply) => {
       request.actor = await identify(ctx, route, request, reply)
+      request.identifiedAt = performance.now()
     },
+    bodyLimit: isOpenToAll(route) ? largestBodyOfStrangers : largestBody,
     handler: async (request, reply) => {
       const answer = await perform(ctx, { route, request, handler, admitted: await admit(ctx, route, request), underWay })
       return send(reply, answer, route.method === 'GET' ? request.headers['if-none-match'] : undefined)
@@ -83,6 +94,8 @@ function bind(ctx: Ctx, app: FastifyInstance, name: RouteName, underWay: KeysUnd
 
 // Ids first, then whether the caller may, then what was sent: a stranger learns nothing about what is there.
 async function admit(ctx: Ctx, route: Route, request: FastifyRequest): Promise<Request<Route>> {
+  // A body may be held back until whoever began it has lost their credentials.
+  if (performance.now() - request.identifiedAt > 1000) request.actor = await callerOf(ctx, route, request)
   const params = route.params.safeParse(request.params)
   if (!params.success) throw new ApiError('NOT_FOUND', 'no resource has such an id')
   if (request.actor) await authorise(ctx.db, request.actor, route.access, params.data as Record<string, string>)
@@ -107,6 +120,10 @@ function answerError(ctx: Ctx, error: unknown, request: FastifyRequest, reply: F
   if (status === 401) reply.header('www-authenticate', 'Bearer')
   if (error instanceof ApiError && error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter)
   return reply.code(status).send(body)
+}
+
+function isOpenToAll({ access }: Route): boolean {
+  return access.on === 'none' || access.on === 'anybody'
 }
 
 function nothingHere(): ApiError {

@@ -32,7 +32,7 @@ const statements = [
   `create table invitations (
     id text primary key,
     organization_id text not null references organizations (id) on delete cascade,
-    email text not null, role text not null, workspaces text not null, invited_by text not null, token_hash text not null unique,
+    email text not null, role text not null, workspaces text not null, invited_by text not null, inviter_id text not null, token_hash text not null unique,
     created_at text not null, expires_at text not null)`,
   `create index invitations_order on invitations (organization_id, created_at, id)`,
   `create index invitations_expiry on invitations (expires_at)`,
@@ -47,6 +47,8 @@ const statements = [
   `create index api_tokens_organization on api_tokens (organization_id)`,
   `create index api_tokens_workspace on api_tokens (workspace_id)`,
   `create index api_tokens_expiry on api_tokens (expires_at)`,
+  // By whom and on what, in any order of the other filters.
+  ...['actor_id', 'actor_name', 'object_id'].map((column) => `create index audit_log_${column} on audit_log (${column}, id)`),
   `create table sign_in_failures (subject text primary key, failures integer not null, ends_at text not null)`,
   `create index sign_in_failures_end on sign_in_failures (ends_at)`,
   `create table request_counts (
