@@ -76,6 +76,24 @@ test('a wrong value of a custom directive; PATCHed back to the very same content
   expect(after.config.applied?.version).toBe(before.config.applied!.version + 2)
 })
 
+test.each([
+  ['retried', routes.retryAgent],
+  ['reloaded', routes.reloadAgent],
+])('what was refused and is then %s ends as refused again, and the mended config is served at once', async (_word, route) => {
+  const before = await mended()
+  await change({ custom_directives: { proxy_read_timeout: 'banana' } })
+  await refused(before)
+  const attempts = async () => (await mesh.client.call(routes.listApplies, { params: { agent_id: agentId } })).meta.total
+  const tried = await attempts()
+  await mesh.client.call(route, { params: { agent_id: agentId } })
+  await until('it to be tried again', async () => (await attempts()) > tried)
+  await refused(before)
+  await change({ custom_directives: { proxy_read_timeout: '31s' } })
+  await mended()
+  await change({ custom_directives: { proxy_read_timeout: null } })
+  await mended()
+})
+
 test('a directive that nginx does not know', async () => {
   const before = await mended()
   await change({ custom_directives: { proxy_raed_timeout: '5s' } })

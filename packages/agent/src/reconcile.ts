@@ -81,7 +81,7 @@ export function startReconciler(scope: Scope, report: (status: StatusReport) => 
     // A retry of our own is nobody's news until it ends otherwise than before.
     const onStage = (stage: 'validating' | 'applying') => trigger !== 'retry' && say(desired, stage)
     const result = await run({ ...desired, config, force: false, onStage })
-    await finish(desired, result, { duration_ms: Math.round(performance.now() - started), applied_at: Date.now() })
+    await finish(desired, trigger, result, { duration_ms: Math.round(performance.now() - started), applied_at: Date.now() })
   }
 
   async function run(request: ApplyRequest): Promise<ApplyResult> {
@@ -95,7 +95,12 @@ export function startReconciler(scope: Scope, report: (status: StatusReport) => 
     }
   }
 
-  async function finish(desired: Fact & { config_id: string }, result: ApplyResult, timing: { duration_ms: number; applied_at: number }) {
+  async function finish(
+    desired: Fact & { config_id: string },
+    trigger: Trigger,
+    result: ApplyResult,
+    timing: { duration_ms: number; applied_at: number },
+  ) {
     const { version, digest } = desired
     const { status, error_message, cause } = outcomeOf(result)
     log(status === 'success' ? 'info' : 'error', `config ${status.replace('_', ' ')}`, {
@@ -111,7 +116,8 @@ export function startReconciler(scope: Scope, report: (status: StatusReport) => 
     await ledger
       .change({ report: final, rejected: status === 'success' ? null : { version, digest, cause: cause ?? 'config' } })
       .catch((error: unknown) => log('error', 'the ledger cannot be written', { error: explain(error) }))
-    if (!isSame(known, final)) report(final)
+    // The master waits for the end of what it was told the beginning of.
+    if (trigger !== 'retry' || !isSame(known, final)) report(final)
   }
 
   /** Sees that nginx runs. A config of the host is started only if the host has not run it before: afterwards its service manager is in charge. */

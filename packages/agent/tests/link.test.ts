@@ -1,6 +1,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { status } from '@grpc/grpc-js'
+import { capability } from '@nxmesh/proto/capability'
 import { ConfigApplyStatus } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import { describe, expect, test } from 'vitest'
 import { type ScriptedMaster, startScriptedMaster } from './scripted-master.ts'
@@ -27,7 +28,7 @@ describe('the link', () => {
       token: master.token,
       labels: { tier: 'edge' },
       ipAddress: '127.0.0.1',
-      capability: 1,
+      capability,
       version: '0.1.0',
     })
     expect(registration!.machineId).not.toBe('')

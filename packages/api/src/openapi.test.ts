@@ -61,7 +61,7 @@ describe('a merge patch shows the fields', () => {
     expect(properties(upstream)['servers']).toMatchObject({ items: { $ref: '#/components/schemas/UpstreamServerInput' } })
     expect(properties(upstream)['health_check']).toMatchObject({ anyOf: [{ properties: { interval: { minimum: 1 } } }, { type: 'null' }] })
     expect(properties(upstream)['health_check']).not.toHaveProperty('anyOf.0.required')
-    expect(properties(agent)['labels']).toMatchObject({ type: 'object', additionalProperties: { type: ['string', 'null'] } })
+    expect(properties(agent)['labels']).toMatchObject({ type: ['object', 'null'], additionalProperties: { type: ['string', 'null'] } })
   })
 })
 

@@ -10,9 +10,9 @@ export function check<S extends z.ZodType>(
   value: unknown,
 ): { ok: true; value: z.output<S> } | { ok: false; problems: Problem[] } {
   // The input tells a missing field from one of a wrong type.
-  const result = schema.safeParse(value, { reportInput: true })
+  const result = schema.safeParse(value, { reportInput: true, error: wordsOf })
   if (result.success) return { ok: true, value: result.data }
-  return { ok: false, problems: result.error.issues.slice(0, mostProblems).flatMap(fromIssue).slice(0, mostProblems) }
+  return { ok: false, problems: onePerField(result.error.issues.slice(0, 10 * mostProblems).flatMap(fromIssue)).slice(0, mostProblems) }
 }
 
 function fromIssue(issue: z.core.$ZodIssue): Problem[] {
@@ -28,8 +28,60 @@ function fromIssue(issue: z.core.$ZodIssue): Problem[] {
   if (issue.code === 'invalid_key') {
     return [{ field, message: issue.issues[0]?.message ?? issue.message, code: 'INVALID_FORMAT' }]
   }
-  const missing = issue.code === 'invalid_type' && issue.input === undefined
+  const missing = isMissing(issue)
   return [{ field, message: missing ? 'is required' : issue.message, code: missing ? 'REQUIRED' : codeOf(issue) }]
+}
+
+function isMissing(issue: z.core.$ZodIssue): boolean {
+  const { code, input, path } = issue
+  if (code === 'invalid_type' || code === 'invalid_value') return input === undefined
+  // What tells the members of a union apart: its path goes on to it, its input is the whole.
+  return code === 'invalid_union' && 'note' in issue && issue.note !== undefined && !Object.hasOwn((input ?? {}) as object, path.at(-1)!)
+}
+
+// What is wrong first is mended first; a second reason for the same field often follows from it.
+function onePerField(problems: Problem[]): Problem[] {
+  const fields = new Set<string>()
+  return problems.filter(({ field }) => !fields.has(field) && fields.add(field))
+}
+
+// For what a schema has no words of its own for.
+function wordsOf(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${article(issue.expected)}`
+    case 'invalid_value':
+      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`
+    case 'invalid_union':
+      return issue.note === 'No matching discriminator' ? 'is none of the possible values' : undefined
+    case 'too_small':
+      if (issue.origin === 'string' && issue.minimum === 1) return 'must not be empty'
+      return `must ${sizeOf(issue.origin)} at least ${issue.minimum}${unitOf(issue.origin)}`
+    case 'too_big':
+      return `must ${sizeOf(issue.origin)} at most ${issue.maximum}${unitOf(issue.origin)}`
+    default:
+      return undefined
+  }
+}
+
+const types: Record<string, string> = {
+  int: 'a whole number',
+  array: 'a list',
+  object: 'an object',
+  record: 'an object',
+  undefined: 'left out',
+}
+
+function article(type: string): string {
+  return types[type] ?? `a ${type}`
+}
+
+function sizeOf(origin: string): string {
+  return origin === 'string' || origin === 'array' ? 'have' : 'be'
+}
+
+function unitOf(origin: string): string {
+  return origin === 'string' ? ' characters' : origin === 'array' ? ' entries' : ''
 }
 
 function codeOf(issue: z.core.$ZodIssue): ProblemCode {
@@ -37,8 +89,9 @@ function codeOf(issue: z.core.$ZodIssue): ProblemCode {
     case 'invalid_type':
       return 'INVALID_TYPE'
     case 'too_small':
+      return issue.origin !== 'string' ? 'OUT_OF_RANGE' : issue.input === '' ? 'REQUIRED' : 'TOO_SHORT'
     case 'too_big':
-      return issue.origin === 'string' ? (issue.code === 'too_big' ? 'TOO_LONG' : 'REQUIRED') : 'OUT_OF_RANGE'
+      return issue.origin === 'string' ? 'TOO_LONG' : 'OUT_OF_RANGE'
     case 'invalid_format':
       return 'INVALID_FORMAT'
     case 'custom':

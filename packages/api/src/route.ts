@@ -77,7 +77,7 @@ export function route<
     ...declaration,
     params: declaration.params ?? (nothing as unknown as P),
     query: declaration.query ?? (nothing as unknown as Q),
-    body: declaration.body ?? (z.undefined() as unknown as B),
+    body: declaration.body ?? ((declaration.method === 'POST' ? nothingMuch : z.undefined()) as unknown as B),
     response: declaration.response ?? (z.undefined() as unknown as R),
     status: declaration.status ?? (declaration.response ? 200 : 204),
     errors: declaration.errors ?? [],
@@ -92,6 +92,8 @@ export function takesIdempotencyKey({ method, access }: Pick<Route, 'method' | '
 }
 
 const nothing = z.strictObject({})
+// Many clients send an empty object with each POST.
+const nothingMuch = nothing.optional()
 
 /** Path parameters that are ids, by name. */
 export function ids<const Names extends string[]>(...names: Names) {

@@ -3,10 +3,12 @@ import { ApiError } from '@nxmesh/api/errors'
 import type { Patch } from '@nxmesh/api/merge-patch'
 import type { Paging } from '@nxmesh/api/route'
 import { type Agent, type AgentDetail, type AgentHealth, type AgentState, agentChanges, type DeploymentMode } from '@nxmesh/model/agent'
-import type { Labels } from '@nxmesh/model/labels'
+import { isEqual } from '@nxmesh/model/field-changes'
+import { type CentralLabels, type Labels, setLabels } from '@nxmesh/model/labels'
 import { matches, parseSelector } from '@nxmesh/model/selector'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
 import type { Kysely, SelectQueryBuilder } from 'kysely'
+import type { z } from 'zod'
 import { audit } from './audit.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import type { AgentRow, Database } from './db/schema.ts'
@@ -55,18 +57,20 @@ export async function getAgent(ctx: Ctx, id: string): Promise<Tagged<AgentDetail
   return tagged(ctx, await readAgent(ctx.db, id))
 }
 
-/** Renames an agent or sets labels centrally; these overrule what its token and it itself say. */
+/** Renames an agent or sets labels centrally; these overrule what its token and it itself say. Null for all of them ends that. */
 export async function updateAgent(
   ctx: Ctx,
   id: string,
-  patch: Patch<{ name: string; labels: Labels }>,
+  patch: Patch<z.input<typeof agentChanges>>,
   ifMatch: string | undefined,
 ): Promise<Tagged<AgentDetail>> {
   const after = await refusingDuplicate('name', taken, () =>
     change(ctx, id, async ({ db, onCommit }, row) => {
       requireMatch(ifMatch, row.revision)
-      const before = { name: row.name, labels: JSON.parse(row.central_labels) as Labels }
-      const { name, labels } = patched(agentChanges, before, { labels: {}, ...patch })
+      const before = { name: row.name, labels: JSON.parse(row.central_labels) as CentralLabels }
+      const { name, labels: set } = patched(agentChanges, { name: row.name, labels: setLabels(before.labels) }, patch)
+      const labels = { ...takenAway(row, before.labels, patch.labels), ...set }
+      if (name === before.name && isEqual(labels, before.labels)) return row
       const changes = { name, central_labels: JSON.stringify(labels), revision: row.revision + 1 }
       await db.updateTable('agents').set(changes).where('id', '=', id).execute()
       await audit(ctx, db, { workspaceId: row.workspace_id, object: objectOf({ id, name }), before, after: { name, labels } })
@@ -75,6 +79,15 @@ export async function updateAgent(
     }),
   )
   return tagged(ctx, after)
+}
+
+// What the agent says itself comes back with each registration, so it is kept in mind that it does not count.
+function takenAway(row: AgentRow, central: CentralLabels, patch: Patch<Record<string, string>> | null | undefined): CentralLabels {
+  if (patch === null) return {}
+  const own = { ...(JSON.parse(row.token_labels) as Labels), ...(JSON.parse(row.reported_labels) as Labels) }
+  const before = Object.keys(central).filter((key) => central[key] === null)
+  const now = Object.keys(patch ?? {}).filter((key) => patch?.[key] === null && Object.hasOwn(own, key))
+  return Object.fromEntries([...before, ...now].map((key) => [key, null]))
 }
 
 /** Deletes an agent: its identity is worth nothing from then on and its session ends at once. */

@@ -82,6 +82,8 @@ const cells: Cell[] = [
   ['actor_kind', (entry) => entry.actor.kind],
   ['actor_id', (entry) => entry.actor.id],
   ['actor_name', (entry) => entry.actor.name],
+  ['actor_token_id', (entry) => entry.actor.token?.id ?? null],
+  ['actor_token_name', (entry) => entry.actor.token?.name ?? null],
   ['address', (entry) => entry.address],
   ['request_id', (entry) => entry.request_id],
   ['action', (entry) => entry.action],
@@ -103,10 +105,27 @@ function text(value: unknown): string | null {
 }
 
 function shown(row: Selectable<Database['audit_log']>): AuditEntry {
-  const { actor_kind, actor_id, actor_name, object_kind, object_id, object_name, before_doc, after_doc, ...rest } = row
+  const {
+    actor_kind,
+    actor_id,
+    actor_name,
+    actor_token_id,
+    actor_token_name,
+    object_kind,
+    object_id,
+    object_name,
+    before_doc,
+    after_doc,
+    ...rest
+  } = row
   return {
     ...rest,
-    actor: { kind: actor_kind, id: actor_id, name: actor_name },
+    actor: {
+      kind: actor_kind,
+      id: actor_id,
+      name: actor_name,
+      token: actor_token_id === null ? null : { id: actor_token_id, name: actor_token_name ?? '' },
+    },
     object: { kind: object_kind, id: object_id, name: object_name },
     before: before_doc === null ? null : (JSON.parse(before_doc) as unknown),
     after: after_doc === null ? null : (JSON.parse(after_doc) as unknown),

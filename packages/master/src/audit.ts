@@ -20,7 +20,7 @@ export interface Deed {
 
 type Row = Insertable<Database['audit_log']>
 
-const itself: AuditEntry['actor'] = { kind: 'system', id: null, name: 'nxmesh-master' }
+const itself: AuditEntry['actor'] = { kind: 'system', id: null, name: 'nxmesh-master', token: null }
 
 /** Appends to the audit log, without secrets; `db` is the transaction of the change itself. */
 export async function audit(ctx: Pick<Ctx, 'now' | 'origin'>, db: Kysely<Database>, deed: Deed): Promise<void> {
@@ -39,6 +39,8 @@ export function auditRow(ctx: Pick<Ctx, 'now' | 'origin'>, deed: Deed): Row {
     actor_kind: actor.kind,
     actor_id: actor.id,
     actor_name: actor.name,
+    actor_token_id: actor.token?.id ?? null,
+    actor_token_name: actor.token?.name ?? null,
     address: origin?.address ?? '',
     request_id: origin?.requestId ?? '',
     action: deed.action ?? origin?.action ?? '',

@@ -111,7 +111,7 @@ async function signIn<S extends object>(ctx: Ctx, { email, password }: Credentia
 async function noteSignIn(ctx: Ctx, db: Kysely<Database>, userId: string, action?: string): Promise<void> {
   const user = await db.selectFrom('users').select(['id', 'email']).where('id', '=', userId).executeTakeFirst()
   if (!user) return
-  const actor = { kind: 'user', id: user.id, name: user.email } as const
+  const actor = { kind: 'user', id: user.id, name: user.email, token: null } as const
   await auditUser(ctx, db, user, action === undefined ? { actor } : { action })
 }
 

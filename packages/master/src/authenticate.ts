@@ -65,12 +65,17 @@ async function byApiToken(ctx: Ctx, token: string): Promise<Actor | undefined> {
   return { user_id, email, credential, must_change_password: false }
 }
 
-// To the hour, so that a busy token costs one write in it.
+// Once an hour, so that a busy token costs one write in it.
 async function noteUse(ctx: Ctx, { id, last_used_at }: { id: string; last_used_at: string | null }): Promise<void> {
-  const hour = `${timestamp(ctx).slice(0, 13)}:00:00.000Z`
-  if (last_used_at !== null && last_used_at >= hour) return
-  await ctx.db.updateTable('api_tokens').set({ last_used_at: hour }).where('id', '=', id).execute()
+  if (last_used_at !== null && Date.parse(last_used_at) > ctx.now() - hour) return
+  await ctx.db
+    .updateTable('api_tokens')
+    .set({ last_used_at: timestamp(ctx) })
+    .where('id', '=', id)
+    .execute()
 }
+
+const hour = 3_600_000
 
 function isOver(ctx: Ctx, moment: string | null): boolean {
   return moment !== null && moment <= timestamp(ctx)

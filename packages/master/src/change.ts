@@ -23,6 +23,11 @@ export interface Change<T> {
   deed?: Pick<Deed, 'object' | 'before' | 'after'>
 }
 
+/** A change that leaves everything as it is. */
+export function unchanged<T>(result: T): Change<T> {
+  return { result, changes: [], summary: '' }
+}
+
 /**
  * Changes what the agents of a workspace must serve: `work` reads the config as it is and writes resources, then the version
  * is raised and history written, all in one transaction. Agents are told by a wake-up after the commit.

@@ -3,7 +3,7 @@ import { ApiError, invalid } from '@nxmesh/api/errors'
 import type { Paging } from '@nxmesh/api/route'
 import type { Invitation, InvitationAcceptance, InvitationInput } from '@nxmesh/model/member'
 import type { Problem } from '@nxmesh/model/problem'
-import { isOrganizationRole, type OrganizationRole } from '@nxmesh/model/roles'
+import { isOrganizationRole, isWorkspaceRole, type OrganizationRole } from '@nxmesh/model/roles'
 import type { Me } from '@nxmesh/model/user'
 import type { Kysely, Selectable } from 'kysely'
 import { type Actor, organizationRole } from './access.ts'
@@ -88,7 +88,7 @@ export async function acceptInvitation(ctx: Ctx, actor: Actor | undefined, input
       await join(ctx, db, invitation, user.user_id)
       await audit(ctx, db, {
         organizationId: invitation.organization_id,
-        actor: { kind: 'user', id: user.user_id, name: user.email },
+        actor: { kind: 'user', id: user.user_id, name: user.email, token: null },
         object: objectOf(invitation),
         after: shown(invitation),
       })
@@ -118,27 +118,55 @@ async function createAccount(ctx: Ctx, db: Db, email: string, { name, password_h
   return { user_id: id, email }
 }
 
-// Somebody who is a member by now keeps a role that is higher.
+// Somebody who is a member by now keeps a role that is higher, and gets one that is.
 async function join(ctx: Ctx, db: Db, invitation: Row, user_id: string): Promise<void> {
   const created_at = timestamp(ctx)
   const { organization_id, role } = invitation
-  await db
-    .insertInto('organization_members')
-    .values({ organization_id, user_id, role, created_at })
-    .onConflict((conflict) => conflict.columns(['organization_id', 'user_id']).doNothing())
-    .execute()
+  const membership = { organization_id, user_id }
+  const present = await db
+    .selectFrom('organization_members')
+    .select(['role', 'revision'])
+    .where((eb) => eb.and(membership))
+    .executeTakeFirst()
+  if (!present)
+    await db
+      .insertInto('organization_members')
+      .values({ ...membership, role, created_at })
+      .execute()
+  else if (!isOrganizationRole(present.role, role)) {
+    const raised = { role, revision: present.revision + 1 }
+    await db
+      .updateTable('organization_members')
+      .set(raised)
+      .where((eb) => eb.and(membership))
+      .execute()
+  }
   const grants = JSON.parse(invitation.workspaces) as Invitation['workspaces']
   const there = await workspacesAmong(
     db,
     organization_id,
     grants.map((grant) => grant.workspace_id),
   )
-  for (const grant of grants.filter(({ workspace_id }) => there.has(workspace_id))) {
-    await db
-      .insertInto('workspace_members')
-      .values({ ...grant, user_id, created_at })
-      .onConflict((conflict) => conflict.columns(['workspace_id', 'user_id']).doNothing())
-      .execute()
+  for (const { workspace_id, role: granted } of grants.filter((grant) => there.has(grant.workspace_id))) {
+    const place = { workspace_id, user_id }
+    const known = await db
+      .selectFrom('workspace_members')
+      .select(['role', 'revision'])
+      .where((eb) => eb.and(place))
+      .executeTakeFirst()
+    if (!known)
+      await db
+        .insertInto('workspace_members')
+        .values({ ...place, role: granted, created_at })
+        .execute()
+    else if (!isWorkspaceRole(known.role, granted)) {
+      const raised = { role: granted, revision: known.revision + 1 }
+      await db
+        .updateTable('workspace_members')
+        .set(raised)
+        .where((eb) => eb.and(place))
+        .execute()
+    }
   }
 }
 

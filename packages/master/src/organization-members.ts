@@ -76,6 +76,7 @@ export async function updateOrganizationMember(
     requireMatch(ifMatch, revision)
     const { role } = patched(organizationMemberChanges, { role: before.role }, patch)
     await requireMay(db, actor, organization_id, before.role, role)
+    if (role === before.role) return { body: before, revision }
     if (before.role === 'owner' && role !== 'owner') await requireOwnerLeft(db, organization_id, user_id)
     const after = { body: { ...before, role }, revision: revision + 1 }
     await db

@@ -56,6 +56,7 @@ export async function updateOrganization(
       const before = await readRow(db, id)
       requireMatch(ifMatch, before.revision)
       const input = patched(organizationInput, { name: before.name, slug: before.slug }, patch)
+      if (input.name === before.name && input.slug === before.slug) return shown(before)
       const after = { ...before, ...input, updated_at: timestamp(ctx), revision: before.revision + 1 }
       await db.updateTable('organizations').set(after).where('id', '=', id).execute()
       await audit(ctx, db, { organizationId: id, object: objectOf(after), before: shown(before).body, after: shown(after).body })

@@ -1,8 +1,11 @@
 const hidden = '[redacted]'
 const secretName =
-  /passw(or)?d|passphrase|secret|(^|[_-])token($|[_-])|(access|refresh|bearer|api|auth)[_-]?(token|key)|private[_-]?key|key[_-]?pem|authorization|cookie|credential/i
+  /passw(or)?d|pwd|(^|[_-])(auth|signature)$|passphrase|secret|(^|[_-])token($|[_-])|(access|refresh|bearer|api|auth)[_-]?(token|key)|private[_-]?key|key[_-]?pem|authorization|cookie|credential/i
 // In directives a name may stand anywhere, and what follows it may be the secret.
 const secretWord = /authorization|cookie|passw(or)?d|secret|api[_-]?key|[_-]token|(^|-)(bearer|basic)$/i
+// As the name of a parameter in an address, or of an argument.
+const secretParameter = /^(token|jwt|auth|sig|signature|key|pass|pwd)$/i
+const equals = /=(?=\S)/y
 const separator = /["']?[\s=:]+(?=\S)/y
 const userInfo = /(\/\/)[^/\s"']+@/g
 const ownToken = /\bnxm(?:esh_[a-z]+)?_[A-Za-z0-9_-]{8,}/g
@@ -48,8 +51,10 @@ function redactedText(text: string): string {
 // Word by word, so that no text takes longer than its length: whoever sends it may mean harm.
 function withoutWhatFollows(text: string): string {
   for (const { 0: word, index } of text.matchAll(/[\w-]+/g)) {
-    separator.lastIndex = index + word.length
-    if (secretWord.test(word) && separator.test(text)) return `${text.slice(0, separator.lastIndex)}${hidden}`
+    const follows = secretWord.test(word) ? separator : secretParameter.test(word) ? equals : undefined
+    if (!follows) continue
+    follows.lastIndex = index + word.length
+    if (follows.test(text)) return `${text.slice(0, follows.lastIndex)}${hidden}`
   }
   return text
 }

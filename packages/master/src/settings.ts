@@ -1,10 +1,11 @@
 import { ApiError, invalid } from '@nxmesh/api/errors'
 import type { SettingsPatch } from '@nxmesh/api/routes/workspaces'
+import { isEqual } from '@nxmesh/model/field-changes'
 import { type Settings, settings as settingsSchema } from '@nxmesh/model/settings'
 import { checkSettings } from '@nxmesh/nginx/check'
 import type { Kysely } from 'kysely'
 import type { Actor } from './access.ts'
-import { changeConfig } from './change.ts'
+import { changeConfig, unchanged } from './change.ts'
 import type { Ctx } from './ctx.ts'
 import type { Database } from './db/schema.ts'
 import { requireMatch, type Tagged } from './etag.ts'
@@ -31,6 +32,7 @@ export async function updateSettings(
     const { body: before, revision } = await getSettings({ db }, workspaceId)
     requireMatch(ifMatch, revision)
     const after = patched(settingsSchema, before, patch)
+    if (isEqual(before, after)) return unchanged({ body: before, revision })
     const problems = checkSettings(after)
     if (problems.length > 0) throw invalid(problems)
     const result = await writeSettings(db, workspaceId, after, revision)

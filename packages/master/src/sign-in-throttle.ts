@@ -13,6 +13,8 @@ export interface SignInThrottle {
    * failures count. `known` says that this user has a session from this address: what others do elsewhere does not lock them out.
    */
   attempt<T>(attempt: Attempt, verify: () => Promise<T | undefined>): Promise<T | undefined>
+  /** Forgets the failures of an account from everywhere: somebody who may do so has given it another password. */
+  forgive(db: Kysely<Database>, email: string): Promise<void>
 }
 
 interface Attempt {
@@ -49,6 +51,16 @@ export function openSignInThrottle(ctx: Pick<Ctx, 'db' | 'now'>, most: number): 
       else if (most > 0) await forget(ctx.db, subjectsOf(attempt, most)[0]!)
       return right
     },
+    async forgive(db, email) {
+      const account = accountOf(email)
+      // What it did from each address begins with its own name.
+      await db
+        .deleteFrom('sign_in_failures')
+        .where((eb) =>
+          eb.or([eb('subject', '=', `account ${account}`), eb.and([eb('subject', '>', `${account} `), eb('subject', '<', `${account}!`)])]),
+        )
+        .execute()
+    },
   }
 }
 
@@ -58,9 +70,14 @@ export async function deleteEndedFailures(ctx: Pick<Ctx, 'db' | 'now'>): Promise
   return Number(numDeletedRows)
 }
 
-// The first is what this account does from this address. Hashed, because people type their password where the address belongs.
+// Hashed, because people type their password where the address belongs.
+function accountOf(email: string): string {
+  return createHash('sha256').update(email).digest('base64url')
+}
+
+// The first is what this account does from this address.
 function subjectsOf({ email, address, known }: Attempt, most: number): Subject[] {
-  const account = createHash('sha256').update(email).digest('base64url')
+  const account = accountOf(email)
   const both = { subject: `${account} ${address}`, most }
   if (known) return [both]
   return [both, { subject: `address ${address}`, most: most * 5 }, { subject: `account ${account}`, most: most * 10 }]

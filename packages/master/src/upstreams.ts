@@ -1,9 +1,10 @@
 import { invalid } from '@nxmesh/api/errors'
 import type { UpstreamPatch } from '@nxmesh/api/routes/upstreams'
+import { isEqual } from '@nxmesh/model/field-changes'
 import { type Upstream, type UpstreamInput, upstreamInput } from '@nxmesh/model/upstream'
 import { checkUpstream } from '@nxmesh/nginx/check'
 import type { Actor } from './access.ts'
-import { changeConfig } from './change.ts'
+import { changeConfig, unchanged } from './change.ts'
 import { changed, created, deleted } from './config-change.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import { getDocument, insertDocument, readDocument, replaceDocument, withContent } from './documents.ts'
@@ -41,6 +42,7 @@ export async function updateUpstream(
       const before = JSON.parse(row.doc) as Upstream
       const { id: _id, workspace_id: _workspace, created_at: _created, updated_at: _updated, ...inputBefore } = before
       const input = patched(upstreamInput, inputBefore, patch)
+      if (isEqual(input, inputBefore)) return unchanged({ body: before, revision: row.revision })
       requireSound(input)
       const after = withContent(ctx, before, input)
       const result = await replaceDocument(db, 'upstreams', after, row)

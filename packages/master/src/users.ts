@@ -71,6 +71,7 @@ export async function updateUser(ctx: Ctx, id: string, patch: UserPatch, ifMatch
       const before = await readRow(db, id)
       requireMatch(ifMatch, before.revision)
       const input = patched(userChanges, { email: before.email, name: before.name }, patch)
+      if (input.email === before.email && input.name === before.name) return shown(before)
       const after = { ...before, ...input, updated_at: timestamp(ctx), revision: before.revision + 1 }
       await db
         .updateTable('users')
@@ -115,6 +116,7 @@ export async function resetPassword(ctx: Ctx, actor: Actor, id: string): Promise
       .where('id', '=', id)
       .execute()
     await endSessions(db, id)
+    await ctx.signIns.forgive(db, user.email)
     await db.deleteFrom('api_tokens').where('user_id', '=', id).execute()
     await auditUser(ctx, db, user, {})
   })

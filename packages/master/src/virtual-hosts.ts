@@ -1,13 +1,14 @@
 import { ApiError, invalid } from '@nxmesh/api/errors'
 import type { VirtualHostPatch } from '@nxmesh/api/routes/virtual-hosts'
 import type { WorkspaceConfig } from '@nxmesh/model/agent-config'
+import { isEqual } from '@nxmesh/model/field-changes'
 import type { Problem } from '@nxmesh/model/problem'
 import { type VirtualHost, type VirtualHostInput, virtualHostInput } from '@nxmesh/model/virtual-host'
 import { checkVirtualHost } from '@nxmesh/nginx/check'
 import type { Kysely } from 'kysely'
 import type { Actor } from './access.ts'
 import { labelsOfAgents } from './agents.ts'
-import { changeConfig } from './change.ts'
+import { changeConfig, unchanged } from './change.ts'
 import { changed, created, deleted } from './config-change.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import type { Database } from './db/schema.ts'
@@ -44,6 +45,7 @@ export async function updateVirtualHost(
     const row = await readDocument(db, 'virtual_hosts', id, ifMatch)
     const before = JSON.parse(row.doc) as VirtualHost
     const input = patched(virtualHostInput, inputOf(before, patch), patch)
+    if (isEqual(input, inputOf(before, {}))) return unchanged({ body: before, revision: row.revision })
     const after = withContent(ctx, before, input)
     await requireSound(db, config, after)
     const result = await replaceDocument(db, 'virtual_hosts', after, row)

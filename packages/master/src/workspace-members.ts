@@ -75,6 +75,7 @@ export async function updateWorkspaceMember(
     const { body: before, revision } = await read(db, workspace_id, user_id)
     requireMatch(ifMatch, revision)
     const { role } = patched(workspaceMemberChanges, { role: before.role }, patch)
+    if (role === before.role) return { body: before, revision }
     const after = { body: { ...before, role }, revision: revision + 1 }
     await db
       .updateTable('workspace_members')

@@ -59,6 +59,7 @@ export async function updateWorkspace(
       const before = await readRow(db, id)
       requireMatch(ifMatch, before.revision)
       const input = patched(workspaceInput, { name: before.name, slug: before.slug }, patch)
+      if (input.name === before.name && input.slug === before.slug) return tagged(before)
       const after = { ...before, ...input, updated_at: timestamp(ctx), revision: before.revision + 1 }
       await db
         .updateTable('workspaces')

@@ -3,7 +3,7 @@ import { administrator, startTestMaster, type TestMaster } from '@nxmesh/testkit
 import { scratch } from '@nxmesh/testkit/scratch'
 import { stores } from '@nxmesh/testkit/stores'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Door, type DoorRequest, openDoor } from './door.ts'
+import { type Door, type DoorRequest, doorAt, openDoor } from './door.ts'
 
 let stack: AsyncDisposableStack
 let mesh: TestMaster
@@ -53,7 +53,7 @@ describe.each(stores)('on $name', (store) => {
       at: expect.stringMatching(/^\d{4}-.*Z$/),
       organization_id: organization,
       workspace_id: workspace,
-      actor: { kind: 'user', id: expect.any(String), name: administrator.email },
+      actor: { kind: 'user', id: expect.any(String), name: administrator.email, token: null },
       address: '127.0.0.1',
       request_id: 'req-7',
       action: 'upstream.update',
@@ -62,6 +62,14 @@ describe.each(stores)('on $name', (store) => {
       before: upstream,
       after,
     })
+  })
+
+  test('what an API token does says which', async () => {
+    const token = await ok('POST', '/tokens', { body: { name: 'CI', organization_id: organization, role: 'admin' } })
+    const upstream = { name: fresh('up'), servers: [{ address: '127.0.0.1:1' }] }
+    await doorAt(mesh.base, token.token)('POST', inWorkspace('/upstreams'), { body: upstream })
+    const [entry] = await log('&action=upstream.create')
+    expect(entry!.actor).toMatchObject({ kind: 'user', name: administrator.email, token: { id: token.id, name: 'CI' } })
   })
 
   test('everything that changes something leaves one record', async () => {
@@ -170,10 +178,10 @@ describe.each(stores)('on $name', (store) => {
     const records = csv.text.split('\r\n')
     expect([records.length, records[0]]).toEqual([
       1205,
-      'id,at,organization_id,workspace_id,actor_kind,actor_id,actor_name,address,request_id,action,object_kind,object_id,object_name,reason,before,after',
+      'id,at,organization_id,workspace_id,actor_kind,actor_id,actor_name,actor_token_id,actor_token_name,address,request_id,action,object_kind,object_id,object_name,reason,before,after',
     ])
     expect(records[1203]).toBe(
-      `${rows[0]!.id},2020-01-01T00:00:00.000Z,${organization},${workspace},user,,"'=cmd(""x"")",,,test.action,test,,"line 0\n""quoted"", and so on",,,"{""a"":1}"`,
+      `${rows[0]!.id},2020-01-01T00:00:00.000Z,${organization},${workspace},user,,"'=cmd(""x"")",,,,,test.action,test,,"line 0\n""quoted"", and so on",,,"{""a"":1}"`,
     )
   })
 

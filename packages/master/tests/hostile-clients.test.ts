@@ -62,7 +62,7 @@ test('a master stops although a request does not end', async () => {
   held.socket.on('error', () => undefined)
   await until('the request to be there', async () => (await countOf(other)) > 0)
   await other[Symbol.asyncDispose]()
-  await expect(fetch(`${other.base}/healthz`)).rejects.toThrow()
+  await expect(fetch(`${other.base}/healthz`)).rejects.toThrow('fetch failed')
 })
 
 async function countOf({ master }: TestMaster): Promise<number> {

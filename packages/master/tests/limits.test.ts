@@ -69,6 +69,20 @@ describe.each(stores)('on $name', (store) => {
       }
     })
 
+    test('are forgotten when an administrator gives the account another password', async () => {
+      const user = await newUser()
+      const { ctx } = mesh.master
+      const row = await ctx.db.selectFrom('users').select('id').where('email', '=', user.email).executeTakeFirstOrThrow()
+      const created_at = new Date().toISOString()
+      const member = { organization_id: mesh.organizationId, user_id: row.id, role: 'member' as const, created_at }
+      await ctx.db.insertInto('organization_members').values(member).execute()
+      const door = from(newAddress())
+      await statuses(failures, () => signIn(door, wrong(user)))
+      expect((await signIn(door, user)).status).toBe(429)
+      const { body } = await (await openDoor(mesh.base, administrator))('POST', `/users/${row.id}/password`)
+      expect((await signIn(door, { email: user.email, password: body.one_time_password })).status).toBe(200)
+    })
+
     test('are forgotten with the first that succeeds, and only they count', async () => {
       const user = await newUser()
       const door = from(newAddress())

@@ -20,7 +20,7 @@ export type AgentTokenInput = z.infer<typeof agentTokenInput>
 
 export const agentToken = z.strictObject({ token: z.string(), agent_id: id, expires_at: timestamp }).meta({ id: 'AgentToken' })
 
-export const agentChanges = z.strictObject({ name, labels }).meta({ id: 'AgentInput' })
+export const agentChanges = z.strictObject({ name, labels: labels.default({}) }).meta({ id: 'AgentInput' })
 
 export const finding = z
   .strictObject({

@@ -27,7 +27,7 @@ export const apiToken = z
     prefix: z.string().meta({ description: 'How it begins, to know it again.' }),
     created_at: timestamp,
     expires_at: timestamp,
-    last_used_at: timestamp.nullable().meta({ description: 'To the hour.' }),
+    last_used_at: timestamp.nullable().meta({ description: 'Written once an hour at most.' }),
   })
   .meta({ id: 'ApiToken' })
 

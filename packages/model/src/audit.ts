@@ -14,6 +14,7 @@ export const auditEntry = z
       kind: z.enum(actorKinds),
       id: z.string().nullable(),
       name: z.string().meta({ description: 'E-mail address of a user, name of an agent.' }),
+      token: z.strictObject({ id: z.string(), name: z.string() }).nullable().meta({ description: 'The API token that the user acted by.' }),
     }),
     address: z.string().meta({ description: 'Network address that the request came from.' }),
     request_id: z.string(),

@@ -14,7 +14,15 @@ export const labels = z
 
 export type Labels = Readonly<Record<string, string>>
 
+/** Labels that people set centrally; null takes away one that an agent has from elsewhere. */
+export type CentralLabels = Readonly<Record<string, string | null>>
+
 /** The labels an agent is selected by: what it reports and what its token said, overruled by what was set centrally. */
-export function effectiveLabels(token: Labels, reported: Labels, central: Labels): Labels {
-  return { ...token, ...reported, ...central }
+export function effectiveLabels(token: Labels, reported: Labels, central: CentralLabels): Labels {
+  return setLabels({ ...token, ...reported, ...central })
+}
+
+/** Those of some central labels that are set. */
+export function setLabels(central: CentralLabels): Labels {
+  return Object.fromEntries(Object.entries(central).filter((entry): entry is [string, string] => entry[1] !== null))
 }

@@ -7,6 +7,7 @@ export const problemCodes = [
   'INVALID_FORMAT',
   'INVALID_VALUE',
   'OUT_OF_RANGE',
+  'TOO_SHORT',
   'TOO_LONG',
   'UNKNOWN_FIELD',
   'UNKNOWN_REFERENCE',

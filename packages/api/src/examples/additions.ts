@@ -103,7 +103,7 @@ export const additions = {
           at: '2026-02-15T14:30:00.000Z',
           organization_id: '550e8400-e29b-41d4-a716-446655440000',
           workspace_id: '660e8400-e29b-41d4-a716-446655440001',
-          actor: { kind: 'user', id: '019c6c1c-0a40-7bbb-8d3b-3f1b7e5d2c12', name: 'user@example.com' },
+          actor: { kind: 'user', id: '019c6c1c-0a40-7bbb-8d3b-3f1b7e5d2c12', name: 'user@example.com', token: null },
           address: '192.0.2.7',
           request_id: 'req-abc-123',
           action: 'upstream.update',

@@ -276,6 +276,8 @@ interface AuditLog {
   actor_kind: AuditEntry['actor']['kind']
   actor_id: string | null
   actor_name: string
+  actor_token_id: string | null
+  actor_token_name: string | null
   address: string
   request_id: string
   action: string

@@ -45,7 +45,10 @@ function originOf(route: Route, request: FastifyRequest): Origin {
 }
 
 function actorOf(actor: Actor | undefined): Origin['actor'] {
-  return actor ? { kind: 'user', id: actor.user_id, name: actor.email } : { kind: 'unknown', id: null, name: '' }
+  if (!actor) return { kind: 'unknown', id: null, name: '', token: null }
+  const { user_id, email, credential } = actor
+  const token = credential.kind === 'api_token' ? { id: credential.id, name: credential.name } : null
+  return { kind: 'user', id: user_id, name: email, token }
 }
 
 const longestReason = 500
@@ -53,11 +56,20 @@ const longestReason = 500
 // Headers carry ASCII, so other text comes percent-encoded as UTF-8 (RFC 3986 section 2.1).
 function readReason(header: string | string[] | undefined): string | null {
   if (header === undefined) return null
-  const text = decoded(typeof header === 'string' ? header : header.join(', ')).trim()
+  const text = decoded(utf8(typeof header === 'string' ? header : header.join(', '))).trim()
   if (text === '') return null
   if (text.length <= longestReason && !/[\u0000-\u001f\u007f]/.test(text)) return redactedWords(text)
   const message = `must be at most ${longestReason} characters, without control characters`
   throw invalid([{ field: 'X-Change-Reason', message, code: 'INVALID_FORMAT' }])
+}
+
+// Whoever sends it as it is means UTF-8, of which Node makes a character of each byte.
+function utf8(header: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(header, 'latin1'))
+  } catch {
+    return header
+  }
 }
 
 function decoded(text: string): string {

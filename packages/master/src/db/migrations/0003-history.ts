@@ -27,7 +27,7 @@ const statements = [
   `create table audit_log (
     id text primary key, at text not null,
     organization_id text, workspace_id text,
-    actor_kind text not null, actor_id text, actor_name text not null, address text not null, request_id text not null,
+    actor_kind text not null, actor_id text, actor_name text not null, actor_token_id text, actor_token_name text, address text not null, request_id text not null,
     action text not null, object_kind text not null, object_id text, object_name text not null, reason text,
     before_doc text, after_doc text)`,
   `create index audit_log_workspace on audit_log (workspace_id, id)`,
