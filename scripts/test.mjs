@@ -1,10 +1,11 @@
-// npm test: brings what the suites need, checks the types, runs every suite and ends with one line of counts.
+// npm test: brings what the suites need, checks the types and the API document, runs every suite and ends with one line of counts.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { main, Refusal, root, run } from './command.mjs'
 import { ensureDependencies, ensureNginx, ensurePackages, locateNode, programEnv } from './install.mjs'
+import { lintDocument } from './lint-document.mjs'
 import { bringNginxVersions } from './nginx-versions.mjs'
 import { closingLine } from './quiet-reporter.mjs'
 
@@ -29,7 +30,7 @@ await main(async (filters) => {
     await ensureDependencies()
     const node = await locateNode()
     await bringParts()
-    if (!(await typesHold(node))) counts.failed += 1
+    for (const check of [typesHold, documentHolds]) if (!(await check(node))) counts.failed += 1
     const suites = await runSuites(node, filters)
     for (const key of Object.keys(counts)) counts[key] += suites[key]
   } catch (error) {
@@ -57,6 +58,12 @@ async function typesHold(node) {
   const types = await run(node, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', root], { env: programEnv() })
   console.log(types.ok ? 'ok     types' : `FAILED types\n${types.output}`)
   return types.ok
+}
+
+async function documentHolds() {
+  const document = await lintDocument(programEnv())
+  console.log(document.ok ? 'ok     API document' : `FAILED API document\n${document.output}`)
+  return document.ok
 }
 
 async function runSuites(node, filters) {
