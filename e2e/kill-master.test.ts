@@ -88,7 +88,7 @@ test('killed in the middle of pushes, again and again: nothing that was acknowle
     expect(agent!.config.status).toBe('success')
   }
   expect(await load.stop()).toMatchObject({ failures: [] })
-})
+}, 180_000)
 
 test('while the master is away an agent starts, serves the last good config and brings nginx back; then the master finds it', async () => {
   await master.end('SIGKILL')
