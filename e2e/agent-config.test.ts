@@ -68,6 +68,10 @@ test('what an agent runs is found again after its labels and the workspace have 
   const only = { target_agents: { type: 'selector' as const, label_selector: 'env=blue' } }
   await mesh.client.call(routes.updateVirtualHost, { params: { virtual_host_id: site.id }, body: only })
   const settled = await mesh.settled(id)
+  await until('the agent to say what it wrote', async () => {
+    const { applied } = await mesh.client.call(routes.getAgentConfig, { params })
+    return applied?.digest === settled.config.applied!.digest && applied.matches_agent === true
+  })
   await mesh.agents[0]!.agent[Symbol.asyncDispose]()
   await until('the agent to be offline', async () => (await mesh.show(id)).state === 'offline')
   await mesh.client.call(routes.updateAgent, { params, body: { labels: { env: 'green' } } })
