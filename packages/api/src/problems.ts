@@ -50,6 +50,9 @@ function wordsOf(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
       return `must be ${article(issue.expected)}`
+    // Zod would name them all, and there may be very many.
+    case 'unrecognized_keys':
+      return 'is not a known field'
     case 'invalid_value':
       return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`
     case 'invalid_union':

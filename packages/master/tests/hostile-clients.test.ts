@@ -81,6 +81,12 @@ test('who is not signed in has little to say', async () => {
   expect([response.status, await response.json()]).toMatchObject([422, { error: { details } }])
 })
 
+test('a body of more members than any resource has is refused before it is read', async () => {
+  const body = { servers: Array.from({ length: 300_000 }, () => 1) }
+  const { status, body: answer } = await door('POST', `/workspaces/${mesh.workspaceId}/upstreams`, { body })
+  expect([status, answer.error.details[0]]).toMatchObject([422, { field: 'body', code: 'OUT_OF_RANGE' }])
+})
+
 test('of very many mistakes the first hundred are told', async () => {
   const body = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`field_${index}`, 1]))
   const { status, body: answer } = await door('POST', `/workspaces/${mesh.workspaceId}/upstreams`, { body })

@@ -1,11 +1,15 @@
 import { invalid } from '@nxmesh/api/errors'
 
 const deepest = 64
+// No resource has nearly as many; each costs far more than the bytes it is sent in.
+const mostMembers = 200_000
 
-/** Reads a JSON body; an empty one is undefined. Throws VALIDATION_ERROR, also for nesting that no resource has. */
+/** Reads a JSON body; an empty one is undefined. Throws VALIDATION_ERROR, also for nesting and numbers that no resource has. */
 export function readJson(text: string): unknown {
   if (text === '') return undefined
-  if (depthOf(text) > deepest) throw invalid([{ field: 'body', message: `is nested deeper than ${deepest} levels`, code: 'INVALID_VALUE' }])
+  const { depth, members } = shapeOf(text)
+  if (depth > deepest) throw invalid([{ field: 'body', message: `is nested deeper than ${deepest} levels`, code: 'INVALID_VALUE' }])
+  if (members > mostMembers) throw invalid([{ field: 'body', message: `has more than ${mostMembers} members`, code: 'OUT_OF_RANGE' }])
   const value = parse(text)
   // Half a surrogate pair has no form in UTF-8, so what is stored would not be what agents get.
   if (/\\ud[89a-f]/i.test(text) && !isWellFormed(value)) {
@@ -23,9 +27,10 @@ function parse(text: string): unknown {
   }
 }
 
-function depthOf(text: string): number {
+function shapeOf(text: string): { depth: number; members: number } {
   let depth = 0
   let most = 0
+  let members = 0
   let quoted = false
   for (let at = 0; at < text.length; at++) {
     const character = text[at]
@@ -35,8 +40,9 @@ function depthOf(text: string): number {
     } else if (character === '"') quoted = true
     else if (character === '{' || character === '[') most = Math.max(most, ++depth)
     else if (character === '}' || character === ']') depth--
+    else if (character === ',') members++
   }
-  return most
+  return { depth: most, members }
 }
 
 function isWellFormed(value: unknown): boolean {
