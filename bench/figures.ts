@@ -10,8 +10,14 @@ export function spread(samples: number[]): string {
   return `p50 ${show(0.5)} ms, p99 ${show(0.99)} ms, max ${Math.max(...samples).toFixed(0)} ms (${samples.length} samples)`
 }
 
+/** A figure with as many digits as say something. */
+export function rounded(value: number): string {
+  if (value >= 10) return value.toFixed(0)
+  return value.toFixed(value < 1 ? 3 : 2)
+}
+
 /** Prints a figure beside the limit it is held to. */
 export function verdict(what: string, value: number, limit: number, unit: string): void {
   const kept = value <= limit ? 'kept' : 'MISSED'
-  console.log(`  ${what}: ${value.toFixed(value < 10 ? 2 : 0)} ${unit}, limit ${limit} ${unit}: ${kept}`)
+  console.log(`  ${what}: ${rounded(value)} ${unit}, limit ${limit} ${unit}: ${kept}`)
 }

@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type Client, createClient } from '@nxmesh/api/client'
 import { routes } from '@nxmesh/api/routes'
+import { accessToken, administrator, unlimited } from '@nxmesh/testkit/master'
 
 const root = new URL('..', import.meta.url).pathname
-const password = 'a password for benchmarks'
 
 export interface Program extends AsyncDisposable {
   pid: number
@@ -17,21 +17,24 @@ export interface MasterProgram extends Program {
   base: string
   agentsPort: number
   directory: string
+  /** The access token that `client` sends. */
+  token: string
   client: Client
   workspaceId: string
 }
 
 /** Runs the master as its users do, as a process of its own on free ports, and signs in. */
-export async function runMaster(directory: string): Promise<MasterProgram> {
-  const args = ['--data-dir', directory, '--http', '127.0.0.1:0', '--agents', '127.0.0.1:0', '--log-level', 'warn']
-  const env = { NXMESH_ADMIN_EMAIL: 'admin@nxmesh.local', NXMESH_ADMIN_PASSWORD: password }
+export async function runMaster(directory: string, settings: string[] = []): Promise<MasterProgram> {
+  const addresses = ['--http', '127.0.0.1:0', '--agents', '127.0.0.1:0']
+  const args = ['--data-dir', directory, ...addresses, '--log-level', 'warn', ...unlimited, ...settings]
+  const env = { NXMESH_ADMIN_EMAIL: administrator.email, NXMESH_ADMIN_PASSWORD: administrator.password }
   const program = await run('packages/master/src/main.ts', args, env, /^ready http=(\S+) agents=\S+:(\d+)/)
   const base = program.match[1]!
-  const tokens = await createClient(base, () => undefined).call(routes.login, { body: { email: env.NXMESH_ADMIN_EMAIL, password } })
-  const client = createClient(base, () => tokens.access_token)
+  const token = await accessToken(base)
+  const client = createClient(base, () => token)
   const organization_id = (await client.call(routes.listOrganizations, {})).data[0]!.id
   const workspaceId = (await client.call(routes.listWorkspaces, { params: { organization_id } })).data[0]!.id
-  return { ...program, base, agentsPort: Number(program.match[2]), directory, client, workspaceId }
+  return { ...program, base, agentsPort: Number(program.match[2]), directory, token, client, workspaceId }
 }
 
 /** Runs a file of the agent, from source or bundled, as a process of its own. */
@@ -42,8 +45,15 @@ export async function runAgent(master: MasterProgram, directory: string, name: s
   return { ...program, id: created.agent_id }
 }
 
+/** Runs a bare Fastify program that sends these answers. */
+export async function runBareRoute(answers: { one: object; page: object }) {
+  const entry = new URL('bare-route.ts', import.meta.url).pathname
+  const program = await run(entry, [], { ANSWERS: JSON.stringify(answers) }, /^ready (\S+)/)
+  return { ...program, base: program.match[1]! }
+}
+
 async function run(entry: string, args: string[], env: Record<string, string>, awaited: RegExp) {
-  const child = spawn(process.execPath, [join(root, entry), ...args], {
+  const child = spawn(process.execPath, [resolve(root, entry), ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -77,13 +87,12 @@ export async function residentMegabytes(pid: number): Promise<number> {
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024
 }
 
-/** Processor time a process has used so far, in milliseconds. */
+/** Processor time the threads of a process have used so far, in milliseconds. */
 export async function processorMilliseconds(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
-  const [user, system] = stat
-    .slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .slice(11, 13)
-    .map(Number)
-  return (user! + system!) * 10
+  const threads = await readdir(`/proc/${pid}/task`)
+  // Its first number is in nanoseconds, where those of /proc/<pid>/stat count hundredths of a second.
+  const times = await Promise.all(
+    threads.map(async (thread) => parseInt(await readFile(`/proc/${pid}/task/${thread}/schedstat`, 'utf8'), 10)),
+  )
+  return times.reduce((sum, time) => sum + time, 0) / 1e6
 }

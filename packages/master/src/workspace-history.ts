@@ -39,9 +39,8 @@ export async function stateAt(db: Kysely<Database>, workspaceId: string, version
   }
 }
 
-type Created = { id: string; created_at: string }
-
-function byCreation(a: Created, b: Created): number {
-  const [left, right] = [`${a.created_at} ${a.id}`, `${b.created_at} ${b.id}`]
-  return left < right ? -1 : left > right ? 1 : 0
+/** Puts resources in order of creation. */
+export function byCreation(a: { id: string; created_at: string }, b: { id: string; created_at: string }): number {
+  if (a.created_at !== b.created_at) return a.created_at < b.created_at ? -1 : 1
+  return a.id < b.id ? -1 : 1
 }

@@ -4,6 +4,11 @@ import type { Database } from './schema.ts'
 
 type Db = Kysely<Database>
 
+/** Where the handle of an embedded database keeps the short way for reads; a transaction has none, as it sees its own writes. */
+export const directReads = Symbol('reads beside the writer')
+
+export type DirectReads = (query: CompiledQuery) => unknown[]
+
 /**
  * A query that is built once for each engine and afterwards only given other values: for the few that run with every
  * request, because building one costs several times what SQLite takes to run it. `build` must put each of its values into
@@ -17,7 +22,8 @@ export function prepared<Values extends unknown[], Row>(
     const engine = engineOf(db)
     const { query, order } = (known[engine] ??= compile(db, build, values.length))
     const bound: CompiledQuery<Row> = { ...query, parameters: order.map((index) => values[index]) }
-    return (await db.executeQuery(bound)).rows
+    const read = (db as Db & { [directReads]?: DirectReads })[directReads]
+    return read ? (read(bound) as Row[]) : (await db.executeQuery(bound)).rows
   }
 }
 

@@ -1,12 +1,37 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { Kysely, type LogEvent, SqliteAdapter, SqliteDialect } from 'kysely'
+import { type DirectReads, directReads } from './prepared.ts'
 import type { Database } from './schema.ts'
 
 /** Opens the embedded database at `file` (or `:memory:`) as it is. */
 export function connectSqlite(file: string, onQuery?: (event: LogEvent) => void): Kysely<Database> {
-  const sqlite = new DatabaseSync(file, { timeout: 5000 })
+  const sqlite = new DatabaseSync(file, { timeout })
   sqlite.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma temp_store = memory')
-  return new Kysely<Database>({ dialect: new Dialect({ database: adapt(sqlite) }), ...(onQuery && { log: onQuery }) })
+  const close: (() => void)[] = [() => sqlite.close()]
+  const db = new Kysely<Database>({ dialect: new Dialect({ database: adapt(sqlite, close) }), ...(onQuery && { log: onQuery }) })
+  return file === ':memory:' ? db : Object.assign(db, { [directReads]: readsOf(file, close, onQuery) })
+}
+
+const timeout = 5000
+
+// A connection of its own sees what is committed and waits for no transaction that is open beside it (sqlite.org/wal.html). It is
+// opened with the first read, once the schema is there.
+function readsOf(file: string, close: (() => void)[], onQuery?: (event: LogEvent) => void): DirectReads {
+  const statements = new Map<string, StatementSync>()
+  let sqlite: DatabaseSync | undefined
+  close.push(() => sqlite?.close())
+  return (query) => {
+    const started = onQuery && performance.now()
+    sqlite ??= new DatabaseSync(file, { readOnly: true, timeout })
+    let statement = statements.get(query.sql)
+    if (!statement) {
+      statement = sqlite.prepare(query.sql)
+      statements.set(query.sql, statement)
+    }
+    const rows = statement.all(...(query.parameters as never[]))
+    if (started !== undefined) onQuery?.({ level: 'query', query, queryDurationMillis: performance.now() - started })
+    return rows
+  }
 }
 
 // SQLite does have DDL in transactions, which Kysely does not count on: a migration that is cut off leaves nothing.
@@ -23,10 +48,12 @@ class Adapter extends SqliteAdapter {
 }
 
 // Kysely speaks to SQLite through the shape of better-sqlite3. Statements are kept: preparing one costs more than running it.
-function adapt(sqlite: DatabaseSync) {
+function adapt(sqlite: DatabaseSync, close: readonly (() => void)[]) {
   const statements = new Map<string, Statement>()
   return {
-    close: () => sqlite.close(),
+    close() {
+      for (const end of close) end()
+    },
     prepare(sql: string) {
       let statement = statements.get(sql)
       if (!statement) {
