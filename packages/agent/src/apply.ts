@@ -128,7 +128,7 @@ async function testAndSync(scope: Scope, generation: Generation, binary: string,
 // The workers serve it, whether or not the disk can take the note; the reconciler goes on trying to write it.
 async function remember({ ledger, log }: Scope, { version, digest }: Fact, generation: Generation): Promise<void> {
   await ledger
-    .change({ good: { version, digest, generation: generation.name }, rejected: null })
+    .change({ good: { version, digest, generation: generation.name }, ...(ledger.state.rejected?.digest === digest && { rejected: null }) })
     .catch((cause: Error) => log('error', 'the ledger cannot be written', { error: cause.message }))
 }
 
@@ -149,7 +149,8 @@ async function stage(
   const { version, digest } = request
   const name = await freeName(paths, { version, digest })
   const rendered = renderFor(scope, request, facts, join(paths.generations, name))
-  const content = { version, digest, files: rendered.files, listens: rendered.listens, nginx_version: facts.version }
+  const { files, listens, health } = rendered
+  const content = { version, digest, files, listens, health, nginx_version: facts.version }
   const generation = await writeGeneration(paths, name, content, () => scope.at('half-written'))
   return { generation, rendered }
 }
@@ -168,6 +169,8 @@ export function renderFor(
     digest,
     runtime_directory: paths.runtime,
     ipv6,
+    marks: scope.marks.current,
+    ...(scope.resolver === undefined ? {} : { resolver: scope.resolver }),
     ...(workerUser === undefined ? {} : { worker_user: workerUser }),
     ...(installation.mode === 'include' ? { directory } : {}),
   })

@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import type { HealthInFiles } from '@nxmesh/nginx/health-marks'
 import { hashesOf, hashOf } from '@nxmesh/nginx/render/file-hashes'
 import { generationName } from '@nxmesh/nginx/render/target'
 import { type DataPaths, makeDirectory, syncDirectory, syncFile } from './durable.ts'
@@ -19,6 +20,7 @@ export interface Manifest {
   files: Record<string, string>
   listens: Listen[]
   nginx_version: string
+  health?: HealthInFiles
 }
 
 export interface Generation {
@@ -42,7 +44,7 @@ export async function freeName(paths: DataPaths, { version, digest }: { version:
 export async function writeGeneration(
   paths: DataPaths,
   name: string,
-  content: { version: number; digest: string; files: GenerationFile[]; listens: Listen[]; nginx_version: string },
+  content: Omit<Manifest, 'files'> & { files: GenerationFile[] },
   halfway: () => void | Promise<void> = () => {},
 ): Promise<Generation> {
   const { files, ...facts } = content

@@ -1,6 +1,7 @@
 import { namesOf } from '@nxmesh/nginx/facts'
 import { checksumOf } from '@nxmesh/nginx/render/file-hashes'
 import { changedFiles, readGeneration } from './generations.ts'
+import type { ServerReport } from './health-checks/report.ts'
 import type { InstallationMode } from './installation.ts'
 import type { Fact } from './ledger.ts'
 import { binaryOf, workersOf } from './nginx.ts'
@@ -18,6 +19,8 @@ export interface NginxInstallation {
   generations_directory: string
   ipv6: boolean
   worker_user: string
+  /** Where nginx may ask for the servers of upstreams; empty where marks are written into the files. */
+  resolver: string
 }
 
 export interface Health {
@@ -41,13 +44,17 @@ export interface Health {
   /** The directory that nginx serves from. */
   generation: { name: string; files_checksum: string } | undefined
   drift: string[]
+  servers: ServerReport[]
   alerts: { id: string; severity: 'warning' | 'error' | 'critical'; message: string }[]
 }
 
 const off = { uptime_seconds: 0, active_connections: 0, total_requests: 0, requests_per_second: 0, workers: 0, workers_shutting_down: 0 }
 
 /** Looks at nginx, the machine and the files of the current generation. `trouble` says why nginx does not serve, where that is known. */
-export function healthMeter(scope: Scope, trouble: () => string | undefined): () => Promise<Health> {
+export function healthMeter(
+  scope: Scope,
+  { trouble, servers }: { trouble: () => string | undefined; servers: () => ServerReport[] },
+): () => Promise<Health> {
   const { installation, ledger, paths } = scope
   const measureHost = hostMeter(paths.data)
   const meterRequests = requestMeter()
@@ -95,6 +102,7 @@ export function healthMeter(scope: Scope, trouble: () => string | undefined): ()
         generations_directory: paths.generations,
         ipv6: scope.ipv6,
         worker_user: scope.workerUser ?? '',
+        resolver: scope.resolver ?? '',
       }
     )
   }
@@ -124,6 +132,7 @@ export function healthMeter(scope: Scope, trouble: () => string | undefined): ()
       nginx: status,
       system,
       drift,
+      servers: servers(),
       alerts,
       serving_digest: serving,
       installation: await describeInstallation(status.is_running ? status.pid : undefined),

@@ -9,6 +9,8 @@ import { openTrust } from './trust.ts'
 export interface Link extends AsyncDisposable {
   report(status: StatusReport): void
   sendHealth(): Promise<void>
+  /** Sent while there is a session; who joins later learns of it from the next health report. */
+  event(type: string, data: Record<string, string>): void
   readonly connected: boolean
 }
 
@@ -65,6 +67,7 @@ export async function linkToMaster(parts: LinkParts): Promise<Link> {
     },
     report: (status) => session?.report(status),
     sendHealth: async () => session?.sendHealth(),
+    event: (type, data) => session?.event(type, data),
     async [Symbol.asyncDispose]() {
       stopping.abort()
       await loop

@@ -12,6 +12,8 @@ export interface Reconciler extends AsyncDisposable {
   refuse(update: Fact & { config_id: string }, message: string): void
   /** Loads the last good config again, with a restart where asked, and then tries again what was refused. */
   reapply(restart?: { force: boolean }): Promise<ApplyResult>
+  /** Loads the last good config again if its files would be others now, as with other marks of health. */
+  refresh(): Promise<ApplyResult>
   /** Runs something while no config is applied. */
   exclusive<T>(task: () => Promise<T>): Promise<T>
   /** Why nginx does not serve as it should, if so. */
@@ -192,6 +194,13 @@ export function startReconciler(scope: Scope, report: (status: StatusReport) => 
       wakeUp()
     },
     refuse: (update, message) => void say(update, 'failed', { error_message: message, findings: [{ severity: 'error', message }] }),
+    refresh: () =>
+      exclusive(async () => {
+        const { good, stopped } = ledger.state
+        const config = good && (await ledger.configOf(good.digest))
+        if (!config || stopped) return { kind: 'unchanged', findings: [] }
+        return run({ version: good.version, digest: good.digest, config, force: false })
+      }),
     async reapply(restart) {
       const result = await exclusive(async () => {
         await ledger.change({ stopped: false })

@@ -1,5 +1,6 @@
 import type { NginxFacts } from '@nxmesh/nginx/facts'
 import type { DataPaths } from './durable.ts'
+import type { MarkStore } from './health-checks/marks.ts'
 import type { Installation } from './installation.ts'
 import type { Ledger } from './ledger.ts'
 import type { PrivateServer } from './private-server.ts'
@@ -35,5 +36,8 @@ export interface Scope {
   workerUser: string | undefined
   log: Log
   server: PrivateServer
+  marks: MarkStore
+  /** Where the agent answers which servers of an upstream take requests: `address:port`. */
+  resolver: string | undefined
   at: (point: FaultPoint) => void | Promise<void>
 }

@@ -73,8 +73,8 @@ async function renderGeneration(
   const { binary } = scope.installation
   const facts = await scope.factsOf(master === undefined ? binary : await binaryOf(master, binary))
   const name = await freeName(scope.paths, { version, digest })
-  const { files, listens } = renderFor(scope, { config, digest }, facts, join(scope.paths.generations, name))
-  const generation = await writeGeneration(scope.paths, name, { version, digest, files, listens, nginx_version: facts.version })
+  const { files, listens, health } = renderFor(scope, { config, digest }, facts, join(scope.paths.generations, name))
+  const generation = await writeGeneration(scope.paths, name, { version, digest, files, listens, health, nginx_version: facts.version })
   await syncGeneration(scope.paths, generation)
   return generation
 }

@@ -7,9 +7,13 @@ import { type Command, type CommandResult, commandRunner } from './commands.ts'
 import { lockData } from './data-lock.ts'
 import { dataPaths } from './durable.ts'
 import { type Health, healthMeter } from './health.ts'
+import { openAnswerer } from './health-checks/answerer.ts'
+import { startHealthChecks } from './health-checks/checker.ts'
+import { openMarks } from './health-checks/marks.ts'
+import { dataOf } from './health-checks/report.ts'
 import { type Installation, includeInstallation, ownedInstallation } from './installation.ts'
 import { type DesiredConfig, type LedgerState, openLedger, type StatusReport } from './ledger.ts'
-import { linkToMaster } from './link.ts'
+import { type Link, linkToMaster } from './link.ts'
 import { privateServer } from './private-server.ts'
 import { explain, startReconciler } from './reconcile.ts'
 import type { FaultPoint, Log, Scope } from './scope.ts'
@@ -58,8 +62,13 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
   const facts = await factsOf(options.nginx)
   const installation: Installation =
     options.mode === 'owned' ? ownedInstallation(paths, options.nginx) : includeInstallation(paths, options.nginx, facts, options.nginxConf)
+  const marks = await openMarks(paths)
+  const answerer = await openAnswerer(paths, log)
+  if (answerer) opening.use(answerer)
   const scope: Scope = {
     paths,
+    marks,
+    resolver: answerer?.address,
     ledger,
     installation,
     factsOf,
@@ -71,17 +80,29 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
   }
   await recover(scope)
 
-  let sendHealth = async () => {}
-  let tell: (status: StatusReport) => void = () => {}
+  let link: Link | undefined
+  const sendHealth = async () => link?.sendHealth()
+  const tellHealth = () =>
+    void sendHealth().catch((cause: unknown) => log('error', 'a health report could not be made', { error: explain(cause) }))
+  let telling: NodeJS.Timeout | undefined
   const reconciler = startReconciler(scope, (status) => {
-    tell(status)
-    if (status.applied_at > 0)
-      void sendHealth().catch((cause: unknown) => log('error', 'a health report could not be made', { error: explain(cause) }))
+    link?.report(status)
+    if (status.applied_at > 0) tellHealth()
     onStatus?.(status)
   })
-  const health = healthMeter(scope, () => reconciler.trouble)
-  const command = commandRunner(scope, reconciler, () => sendHealth())
-  const link =
+  const checks = startHealthChecks(scope, {
+    reconciler,
+    answerer,
+    onChange(change) {
+      if (change) link?.event(`upstream.server_${change.kind}`, dataOf(change))
+      // Servers that fail together are told of together.
+      clearTimeout(telling)
+      telling = setTimeout(tellHealth, 150)
+    },
+  })
+  const health = healthMeter(scope, { trouble: () => reconciler.trouble, servers: () => checks.servers() })
+  const command = commandRunner(scope, reconciler, sendHealth)
+  link =
     options.master === undefined
       ? undefined
       : await linkToMaster({
@@ -107,10 +128,6 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
           },
           onCommand: command,
         })
-  if (link) {
-    tell = (status) => link.report(status)
-    sendHealth = () => link.sendHealth()
-  }
 
   const held = opening.move()
   return {
@@ -124,6 +141,8 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
       return reconciler.trouble
     },
     async [Symbol.asyncDispose]() {
+      clearTimeout(telling)
+      await checks[Symbol.asyncDispose]()
       await link?.[Symbol.asyncDispose]()
       await reconciler[Symbol.asyncDispose]()
       await held[Symbol.asyncDispose]()

@@ -22,6 +22,8 @@ export interface NginxSupport {
   stub_status: boolean
   /** `keepalive 0;`, which is needed where connections to the servers of an upstream are kept without being asked for. */
   keepalive_off: boolean
+  /** `server NAME service=… resolve;`: servers of an upstream asked of a name server while nginx runs. */
+  upstream_resolve: boolean
   /** The `-e` switch; there is no probe for it, as an unknown switch needs no config to fail. */
   error_log_option: boolean
 }
@@ -71,7 +73,7 @@ export function compareVersions(a: string, b: string): number {
   return 0
 }
 
-// Source: nginx changes; `http2 on` came with 1.25.1, ssl_reject_handshake with 1.19.4, `-e` with 1.19.5, kept connections by default with 1.29.7.
+// Source: nginx changes; `http2 on` came with 1.25.1, ssl_reject_handshake with 1.19.4, `-e` with 1.19.5, upstream servers by name with 1.27.3, kept connections by default with 1.29.7.
 function guess(version: string, configureArguments: string[]): NginxSupport {
   const since = (wanted: string) => compareVersions(version, wanted) >= 0
   const built = (module: string) => configureArguments.includes(`--with-http_${module}_module`)
@@ -85,6 +87,7 @@ function guess(version: string, configureArguments: string[]): NginxSupport {
     reject_handshake: ssl && since('1.19.4'),
     stub_status: built('stub_status'),
     keepalive_off: since('1.29.7'),
+    upstream_resolve: since('1.27.3'),
     error_log_option: since('1.19.5'),
   }
 }
@@ -100,6 +103,10 @@ export const probes: readonly { name: Exclude<keyof NginxSupport, 'error_log_opt
   { name: 'http3', text: probe('http3 on;') },
   { name: 'reject_handshake', text: probe('ssl_reject_handshake on;') },
   { name: 'keepalive_off', text: probe('upstream probe { server 127.0.0.1; keepalive 0; }') },
+  {
+    name: 'upstream_resolve',
+    text: probe('upstream probe { zone probe 64k; resolver 127.0.0.1; server probe.invalid service=_probe._tcp resolve; }'),
+  },
   { name: 'stub_status', text: probe('server { listen unix:probe.sock; location / { stub_status; } }') },
 ]
 

@@ -1,4 +1,5 @@
 import type { AgentConfig } from '@nxmesh/model/agent-config'
+import { healthOf } from './health-marks.ts'
 import { renderCertificates } from './render/certificates.ts'
 import { bucketSize, renderHttpHead } from './render/http.ts'
 import { renderMain } from './render/main-conf.ts'
@@ -25,7 +26,7 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
   const writer = new ConfigWriter()
   const rendering: Rendering = { target, writer, report, upstreams, placed }
   renderHttpHead(writer, target, placed, ports)
-  for (const upstream of config.upstreams) renderUpstream(writer, upstream, upstreams.get(upstream.id)!.name, target.facts.supports, report)
+  for (const upstream of config.upstreams) renderUpstream(writer, upstream, upstreams.get(upstream.id)!.name, target, report)
   for (const port of ports) {
     if (target.mode === 'owned' && !port.fallback) renderFallback(rendering, port)
     for (const planned of port.hosts) renderHost(rendering, port, planned)
@@ -40,6 +41,7 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
   return {
     files: [...texts, ...files],
     sources: (file, line) => writers.get(file)?.sourceOf(line),
+    health: healthOf(config, target),
     listens: listensOf(ports),
     findings: report,
   }

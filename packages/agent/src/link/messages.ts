@@ -6,13 +6,18 @@ import {
   type ConfigStatusSchema,
   DeploymentMode,
   type HealthReportSchema,
+  type UpstreamServerStateSchema,
   type Command as WireCommand,
 } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import type { Command } from '../commands.ts'
 import type { Health, NginxInstallation } from '../health.ts'
+import type { ServerReport } from '../health-checks/report.ts'
 import type { StatusReport } from '../ledger.ts'
 
 export type Payload = NonNullable<MessageInitShape<typeof AgentMessageSchema>['payload']>
+
+// A report stays well below what one message may hold; servers out of rotation come first.
+const mostServers = 2000
 
 const statuses = {
   pending: ConfigApplyStatus.PENDING,
@@ -47,7 +52,7 @@ function wireFinding({ severity, message, kind, id = '', name = '', field = '', 
 }
 
 export function healthReport(health: Health): MessageInitShape<typeof HealthReportSchema> {
-  const { nginx, system, applied, serving_digest, installation, generation, drift, alerts } = health
+  const { nginx, system, applied, serving_digest, installation, generation, drift, alerts, servers } = health
   return {
     nginx: {
       isRunning: nginx.is_running,
@@ -78,6 +83,7 @@ export function healthReport(health: Health): MessageInitShape<typeof HealthRepo
     ...(installation && { nginxInstallation: wireInstallation(installation) }),
     generation: generation?.name ?? '',
     filesChecksum: generation?.files_checksum ?? '',
+    upstreamServers: servers.slice(0, mostServers).map(wireServer),
     alerts: alerts.map((alert) => ({ ...alert, timestamp: BigInt(Date.now()) })),
   }
 }
@@ -91,6 +97,20 @@ function wireInstallation(installation: NginxInstallation) {
     generationsDirectory: installation.generations_directory,
     ipv6: installation.ipv6,
     workerUser: installation.worker_user,
+    resolver: installation.resolver,
+  }
+}
+
+function wireServer(server: ServerReport): MessageInitShape<typeof UpstreamServerStateSchema> {
+  return {
+    upstreamId: server.upstream_id,
+    address: server.address,
+    state: server.state,
+    inRotation: server.in_rotation,
+    since: whole(server.since),
+    lastError: server.last_error,
+    checksPassed: whole(server.checks_passed),
+    checksFailed: whole(server.checks_failed),
   }
 }
 

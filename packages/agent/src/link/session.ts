@@ -16,6 +16,7 @@ export type SessionEnd =
 export interface Session {
   report(status: StatusReport): void
   sendHealth(): Promise<void>
+  event(type: string, data: Record<string, string>): void
 }
 
 // Asking again soon would not help: only a person can change these.
@@ -96,7 +97,7 @@ export async function runSession(
     if (response.issuedCertificate) await keepCertificate(response.issuedCertificate.chainPem)
     await parts.onIdentity(agentId)
     registered = true
-    ready({ report, sendHealth })
+    ready({ report, sendHealth, event })
     const last = parts.applied().report
     if (last) stream.send({ case: 'configStatus', value: configStatus(last) })
     timers.add(setInterval(beat, heartbeatMs))
@@ -143,8 +144,11 @@ export async function runSession(
   }
 
   function sendResult(command_id: string, success: boolean, message: string): void {
-    const data = { command_id, success: String(success), message }
-    stream.send({ case: 'event', value: { eventId: randomUUID(), eventType: 'command.result', timestamp: BigInt(Date.now()), data } })
+    event('command.result', { command_id, success: String(success), message })
+  }
+
+  function event(eventType: string, data: Record<string, string>): void {
+    stream.send({ case: 'event', value: { eventId: randomUUID(), eventType, timestamp: BigInt(Date.now()), data } })
   }
 
   const stop = () => end({ kind: 'lost', message: 'the agent is stopping', registered })

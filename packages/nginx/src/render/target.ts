@@ -1,5 +1,6 @@
 import type { Finding } from '@nxmesh/model/agent'
 import type { NginxFacts } from '../facts.ts'
+import type { HealthInFiles, Marks } from '../health-marks.ts'
 import type { LineSource } from './writer.ts'
 
 /** The nginx that a config is rendered for. Paths are absolute. */
@@ -17,6 +18,10 @@ export interface RenderTarget {
   directory?: string
   /** Where requests are logged as one JSON object per line; absent, they are not logged (owned) or as the host says (include). */
   access_log?: string
+  /** Servers that fail their health checks. */
+  marks?: Marks
+  /** Where the agent answers which servers of an upstream take requests: `address:port`. Absent, marks are written into the files. */
+  resolver?: string
 }
 
 /** The name of the folder that holds the files of a config, unless one of that name is there already. */
@@ -41,6 +46,7 @@ export interface Rendered {
   files: RenderedFile[]
   /** Where a line (from 1) of a rendered file comes from; undefined for lines that are ours alone. */
   sources: (file: string, line: number) => LineSource | undefined
+  health: HealthInFiles
   /** The ports that nginx binds, in ascending order, without those of the host's own configuration. */
   listens: Listen[]
   /** What cannot be served as asked. An `error` means that the object, or that part of it, is left out. */

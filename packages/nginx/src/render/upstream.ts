@@ -1,10 +1,12 @@
 import type { ConfigUpstream } from '@nxmesh/model/agent-config'
 import type { UpstreamServer } from '@nxmesh/model/upstream'
-import type { NginxSupport } from '../facts.ts'
+import { allowedMarks, isAnswered, usableServers } from '../health-marks.ts'
 import { quote } from '../quote.ts'
+import { serviceName } from '../service-name.ts'
 import { commented } from './comment.ts'
 import type { ConnectionKind } from './headers.ts'
 import { type Report, reportOnUpstream } from './report.ts'
+import type { RenderTarget } from './target.ts'
 import type { ConfigWriter } from './writer.ts'
 
 /** By upstream id: the name of its block, and whether connections to it are kept. */
@@ -34,14 +36,16 @@ export function renderUpstream(
   writer: ConfigWriter,
   upstream: ConfigUpstream,
   name: string,
-  supports: Pick<NginxSupport, 'keepalive_off'>,
+  target: Pick<RenderTarget, 'facts' | 'marks' | 'resolver'>,
   report: Report,
 ): void {
+  const { supports } = target.facts
+  const resolver = isAnswered(upstream, target) ? target.resolver : undefined
   const source = { kind: 'upstream', id: upstream.id, name: upstream.name } as const
   writer.from(source)
   writer.line(`# upstream ${commented(upstream.name)}, ${commented(upstream.id)}`)
   writer.line(`upstream ${quote(name)} {`)
-  writer.line(`    zone ${quote(name)} ${zoneSize(upstream.servers.length)}k;`)
+  writer.line(`    zone ${quote(name)} ${zoneSize(upstream.servers.length * (resolver === undefined ? 1 : 2))}k;`)
   switch (upstream.algorithm) {
     case 'least_connections':
       writer.line('    least_conn;')
@@ -55,7 +59,9 @@ export function renderUpstream(
     default:
       upstream.algorithm satisfies never
   }
-  renderServers(writer, upstream, source, report)
+  if (resolver === undefined)
+    renderServers(writer, upstream, { source, marked: new Set(allowedMarks(upstream, target.marks?.[upstream.id] ?? [])), report })
+  else renderAnswered(writer, upstream, { source, resolver })
   writer.from({ ...source, field: 'keepalive_connections' })
   // Where nginx keeps connections unasked it also keeps those that it asked the server to close, and the server does.
   if (upstream.keepalive_connections > 0 || supports.keepalive_off) writer.line(`    keepalive ${upstream.keepalive_connections};`)
@@ -63,11 +69,30 @@ export function renderUpstream(
   writer.line('}')
 }
 
+type Source = { kind: 'upstream'; id: string; name: string }
+
+/**
+ * Writes the servers as a question to the agent, which answers with those that take requests. The servers themselves stand behind
+ * it as backup servers: an nginx that starts while the agent is away has no answer yet, and asks them.
+ */
+function renderAnswered(writer: ConfigWriter, upstream: ConfigUpstream, { source, resolver }: { source: Source; resolver: string }): void {
+  const servers = usableServers(upstream)
+  writer.line(`    resolver ${resolver}${servers.some(({ address }) => address.startsWith('[')) ? '' : ' ipv6=off'};`)
+  writer.line('    resolver_timeout 5s;')
+  const { max_fails, fail_timeout } = servers[0]!
+  const limits = parameters({ weight: 1, max_fails, fail_timeout, down: false, mark: false }, false)
+  const { service, host } = serviceName(upstream.id)
+  writer.line(`    server ${host} service=${service} resolve${limits};`)
+  for (const [at, server] of upstream.servers.entries()) {
+    writer.from({ ...source, field: `servers.${at}` })
+    writer.line(`    server ${quote(server.address)}${parameters({ ...server, mark: false }, true)};`)
+  }
+}
+
 function renderServers(
   writer: ConfigWriter,
   upstream: ConfigUpstream,
-  source: { kind: 'upstream'; id: string; name: string },
-  report: Report,
+  { source, marked, report }: { source: Source; marked: ReadonlySet<string>; report: Report },
 ): void {
   const onlyBackups = upstream.servers.every((server) => server.backup)
   let written = 0
@@ -86,7 +111,9 @@ function renderServers(
         'serves as an ordinary server, as there is no other than backup servers',
       )
     writer.from({ ...source, field })
-    writer.line(`    server ${quote(server.address)}${parameters(server, server.backup && !onlyBackups)};`)
+    writer.line(
+      `    server ${quote(server.address)}${parameters({ ...server, mark: marked.has(server.address) }, server.backup && !onlyBackups)};`,
+    )
     written++
   }
   if (written > 0) return
@@ -95,13 +122,16 @@ function renderServers(
   writer.line('    server 127.0.0.1:1 down;')
 }
 
-function parameters(server: UpstreamServer, backup: boolean): string {
+function parameters(
+  server: Pick<UpstreamServer, 'weight' | 'max_fails' | 'fail_timeout' | 'down'> & { mark: boolean },
+  backup: boolean,
+): string {
   let text = ''
   if (server.weight > 1) text += ` weight=${server.weight}`
   if (server.max_fails !== 1) text += ` max_fails=${server.max_fails}`
   if (server.fail_timeout !== 10) text += ` fail_timeout=${server.fail_timeout}s`
   if (backup) text += ' backup'
-  if (server.down) text += ' down'
+  if (server.down || server.mark) text += ' down'
   return text
 }
 

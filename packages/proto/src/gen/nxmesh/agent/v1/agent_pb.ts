@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file nxmesh/agent/v1/agent.proto.
  */
 export const file_nxmesh_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("ChtueG1lc2gvYWdlbnQvdjEvYWdlbnQucHJvdG8SD254bWVzaC5hZ2VudC52MSK+AwoMQWdlbnRNZXNzYWdlEhAKCGFnZW50X2lkGAEgASgJEhEKCXRpbWVzdGFtcBgCIAEoAxI8CgxyZWdpc3RyYXRpb24YAyABKAsyJC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdEgAEi8KBmhlYWx0aBgEIAEoCzIdLm54bWVzaC5hZ2VudC52MS5IZWFsdGhSZXBvcnRIABI2Cg1jb25maWdfc3RhdHVzGAUgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1N0YXR1c0gAEjAKB21ldHJpY3MYBiABKAsyHS5ueG1lc2guYWdlbnQudjEuTWV0cmljc0JhdGNoSAASKQoEbG9ncxgHIAEoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2dCYXRjaEgAEicKBWV2ZW50GAggASgLMhYubnhtZXNoLmFnZW50LnYxLkV2ZW50SAASUQobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGQgASgLMioubnhtZXNoLmFnZW50LnYxLkNlcnRpZmljYXRlU2lnbmluZ1JlcXVlc3RIAEIJCgdwYXlsb2FkIuoCCg1NYXN0ZXJNZXNzYWdlEhEKCXRpbWVzdGFtcBgBIAEoAxJGChVyZWdpc3RyYXRpb25fcmVzcG9uc2UYAiABKAsyJS5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVzcG9uc2VIABI2Cg1jb25maWdfdXBkYXRlGAMgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1VwZGF0ZUgAEisKB2NvbW1hbmQYBCABKAsyGC5ueG1lc2guYWdlbnQudjEuQ29tbWFuZEgAEiMKA2FjaxgFIAEoCzIULm54bWVzaC5hZ2VudC52MS5BY2tIABInCgVlcnJvchgGIAEoCzIWLm54bWVzaC5hZ2VudC52MS5FcnJvckgAEkAKEmlzc3VlZF9jZXJ0aWZpY2F0ZRhkIAEoCzIiLm54bWVzaC5hZ2VudC52MS5Jc3N1ZWRDZXJ0aWZpY2F0ZUgAQgkKB3BheWxvYWQixgMKE1JlZ2lzdHJhdGlvblJlcXVlc3QSDQoFdG9rZW4YASABKAkSEAoIaG9zdG5hbWUYAiABKAkSEgoKaXBfYWRkcmVzcxgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEhQKDGNhcGFiaWxpdGllcxgFIAMoCRJACgZsYWJlbHMYBiADKAsyMC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdC5MYWJlbHNFbnRyeRI4Cg9kZXBsb3ltZW50X21vZGUYByABKA4yHy5ueG1lc2guYWdlbnQudjEuRGVwbG95bWVudE1vZGUSEgoKY2FwYWJpbGl0eRhkIAEoDRISCgptYWNoaW5lX2lkGGUgASgJEg8KB2Jvb3RfaWQYZiABKAkSIwobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGcgASgMEhYKDmNvbmZpZ192ZXJzaW9uGGggASgDEhcKD2NvbmZpZ19jaGVja3N1bRhpIAEoCRIZChFyZWplY3RlZF9jaGVja3N1bRhqIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsgBChRSZWdpc3RyYXRpb25SZXNwb25zZRIQCghhZ2VudF9pZBgBIAEoCRIPCgdzdWNjZXNzGAIgASgIEhUKDWVycm9yX21lc3NhZ2UYAyABKAkSIgoaaGVhcnRiZWF0X2ludGVydmFsX3NlY29uZHMYBCABKAMSEgoKY2FwYWJpbGl0eRhkIAEoDRI+ChJpc3N1ZWRfY2VydGlmaWNhdGUYZSABKAsyIi5ueG1lc2guYWdlbnQudjEuSXNzdWVkQ2VydGlmaWNhdGUiKAoZQ2VydGlmaWNhdGVTaWduaW5nUmVxdWVzdBILCgNkZXIYASABKAwiJgoRSXNzdWVkQ2VydGlmaWNhdGUSEQoJY2hhaW5fcGVtGAEgASgJIvICCgxIZWFsdGhSZXBvcnQSKwoFbmdpbngYASABKAsyHC5ueG1lc2guYWdlbnQudjEuTmdpbnhTdGF0dXMSLgoGc3lzdGVtGAIgASgLMh4ubnhtZXNoLmFnZW50LnYxLlN5c3RlbU1ldHJpY3MSFwoPY29uZmlnX2NoZWNrc3VtGAMgASgJEhYKDmNvbmZpZ192ZXJzaW9uGAQgASgDEiYKBmFsZXJ0cxgFIAMoCzIWLm54bWVzaC5hZ2VudC52MS5BbGVydBIYChBzZXJ2aW5nX2NoZWNrc3VtGGQgASgJEg8KB2RyaWZ0ZWQYZSABKAgSFQoNZHJpZnRfbWVzc2FnZRhmIAEoCRI+ChJuZ2lueF9pbnN0YWxsYXRpb24YZyABKAsyIi5ueG1lc2guYWdlbnQudjEuTmdpbnhJbnN0YWxsYXRpb24SEgoKZ2VuZXJhdGlvbhhoIAEoCRIWCg5maWxlc19jaGVja3N1bRhpIAEoCSKhAQoRTmdpbnhJbnN0YWxsYXRpb24SDAoEbW9kZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhAKCHN1cHBvcnRzGAMgAygJEhkKEXJ1bnRpbWVfZGlyZWN0b3J5GAQgASgJEh0KFWdlbmVyYXRpb25zX2RpcmVjdG9yeRgFIAEoCRIMCgRpcHY2GAYgASgIEhMKC3dvcmtlcl91c2VyGAcgASgJIvsBCgtOZ2lueFN0YXR1cxISCgppc19ydW5uaW5nGAEgASgIEgsKA3BpZBgCIAEoDRIWCg51cHRpbWVfc2Vjb25kcxgDIAEoBBIaChJhY3RpdmVfY29ubmVjdGlvbnMYBCABKA0SFgoOdG90YWxfcmVxdWVzdHMYBSABKAQSGwoTcmVxdWVzdHNfcGVyX3NlY29uZBgGIAEoAhIXCg9ydW5uaW5nX3ZlcnNpb24YZCABKAkSGQoRaW5zdGFsbGVkX3ZlcnNpb24YZSABKAkSDwoHd29ya2VycxhmIAEoDRIdChV3b3JrZXJzX3NodXR0aW5nX2Rvd24YZyABKA0ipwEKDVN5c3RlbU1ldHJpY3MSEwoLY3B1X3BlcmNlbnQYASABKAISGQoRbWVtb3J5X3VzZWRfYnl0ZXMYAiABKAQSGgoSbWVtb3J5X3RvdGFsX2J5dGVzGAMgASgEEhcKD2Rpc2tfdXNlZF9ieXRlcxgEIAEoBBIYChBkaXNrX3RvdGFsX2J5dGVzGAUgASgEEhcKD2xvYWRfYXZlcmFnZV8xbRgGIAEoAiJJCgVBbGVydBIKCgJpZBgBIAEoCRIQCghzZXZlcml0eRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEhEKCXRpbWVzdGFtcBgEIAEoAyKCAwoMQ29uZmlnVXBkYXRlEhEKCWNvbmZpZ19pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDEjMKDXZpcnR1YWxfaG9zdHMYAyADKAsyHC5ueG1lc2guYWdlbnQudjEuVmlydHVhbEhvc3QSLAoJdXBzdHJlYW1zGAQgAygLMhkubnhtZXNoLmFnZW50LnYxLlVwc3RyZWFtEkUKDGNlcnRpZmljYXRlcxgFIAMoCzIvLm54bWVzaC5hZ2VudC52MS5Db25maWdVcGRhdGUuQ2VydGlmaWNhdGVzRW50cnkSOAoPZ2xvYmFsX3NldHRpbmdzGAYgASgLMh8ubnhtZXNoLmFnZW50LnYxLkdsb2JhbFNldHRpbmdzEhcKD2NvbmZpZ19jaGVja3N1bRhkIAEoCRpRChFDZXJ0aWZpY2F0ZXNFbnRyeRILCgNrZXkYASABKAkSKwoFdmFsdWUYAiABKAsyHC5ueG1lc2guYWdlbnQudjEuQ2VydGlmaWNhdGU6AjgBIuYCCgtWaXJ0dWFsSG9zdBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3NlcnZlcl9uYW1lGAMgASgJEhMKC2xpc3Rlbl9wb3J0GAQgASgNEhMKC3NzbF9lbmFibGVkGAUgASgIEhoKEnNzbF9jZXJ0aWZpY2F0ZV9pZBgGIAEoCRIVCg1odHRwMl9lbmFibGVkGAcgASgIEhUKDWh0dHAzX2VuYWJsZWQYCCABKAgSLAoJbG9jYXRpb25zGAkgAygLMhkubnhtZXNoLmFnZW50LnYxLkxvY2F0aW9uEk0KEWN1c3RvbV9kaXJlY3RpdmVzGAogAygLMjIubnhtZXNoLmFnZW50LnYxLlZpcnR1YWxIb3N0LkN1c3RvbURpcmVjdGl2ZXNFbnRyeRo3ChVDdXN0b21EaXJlY3RpdmVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLJAgoITG9jYXRpb24SDAoEcGF0aBgBIAEoCRISCgpwcm94eV9wYXNzGAIgASgJEhMKC3Vwc3RyZWFtX2lkGAMgASgJEgwKBHJvb3QYBCABKAkSDQoFaW5kZXgYBSABKAkSLwoOY3VzdG9tX2hlYWRlcnMYBiADKAsyFy5ueG1lc2guYWdlbnQudjEuSGVhZGVyEjMKDXJld3JpdGVfcnVsZXMYByADKAsyHC5ueG1lc2guYWdlbnQudjEuUmV3cml0ZVJ1bGUSSgoRY3VzdG9tX2RpcmVjdGl2ZXMYCCADKAsyLy5ueG1lc2guYWdlbnQudjEuTG9jYXRpb24uQ3VzdG9tRGlyZWN0aXZlc0VudHJ5GjcKFUN1c3RvbURpcmVjdGl2ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkgKBkhlYWRlchIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJEg4KBmFsd2F5cxgDIAEoCBIRCglkaXJlY3Rpb24YZCABKAkiQQoLUmV3cml0ZVJ1bGUSDwoHcGF0dGVybhgBIAEoCRITCgtyZXBsYWNlbWVudBgCIAEoCRIMCgRmbGFnGAMgASgJIukBCghVcHN0cmVhbRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEjgKCWFsZ29yaXRobRgDIAEoDjIlLm54bWVzaC5hZ2VudC52MS5Mb2FkQmFsYW5jZUFsZ29yaXRobRIwCgdzZXJ2ZXJzGAQgAygLMh8ubnhtZXNoLmFnZW50LnYxLlVwc3RyZWFtU2VydmVyEjgKDGhlYWx0aF9jaGVjaxgFIAEoCzIiLm54bWVzaC5hZ2VudC52MS5IZWFsdGhDaGVja0NvbmZpZxIdChVrZWVwYWxpdmVfY29ubmVjdGlvbnMYBiABKA0igAEKDlVwc3RyZWFtU2VydmVyEg8KB2FkZHJlc3MYASABKAkSDgoGd2VpZ2h0GAIgASgNEg4KBmJhY2t1cBgDIAEoCBIMCgRkb3duGAQgASgIEhEKCW1heF9mYWlscxgFIAEoDRIcChRmYWlsX3RpbWVvdXRfc2Vjb25kcxgGIAEoDSKdAQoRSGVhbHRoQ2hlY2tDb25maWcSDwoHZW5hYmxlZBgBIAEoCBIMCgRwYXRoGAIgASgJEhgKEGludGVydmFsX3NlY29uZHMYAyABKA0SFwoPdGltZW91dF9zZWNvbmRzGAQgASgNEhkKEWhlYWx0aHlfdGhyZXNob2xkGAUgASgNEhsKE3VuaGVhbHRoeV90aHJlc2hvbGQYBiABKA0ibwoLQ2VydGlmaWNhdGUSCgoCaWQYASABKAkSDgoGZG9tYWluGAIgASgJEhcKD2NlcnRpZmljYXRlX3BlbRgDIAEoCRIXCg9wcml2YXRlX2tleV9wZW0YBCABKAkSEgoKZXhwaXJlc19hdBgFIAEoAyKIAgoOR2xvYmFsU2V0dGluZ3MSTgoQbmdpbnhfZGlyZWN0aXZlcxgBIAMoCzI0Lm54bWVzaC5hZ2VudC52MS5HbG9iYWxTZXR0aW5ncy5OZ2lueERpcmVjdGl2ZXNFbnRyeRI+CghlbnZfdmFycxgCIAMoCzIsLm54bWVzaC5hZ2VudC52MS5HbG9iYWxTZXR0aW5ncy5FbnZWYXJzRW50cnkaNgoUTmdpbnhEaXJlY3RpdmVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARouCgxFbnZWYXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLrAQoMQ29uZmlnU3RhdHVzEhEKCWNvbmZpZ19pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDEjIKBnN0YXR1cxgDIAEoDjIiLm54bWVzaC5hZ2VudC52MS5Db25maWdBcHBseVN0YXR1cxIVCg1lcnJvcl9tZXNzYWdlGAQgASgJEhIKCmFwcGxpZWRfYXQYBSABKAMSFwoPY29uZmlnX2NoZWNrc3VtGGQgASgJEioKCGZpbmRpbmdzGGUgAygLMhgubnhtZXNoLmFnZW50LnYxLkZpbmRpbmcSEwoLZHVyYXRpb25fbXMYZiABKA0ifwoHRmluZGluZxIQCghzZXZlcml0eRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEgwKBGtpbmQYAyABKAkSCgoCaWQYBCABKAkSDAoEbmFtZRgFIAEoCRINCgVmaWVsZBgGIAEoCRIMCgRmaWxlGAcgASgJEgwKBGxpbmUYCCABKA0iSwoMTWV0cmljc0JhdGNoEhEKCXRpbWVzdGFtcBgBIAEoAxIoCgdtZXRyaWNzGAIgAygLMhcubnhtZXNoLmFnZW50LnYxLk1ldHJpYyLHAQoGTWV0cmljEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAESEQoJdGltZXN0YW1wGAMgASgDEjMKBmxhYmVscxgEIAMoCzIjLm54bWVzaC5hZ2VudC52MS5NZXRyaWMuTGFiZWxzRW50cnkSKQoEdHlwZRgFIAEoDjIbLm54bWVzaC5hZ2VudC52MS5NZXRyaWNUeXBlGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiNgoITG9nQmF0Y2gSKgoHZW50cmllcxgBIAMoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2dFbnRyeSKjAQoITG9nRW50cnkSEQoJdGltZXN0YW1wGAEgASgDEg0KBWxldmVsGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSNQoGZmllbGRzGAQgAygLMiUubnhtZXNoLmFnZW50LnYxLkxvZ0VudHJ5LkZpZWxkc0VudHJ5Gi0KC0ZpZWxkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiuAIKB0NvbW1hbmQSEgoKY29tbWFuZF9pZBgBIAEoCRIwCgZyZWxvYWQYAiABKAsyHi5ueG1lc2guYWdlbnQudjEuUmVsb2FkQ29tbWFuZEgAEjIKB3Jlc3RhcnQYAyABKAsyHy5ueG1lc2guYWdlbnQudjEuUmVzdGFydENvbW1hbmRIABIsCgRzdG9wGAQgASgLMhwubnhtZXNoLmFnZW50LnYxLlN0b3BDb21tYW5kSAASNwoKZ2V0X3N0YXR1cxgFIAEoCzIhLm54bWVzaC5hZ2VudC52MS5HZXRTdGF0dXNDb21tYW5kSAASQQoPdmFsaWRhdGVfY29uZmlnGAYgASgLMiYubnhtZXNoLmFnZW50LnYxLlZhbGlkYXRlQ29uZmlnQ29tbWFuZEgAQgkKB2NvbW1hbmQiIQoNUmVsb2FkQ29tbWFuZBIQCghncmFjZWZ1bBgBIAEoCCIfCg5SZXN0YXJ0Q29tbWFuZBINCgVmb3JjZRgBIAEoCCI4CgtTdG9wQ29tbWFuZBIQCghncmFjZWZ1bBgBIAEoCBIXCg90aW1lb3V0X3NlY29uZHMYAiABKA0iEgoQR2V0U3RhdHVzQ29tbWFuZCIvChVWYWxpZGF0ZUNvbmZpZ0NvbW1hbmQSFgoOY29uZmlnX2NvbnRlbnQYASABKAkinQEKBUV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEhIKCmV2ZW50X3R5cGUYAiABKAkSEQoJdGltZXN0YW1wGAMgASgDEi4KBGRhdGEYBCADKAsyIC5ueG1lc2guYWdlbnQudjEuRXZlbnQuRGF0YUVudHJ5GisKCURhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkEKA0FjaxISCgptZXNzYWdlX2lkGAEgASgJEg8KB3N1Y2Nlc3MYAiABKAgSFQoNZXJyb3JfbWVzc2FnZRgDIAEoCSKMAQoFRXJyb3ISDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEjQKB2RldGFpbHMYAyADKAsyIy5ueG1lc2guYWdlbnQudjEuRXJyb3IuRGV0YWlsc0VudHJ5Gi4KDERldGFpbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKm0KDkRlcGxveW1lbnRNb2RlEh8KG0RFUExPWU1FTlRfTU9ERV9VTlNQRUNJRklFRBAAEhIKDkRPQ0tFUl9TSURFQ0FSEAESFgoSS1VCRVJORVRFU19TSURFQ0FSEAISDgoKU1RBTkRBTE9ORRADKo0BChRMb2FkQmFsYW5jZUFsZ29yaXRobRImCiJMT0FEX0JBTEFOQ0VfQUxHT1JJVEhNX1VOU1BFQ0lGSUVEEAASDwoLUk9VTkRfUk9CSU4QARIVChFMRUFTVF9DT05ORUNUSU9OUxACEgsKB0lQX0hBU0gQAxIYChRXRUlHSFRFRF9ST1VORF9ST0JJThAEKo0BChFDb25maWdBcHBseVN0YXR1cxIjCh9DT05GSUdfQVBQTFlfU1RBVFVTX1VOU1BFQ0lGSUVEEAASCwoHUEVORElORxABEg4KClZBTElEQVRJTkcQAhIMCghBUFBMWUlORxADEgsKB1NVQ0NFU1MQBBIKCgZGQUlMRUQQBRIPCgtST0xMRURfQkFDSxAGKlAKCk1ldHJpY1R5cGUSGwoXTUVUUklDX1RZUEVfVU5TUEVDSUZJRUQQABIJCgVHQVVHRRABEgsKB0NPVU5URVIQAhINCglISVNUT0dSQU0QAzLmAQoMQWdlbnRTZXJ2aWNlEksKBlN0cmVhbRIdLm54bWVzaC5hZ2VudC52MS5BZ2VudE1lc3NhZ2UaHi5ueG1lc2guYWdlbnQudjEuTWFzdGVyTWVzc2FnZSgBMAESQwoMUmVwb3J0SGVhbHRoEh0ubnhtZXNoLmFnZW50LnYxLkhlYWx0aFJlcG9ydBoULm54bWVzaC5hZ2VudC52MS5BY2sSRAoNUmVwb3J0TWV0cmljcxIdLm54bWVzaC5hZ2VudC52MS5NZXRyaWNzQmF0Y2gaFC5ueG1lc2guYWdlbnQudjEuQWNrQiBaHmdpdGh1Yi5jb20vbnhtZXNoL2FwaS9hZ2VudC92MWIGcHJvdG8z");
+  fileDesc("ChtueG1lc2gvYWdlbnQvdjEvYWdlbnQucHJvdG8SD254bWVzaC5hZ2VudC52MSK+AwoMQWdlbnRNZXNzYWdlEhAKCGFnZW50X2lkGAEgASgJEhEKCXRpbWVzdGFtcBgCIAEoAxI8CgxyZWdpc3RyYXRpb24YAyABKAsyJC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdEgAEi8KBmhlYWx0aBgEIAEoCzIdLm54bWVzaC5hZ2VudC52MS5IZWFsdGhSZXBvcnRIABI2Cg1jb25maWdfc3RhdHVzGAUgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1N0YXR1c0gAEjAKB21ldHJpY3MYBiABKAsyHS5ueG1lc2guYWdlbnQudjEuTWV0cmljc0JhdGNoSAASKQoEbG9ncxgHIAEoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2dCYXRjaEgAEicKBWV2ZW50GAggASgLMhYubnhtZXNoLmFnZW50LnYxLkV2ZW50SAASUQobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGQgASgLMioubnhtZXNoLmFnZW50LnYxLkNlcnRpZmljYXRlU2lnbmluZ1JlcXVlc3RIAEIJCgdwYXlsb2FkIuoCCg1NYXN0ZXJNZXNzYWdlEhEKCXRpbWVzdGFtcBgBIAEoAxJGChVyZWdpc3RyYXRpb25fcmVzcG9uc2UYAiABKAsyJS5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVzcG9uc2VIABI2Cg1jb25maWdfdXBkYXRlGAMgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1VwZGF0ZUgAEisKB2NvbW1hbmQYBCABKAsyGC5ueG1lc2guYWdlbnQudjEuQ29tbWFuZEgAEiMKA2FjaxgFIAEoCzIULm54bWVzaC5hZ2VudC52MS5BY2tIABInCgVlcnJvchgGIAEoCzIWLm54bWVzaC5hZ2VudC52MS5FcnJvckgAEkAKEmlzc3VlZF9jZXJ0aWZpY2F0ZRhkIAEoCzIiLm54bWVzaC5hZ2VudC52MS5Jc3N1ZWRDZXJ0aWZpY2F0ZUgAQgkKB3BheWxvYWQixgMKE1JlZ2lzdHJhdGlvblJlcXVlc3QSDQoFdG9rZW4YASABKAkSEAoIaG9zdG5hbWUYAiABKAkSEgoKaXBfYWRkcmVzcxgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEhQKDGNhcGFiaWxpdGllcxgFIAMoCRJACgZsYWJlbHMYBiADKAsyMC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdC5MYWJlbHNFbnRyeRI4Cg9kZXBsb3ltZW50X21vZGUYByABKA4yHy5ueG1lc2guYWdlbnQudjEuRGVwbG95bWVudE1vZGUSEgoKY2FwYWJpbGl0eRhkIAEoDRISCgptYWNoaW5lX2lkGGUgASgJEg8KB2Jvb3RfaWQYZiABKAkSIwobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGcgASgMEhYKDmNvbmZpZ192ZXJzaW9uGGggASgDEhcKD2NvbmZpZ19jaGVja3N1bRhpIAEoCRIZChFyZWplY3RlZF9jaGVja3N1bRhqIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsgBChRSZWdpc3RyYXRpb25SZXNwb25zZRIQCghhZ2VudF9pZBgBIAEoCRIPCgdzdWNjZXNzGAIgASgIEhUKDWVycm9yX21lc3NhZ2UYAyABKAkSIgoaaGVhcnRiZWF0X2ludGVydmFsX3NlY29uZHMYBCABKAMSEgoKY2FwYWJpbGl0eRhkIAEoDRI+ChJpc3N1ZWRfY2VydGlmaWNhdGUYZSABKAsyIi5ueG1lc2guYWdlbnQudjEuSXNzdWVkQ2VydGlmaWNhdGUiKAoZQ2VydGlmaWNhdGVTaWduaW5nUmVxdWVzdBILCgNkZXIYASABKAwiJgoRSXNzdWVkQ2VydGlmaWNhdGUSEQoJY2hhaW5fcGVtGAEgASgJIrIDCgxIZWFsdGhSZXBvcnQSKwoFbmdpbngYASABKAsyHC5ueG1lc2guYWdlbnQudjEuTmdpbnhTdGF0dXMSLgoGc3lzdGVtGAIgASgLMh4ubnhtZXNoLmFnZW50LnYxLlN5c3RlbU1ldHJpY3MSFwoPY29uZmlnX2NoZWNrc3VtGAMgASgJEhYKDmNvbmZpZ192ZXJzaW9uGAQgASgDEiYKBmFsZXJ0cxgFIAMoCzIWLm54bWVzaC5hZ2VudC52MS5BbGVydBIYChBzZXJ2aW5nX2NoZWNrc3VtGGQgASgJEg8KB2RyaWZ0ZWQYZSABKAgSFQoNZHJpZnRfbWVzc2FnZRhmIAEoCRI+ChJuZ2lueF9pbnN0YWxsYXRpb24YZyABKAsyIi5ueG1lc2guYWdlbnQudjEuTmdpbnhJbnN0YWxsYXRpb24SEgoKZ2VuZXJhdGlvbhhoIAEoCRIWCg5maWxlc19jaGVja3N1bRhpIAEoCRI+ChB1cHN0cmVhbV9zZXJ2ZXJzGG4gAygLMiQubnhtZXNoLmFnZW50LnYxLlVwc3RyZWFtU2VydmVyU3RhdGUisAEKE1Vwc3RyZWFtU2VydmVyU3RhdGUSEwoLdXBzdHJlYW1faWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRINCgVzdGF0ZRgDIAEoCRITCgtpbl9yb3RhdGlvbhgEIAEoCBINCgVzaW5jZRgFIAEoAxISCgpsYXN0X2Vycm9yGAYgASgJEhUKDWNoZWNrc19wYXNzZWQYByABKAQSFQoNY2hlY2tzX2ZhaWxlZBgIIAEoBCKzAQoRTmdpbnhJbnN0YWxsYXRpb24SDAoEbW9kZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhAKCHN1cHBvcnRzGAMgAygJEhkKEXJ1bnRpbWVfZGlyZWN0b3J5GAQgASgJEh0KFWdlbmVyYXRpb25zX2RpcmVjdG9yeRgFIAEoCRIMCgRpcHY2GAYgASgIEhMKC3dvcmtlcl91c2VyGAcgASgJEhAKCHJlc29sdmVyGGQgASgJIvsBCgtOZ2lueFN0YXR1cxISCgppc19ydW5uaW5nGAEgASgIEgsKA3BpZBgCIAEoDRIWCg51cHRpbWVfc2Vjb25kcxgDIAEoBBIaChJhY3RpdmVfY29ubmVjdGlvbnMYBCABKA0SFgoOdG90YWxfcmVxdWVzdHMYBSABKAQSGwoTcmVxdWVzdHNfcGVyX3NlY29uZBgGIAEoAhIXCg9ydW5uaW5nX3ZlcnNpb24YZCABKAkSGQoRaW5zdGFsbGVkX3ZlcnNpb24YZSABKAkSDwoHd29ya2VycxhmIAEoDRIdChV3b3JrZXJzX3NodXR0aW5nX2Rvd24YZyABKA0ipwEKDVN5c3RlbU1ldHJpY3MSEwoLY3B1X3BlcmNlbnQYASABKAISGQoRbWVtb3J5X3VzZWRfYnl0ZXMYAiABKAQSGgoSbWVtb3J5X3RvdGFsX2J5dGVzGAMgASgEEhcKD2Rpc2tfdXNlZF9ieXRlcxgEIAEoBBIYChBkaXNrX3RvdGFsX2J5dGVzGAUgASgEEhcKD2xvYWRfYXZlcmFnZV8xbRgGIAEoAiJJCgVBbGVydBIKCgJpZBgBIAEoCRIQCghzZXZlcml0eRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEhEKCXRpbWVzdGFtcBgEIAEoAyKCAwoMQ29uZmlnVXBkYXRlEhEKCWNvbmZpZ19pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDEjMKDXZpcnR1YWxfaG9zdHMYAyADKAsyHC5ueG1lc2guYWdlbnQudjEuVmlydHVhbEhvc3QSLAoJdXBzdHJlYW1zGAQgAygLMhkubnhtZXNoLmFnZW50LnYxLlVwc3RyZWFtEkUKDGNlcnRpZmljYXRlcxgFIAMoCzIvLm54bWVzaC5hZ2VudC52MS5Db25maWdVcGRhdGUuQ2VydGlmaWNhdGVzRW50cnkSOAoPZ2xvYmFsX3NldHRpbmdzGAYgASgLMh8ubnhtZXNoLmFnZW50LnYxLkdsb2JhbFNldHRpbmdzEhcKD2NvbmZpZ19jaGVja3N1bRhkIAEoCRpRChFDZXJ0aWZpY2F0ZXNFbnRyeRILCgNrZXkYASABKAkSKwoFdmFsdWUYAiABKAsyHC5ueG1lc2guYWdlbnQudjEuQ2VydGlmaWNhdGU6AjgBIuYCCgtWaXJ0dWFsSG9zdBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3NlcnZlcl9uYW1lGAMgASgJEhMKC2xpc3Rlbl9wb3J0GAQgASgNEhMKC3NzbF9lbmFibGVkGAUgASgIEhoKEnNzbF9jZXJ0aWZpY2F0ZV9pZBgGIAEoCRIVCg1odHRwMl9lbmFibGVkGAcgASgIEhUKDWh0dHAzX2VuYWJsZWQYCCABKAgSLAoJbG9jYXRpb25zGAkgAygLMhkubnhtZXNoLmFnZW50LnYxLkxvY2F0aW9uEk0KEWN1c3RvbV9kaXJlY3RpdmVzGAogAygLMjIubnhtZXNoLmFnZW50LnYxLlZpcnR1YWxIb3N0LkN1c3RvbURpcmVjdGl2ZXNFbnRyeRo3ChVDdXN0b21EaXJlY3RpdmVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLJAgoITG9jYXRpb24SDAoEcGF0aBgBIAEoCRISCgpwcm94eV9wYXNzGAIgASgJEhMKC3Vwc3RyZWFtX2lkGAMgASgJEgwKBHJvb3QYBCABKAkSDQoFaW5kZXgYBSABKAkSLwoOY3VzdG9tX2hlYWRlcnMYBiADKAsyFy5ueG1lc2guYWdlbnQudjEuSGVhZGVyEjMKDXJld3JpdGVfcnVsZXMYByADKAsyHC5ueG1lc2guYWdlbnQudjEuUmV3cml0ZVJ1bGUSSgoRY3VzdG9tX2RpcmVjdGl2ZXMYCCADKAsyLy5ueG1lc2guYWdlbnQudjEuTG9jYXRpb24uQ3VzdG9tRGlyZWN0aXZlc0VudHJ5GjcKFUN1c3RvbURpcmVjdGl2ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkgKBkhlYWRlchIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJEg4KBmFsd2F5cxgDIAEoCBIRCglkaXJlY3Rpb24YZCABKAkiQQoLUmV3cml0ZVJ1bGUSDwoHcGF0dGVybhgBIAEoCRITCgtyZXBsYWNlbWVudBgCIAEoCRIMCgRmbGFnGAMgASgJIukBCghVcHN0cmVhbRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEjgKCWFsZ29yaXRobRgDIAEoDjIlLm54bWVzaC5hZ2VudC52MS5Mb2FkQmFsYW5jZUFsZ29yaXRobRIwCgdzZXJ2ZXJzGAQgAygLMh8ubnhtZXNoLmFnZW50LnYxLlVwc3RyZWFtU2VydmVyEjgKDGhlYWx0aF9jaGVjaxgFIAEoCzIiLm54bWVzaC5hZ2VudC52MS5IZWFsdGhDaGVja0NvbmZpZxIdChVrZWVwYWxpdmVfY29ubmVjdGlvbnMYBiABKA0igAEKDlVwc3RyZWFtU2VydmVyEg8KB2FkZHJlc3MYASABKAkSDgoGd2VpZ2h0GAIgASgNEg4KBmJhY2t1cBgDIAEoCBIMCgRkb3duGAQgASgIEhEKCW1heF9mYWlscxgFIAEoDRIcChRmYWlsX3RpbWVvdXRfc2Vjb25kcxgGIAEoDSKdAQoRSGVhbHRoQ2hlY2tDb25maWcSDwoHZW5hYmxlZBgBIAEoCBIMCgRwYXRoGAIgASgJEhgKEGludGVydmFsX3NlY29uZHMYAyABKA0SFwoPdGltZW91dF9zZWNvbmRzGAQgASgNEhkKEWhlYWx0aHlfdGhyZXNob2xkGAUgASgNEhsKE3VuaGVhbHRoeV90aHJlc2hvbGQYBiABKA0ibwoLQ2VydGlmaWNhdGUSCgoCaWQYASABKAkSDgoGZG9tYWluGAIgASgJEhcKD2NlcnRpZmljYXRlX3BlbRgDIAEoCRIXCg9wcml2YXRlX2tleV9wZW0YBCABKAkSEgoKZXhwaXJlc19hdBgFIAEoAyKIAgoOR2xvYmFsU2V0dGluZ3MSTgoQbmdpbnhfZGlyZWN0aXZlcxgBIAMoCzI0Lm54bWVzaC5hZ2VudC52MS5HbG9iYWxTZXR0aW5ncy5OZ2lueERpcmVjdGl2ZXNFbnRyeRI+CghlbnZfdmFycxgCIAMoCzIsLm54bWVzaC5hZ2VudC52MS5HbG9iYWxTZXR0aW5ncy5FbnZWYXJzRW50cnkaNgoUTmdpbnhEaXJlY3RpdmVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARouCgxFbnZWYXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLrAQoMQ29uZmlnU3RhdHVzEhEKCWNvbmZpZ19pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDEjIKBnN0YXR1cxgDIAEoDjIiLm54bWVzaC5hZ2VudC52MS5Db25maWdBcHBseVN0YXR1cxIVCg1lcnJvcl9tZXNzYWdlGAQgASgJEhIKCmFwcGxpZWRfYXQYBSABKAMSFwoPY29uZmlnX2NoZWNrc3VtGGQgASgJEioKCGZpbmRpbmdzGGUgAygLMhgubnhtZXNoLmFnZW50LnYxLkZpbmRpbmcSEwoLZHVyYXRpb25fbXMYZiABKA0ifwoHRmluZGluZxIQCghzZXZlcml0eRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEgwKBGtpbmQYAyABKAkSCgoCaWQYBCABKAkSDAoEbmFtZRgFIAEoCRINCgVmaWVsZBgGIAEoCRIMCgRmaWxlGAcgASgJEgwKBGxpbmUYCCABKA0iSwoMTWV0cmljc0JhdGNoEhEKCXRpbWVzdGFtcBgBIAEoAxIoCgdtZXRyaWNzGAIgAygLMhcubnhtZXNoLmFnZW50LnYxLk1ldHJpYyLHAQoGTWV0cmljEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAESEQoJdGltZXN0YW1wGAMgASgDEjMKBmxhYmVscxgEIAMoCzIjLm54bWVzaC5hZ2VudC52MS5NZXRyaWMuTGFiZWxzRW50cnkSKQoEdHlwZRgFIAEoDjIbLm54bWVzaC5hZ2VudC52MS5NZXRyaWNUeXBlGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiNgoITG9nQmF0Y2gSKgoHZW50cmllcxgBIAMoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2dFbnRyeSKjAQoITG9nRW50cnkSEQoJdGltZXN0YW1wGAEgASgDEg0KBWxldmVsGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSNQoGZmllbGRzGAQgAygLMiUubnhtZXNoLmFnZW50LnYxLkxvZ0VudHJ5LkZpZWxkc0VudHJ5Gi0KC0ZpZWxkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiuAIKB0NvbW1hbmQSEgoKY29tbWFuZF9pZBgBIAEoCRIwCgZyZWxvYWQYAiABKAsyHi5ueG1lc2guYWdlbnQudjEuUmVsb2FkQ29tbWFuZEgAEjIKB3Jlc3RhcnQYAyABKAsyHy5ueG1lc2guYWdlbnQudjEuUmVzdGFydENvbW1hbmRIABIsCgRzdG9wGAQgASgLMhwubnhtZXNoLmFnZW50LnYxLlN0b3BDb21tYW5kSAASNwoKZ2V0X3N0YXR1cxgFIAEoCzIhLm54bWVzaC5hZ2VudC52MS5HZXRTdGF0dXNDb21tYW5kSAASQQoPdmFsaWRhdGVfY29uZmlnGAYgASgLMiYubnhtZXNoLmFnZW50LnYxLlZhbGlkYXRlQ29uZmlnQ29tbWFuZEgAQgkKB2NvbW1hbmQiIQoNUmVsb2FkQ29tbWFuZBIQCghncmFjZWZ1bBgBIAEoCCIfCg5SZXN0YXJ0Q29tbWFuZBINCgVmb3JjZRgBIAEoCCI4CgtTdG9wQ29tbWFuZBIQCghncmFjZWZ1bBgBIAEoCBIXCg90aW1lb3V0X3NlY29uZHMYAiABKA0iEgoQR2V0U3RhdHVzQ29tbWFuZCIvChVWYWxpZGF0ZUNvbmZpZ0NvbW1hbmQSFgoOY29uZmlnX2NvbnRlbnQYASABKAkinQEKBUV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEhIKCmV2ZW50X3R5cGUYAiABKAkSEQoJdGltZXN0YW1wGAMgASgDEi4KBGRhdGEYBCADKAsyIC5ueG1lc2guYWdlbnQudjEuRXZlbnQuRGF0YUVudHJ5GisKCURhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkEKA0FjaxISCgptZXNzYWdlX2lkGAEgASgJEg8KB3N1Y2Nlc3MYAiABKAgSFQoNZXJyb3JfbWVzc2FnZRgDIAEoCSKMAQoFRXJyb3ISDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEjQKB2RldGFpbHMYAyADKAsyIy5ueG1lc2guYWdlbnQudjEuRXJyb3IuRGV0YWlsc0VudHJ5Gi4KDERldGFpbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKm0KDkRlcGxveW1lbnRNb2RlEh8KG0RFUExPWU1FTlRfTU9ERV9VTlNQRUNJRklFRBAAEhIKDkRPQ0tFUl9TSURFQ0FSEAESFgoSS1VCRVJORVRFU19TSURFQ0FSEAISDgoKU1RBTkRBTE9ORRADKo0BChRMb2FkQmFsYW5jZUFsZ29yaXRobRImCiJMT0FEX0JBTEFOQ0VfQUxHT1JJVEhNX1VOU1BFQ0lGSUVEEAASDwoLUk9VTkRfUk9CSU4QARIVChFMRUFTVF9DT05ORUNUSU9OUxACEgsKB0lQX0hBU0gQAxIYChRXRUlHSFRFRF9ST1VORF9ST0JJThAEKo0BChFDb25maWdBcHBseVN0YXR1cxIjCh9DT05GSUdfQVBQTFlfU1RBVFVTX1VOU1BFQ0lGSUVEEAASCwoHUEVORElORxABEg4KClZBTElEQVRJTkcQAhIMCghBUFBMWUlORxADEgsKB1NVQ0NFU1MQBBIKCgZGQUlMRUQQBRIPCgtST0xMRURfQkFDSxAGKlAKCk1ldHJpY1R5cGUSGwoXTUVUUklDX1RZUEVfVU5TUEVDSUZJRUQQABIJCgVHQVVHRRABEgsKB0NPVU5URVIQAhINCglISVNUT0dSQU0QAzLmAQoMQWdlbnRTZXJ2aWNlEksKBlN0cmVhbRIdLm54bWVzaC5hZ2VudC52MS5BZ2VudE1lc3NhZ2UaHi5ueG1lc2guYWdlbnQudjEuTWFzdGVyTWVzc2FnZSgBMAESQwoMUmVwb3J0SGVhbHRoEh0ubnhtZXNoLmFnZW50LnYxLkhlYWx0aFJlcG9ydBoULm54bWVzaC5hZ2VudC52MS5BY2sSRAoNUmVwb3J0TWV0cmljcxIdLm54bWVzaC5hZ2VudC52MS5NZXRyaWNzQmF0Y2gaFC5ueG1lc2guYWdlbnQudjEuQWNrQiBaHmdpdGh1Yi5jb20vbnhtZXNoL2FwaS9hZ2VudC92MWIGcHJvdG8z");
 
 /**
  * @generated from message nxmesh.agent.v1.AgentMessage
@@ -381,6 +381,13 @@ export type HealthReport = Message<"nxmesh.agent.v1.HealthReport"> & {
    * @generated from field: string files_checksum = 105;
    */
   filesChecksum: string;
+
+  /**
+   * What the agent's own checks say of each server that an upstream has probed; those out of rotation first, at most 2000.
+   *
+   * @generated from field: repeated nxmesh.agent.v1.UpstreamServerState upstream_servers = 110;
+   */
+  upstreamServers: UpstreamServerState[];
 };
 
 /**
@@ -389,6 +396,66 @@ export type HealthReport = Message<"nxmesh.agent.v1.HealthReport"> & {
  */
 export const HealthReportSchema: GenMessage<HealthReport> = /*@__PURE__*/
   messageDesc(file_nxmesh_agent_v1_agent, 6);
+
+/**
+ * @generated from message nxmesh.agent.v1.UpstreamServerState
+ */
+export type UpstreamServerState = Message<"nxmesh.agent.v1.UpstreamServerState"> & {
+  /**
+   * @generated from field: string upstream_id = 1;
+   */
+  upstreamId: string;
+
+  /**
+   * As the upstream of the config names it.
+   *
+   * @generated from field: string address = 2;
+   */
+  address: string;
+
+  /**
+   * up, down, checking
+   *
+   * @generated from field: string state = 3;
+   */
+  state: string;
+
+  /**
+   * Whether nginx gives it requests; where it does not, and nginx is not told by name, the files say `down`.
+   *
+   * @generated from field: bool in_rotation = 4;
+   */
+  inRotation: boolean;
+
+  /**
+   * milliseconds since the epoch
+   *
+   * @generated from field: int64 since = 5;
+   */
+  since: bigint;
+
+  /**
+   * @generated from field: string last_error = 6;
+   */
+  lastError: string;
+
+  /**
+   * @generated from field: uint64 checks_passed = 7;
+   */
+  checksPassed: bigint;
+
+  /**
+   * @generated from field: uint64 checks_failed = 8;
+   */
+  checksFailed: bigint;
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.UpstreamServerState.
+ * Use `create(UpstreamServerStateSchema)` to create a new message.
+ */
+export const UpstreamServerStateSchema: GenMessage<UpstreamServerState> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 7);
 
 /**
  * @generated from message nxmesh.agent.v1.NginxInstallation
@@ -434,6 +501,13 @@ export type NginxInstallation = Message<"nxmesh.agent.v1.NginxInstallation"> & {
    * @generated from field: string worker_user = 7;
    */
   workerUser: string;
+
+  /**
+   * Where nginx may ask the agent for the servers of upstreams, `address:port`; empty where that is not on offer.
+   *
+   * @generated from field: string resolver = 100;
+   */
+  resolver: string;
 };
 
 /**
@@ -441,7 +515,7 @@ export type NginxInstallation = Message<"nxmesh.agent.v1.NginxInstallation"> & {
  * Use `create(NginxInstallationSchema)` to create a new message.
  */
 export const NginxInstallationSchema: GenMessage<NginxInstallation> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 7);
+  messageDesc(file_nxmesh_agent_v1_agent, 8);
 
 /**
  * @generated from message nxmesh.agent.v1.NginxStatus
@@ -505,7 +579,7 @@ export type NginxStatus = Message<"nxmesh.agent.v1.NginxStatus"> & {
  * Use `create(NginxStatusSchema)` to create a new message.
  */
 export const NginxStatusSchema: GenMessage<NginxStatus> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 8);
+  messageDesc(file_nxmesh_agent_v1_agent, 9);
 
 /**
  * @generated from message nxmesh.agent.v1.SystemMetrics
@@ -547,7 +621,7 @@ export type SystemMetrics = Message<"nxmesh.agent.v1.SystemMetrics"> & {
  * Use `create(SystemMetricsSchema)` to create a new message.
  */
 export const SystemMetricsSchema: GenMessage<SystemMetrics> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 9);
+  messageDesc(file_nxmesh_agent_v1_agent, 10);
 
 /**
  * @generated from message nxmesh.agent.v1.Alert
@@ -581,7 +655,7 @@ export type Alert = Message<"nxmesh.agent.v1.Alert"> & {
  * Use `create(AlertSchema)` to create a new message.
  */
 export const AlertSchema: GenMessage<Alert> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 10);
+  messageDesc(file_nxmesh_agent_v1_agent, 11);
 
 /**
  * @generated from message nxmesh.agent.v1.ConfigUpdate
@@ -630,7 +704,7 @@ export type ConfigUpdate = Message<"nxmesh.agent.v1.ConfigUpdate"> & {
  * Use `create(ConfigUpdateSchema)` to create a new message.
  */
 export const ConfigUpdateSchema: GenMessage<ConfigUpdate> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 11);
+  messageDesc(file_nxmesh_agent_v1_agent, 12);
 
 /**
  * @generated from message nxmesh.agent.v1.VirtualHost
@@ -692,7 +766,7 @@ export type VirtualHost = Message<"nxmesh.agent.v1.VirtualHost"> & {
  * Use `create(VirtualHostSchema)` to create a new message.
  */
 export const VirtualHostSchema: GenMessage<VirtualHost> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 12);
+  messageDesc(file_nxmesh_agent_v1_agent, 13);
 
 /**
  * @generated from message nxmesh.agent.v1.Location
@@ -744,7 +818,7 @@ export type Location = Message<"nxmesh.agent.v1.Location"> & {
  * Use `create(LocationSchema)` to create a new message.
  */
 export const LocationSchema: GenMessage<Location> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 13);
+  messageDesc(file_nxmesh_agent_v1_agent, 14);
 
 /**
  * @generated from message nxmesh.agent.v1.Header
@@ -778,7 +852,7 @@ export type Header = Message<"nxmesh.agent.v1.Header"> & {
  * Use `create(HeaderSchema)` to create a new message.
  */
 export const HeaderSchema: GenMessage<Header> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 14);
+  messageDesc(file_nxmesh_agent_v1_agent, 15);
 
 /**
  * @generated from message nxmesh.agent.v1.RewriteRule
@@ -805,7 +879,7 @@ export type RewriteRule = Message<"nxmesh.agent.v1.RewriteRule"> & {
  * Use `create(RewriteRuleSchema)` to create a new message.
  */
 export const RewriteRuleSchema: GenMessage<RewriteRule> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 15);
+  messageDesc(file_nxmesh_agent_v1_agent, 16);
 
 /**
  * @generated from message nxmesh.agent.v1.Upstream
@@ -847,7 +921,7 @@ export type Upstream = Message<"nxmesh.agent.v1.Upstream"> & {
  * Use `create(UpstreamSchema)` to create a new message.
  */
 export const UpstreamSchema: GenMessage<Upstream> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 16);
+  messageDesc(file_nxmesh_agent_v1_agent, 17);
 
 /**
  * @generated from message nxmesh.agent.v1.UpstreamServer
@@ -889,7 +963,7 @@ export type UpstreamServer = Message<"nxmesh.agent.v1.UpstreamServer"> & {
  * Use `create(UpstreamServerSchema)` to create a new message.
  */
 export const UpstreamServerSchema: GenMessage<UpstreamServer> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 17);
+  messageDesc(file_nxmesh_agent_v1_agent, 18);
 
 /**
  * @generated from message nxmesh.agent.v1.HealthCheckConfig
@@ -931,7 +1005,7 @@ export type HealthCheckConfig = Message<"nxmesh.agent.v1.HealthCheckConfig"> & {
  * Use `create(HealthCheckConfigSchema)` to create a new message.
  */
 export const HealthCheckConfigSchema: GenMessage<HealthCheckConfig> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 18);
+  messageDesc(file_nxmesh_agent_v1_agent, 19);
 
 /**
  * @generated from message nxmesh.agent.v1.Certificate
@@ -968,7 +1042,7 @@ export type Certificate = Message<"nxmesh.agent.v1.Certificate"> & {
  * Use `create(CertificateSchema)` to create a new message.
  */
 export const CertificateSchema: GenMessage<Certificate> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 19);
+  messageDesc(file_nxmesh_agent_v1_agent, 20);
 
 /**
  * @generated from message nxmesh.agent.v1.GlobalSettings
@@ -990,7 +1064,7 @@ export type GlobalSettings = Message<"nxmesh.agent.v1.GlobalSettings"> & {
  * Use `create(GlobalSettingsSchema)` to create a new message.
  */
 export const GlobalSettingsSchema: GenMessage<GlobalSettings> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 20);
+  messageDesc(file_nxmesh_agent_v1_agent, 21);
 
 /**
  * @generated from message nxmesh.agent.v1.ConfigStatus
@@ -1044,7 +1118,7 @@ export type ConfigStatus = Message<"nxmesh.agent.v1.ConfigStatus"> & {
  * Use `create(ConfigStatusSchema)` to create a new message.
  */
 export const ConfigStatusSchema: GenMessage<ConfigStatus> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 21);
+  messageDesc(file_nxmesh_agent_v1_agent, 22);
 
 /**
  * What nginx said about a config, and the object and field that it points to.
@@ -1102,7 +1176,7 @@ export type Finding = Message<"nxmesh.agent.v1.Finding"> & {
  * Use `create(FindingSchema)` to create a new message.
  */
 export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 22);
+  messageDesc(file_nxmesh_agent_v1_agent, 23);
 
 /**
  * @generated from message nxmesh.agent.v1.MetricsBatch
@@ -1124,7 +1198,7 @@ export type MetricsBatch = Message<"nxmesh.agent.v1.MetricsBatch"> & {
  * Use `create(MetricsBatchSchema)` to create a new message.
  */
 export const MetricsBatchSchema: GenMessage<MetricsBatch> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 23);
+  messageDesc(file_nxmesh_agent_v1_agent, 24);
 
 /**
  * @generated from message nxmesh.agent.v1.Metric
@@ -1161,7 +1235,7 @@ export type Metric = Message<"nxmesh.agent.v1.Metric"> & {
  * Use `create(MetricSchema)` to create a new message.
  */
 export const MetricSchema: GenMessage<Metric> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 24);
+  messageDesc(file_nxmesh_agent_v1_agent, 25);
 
 /**
  * @generated from message nxmesh.agent.v1.LogBatch
@@ -1178,7 +1252,7 @@ export type LogBatch = Message<"nxmesh.agent.v1.LogBatch"> & {
  * Use `create(LogBatchSchema)` to create a new message.
  */
 export const LogBatchSchema: GenMessage<LogBatch> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 25);
+  messageDesc(file_nxmesh_agent_v1_agent, 26);
 
 /**
  * @generated from message nxmesh.agent.v1.LogEntry
@@ -1210,7 +1284,7 @@ export type LogEntry = Message<"nxmesh.agent.v1.LogEntry"> & {
  * Use `create(LogEntrySchema)` to create a new message.
  */
 export const LogEntrySchema: GenMessage<LogEntry> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 26);
+  messageDesc(file_nxmesh_agent_v1_agent, 27);
 
 /**
  * @generated from message nxmesh.agent.v1.Command
@@ -1262,7 +1336,7 @@ export type Command = Message<"nxmesh.agent.v1.Command"> & {
  * Use `create(CommandSchema)` to create a new message.
  */
 export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 27);
+  messageDesc(file_nxmesh_agent_v1_agent, 28);
 
 /**
  * @generated from message nxmesh.agent.v1.ReloadCommand
@@ -1279,7 +1353,7 @@ export type ReloadCommand = Message<"nxmesh.agent.v1.ReloadCommand"> & {
  * Use `create(ReloadCommandSchema)` to create a new message.
  */
 export const ReloadCommandSchema: GenMessage<ReloadCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 28);
+  messageDesc(file_nxmesh_agent_v1_agent, 29);
 
 /**
  * @generated from message nxmesh.agent.v1.RestartCommand
@@ -1296,7 +1370,7 @@ export type RestartCommand = Message<"nxmesh.agent.v1.RestartCommand"> & {
  * Use `create(RestartCommandSchema)` to create a new message.
  */
 export const RestartCommandSchema: GenMessage<RestartCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 29);
+  messageDesc(file_nxmesh_agent_v1_agent, 30);
 
 /**
  * @generated from message nxmesh.agent.v1.StopCommand
@@ -1318,7 +1392,7 @@ export type StopCommand = Message<"nxmesh.agent.v1.StopCommand"> & {
  * Use `create(StopCommandSchema)` to create a new message.
  */
 export const StopCommandSchema: GenMessage<StopCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 30);
+  messageDesc(file_nxmesh_agent_v1_agent, 31);
 
 /**
  * @generated from message nxmesh.agent.v1.GetStatusCommand
@@ -1331,7 +1405,7 @@ export type GetStatusCommand = Message<"nxmesh.agent.v1.GetStatusCommand"> & {
  * Use `create(GetStatusCommandSchema)` to create a new message.
  */
 export const GetStatusCommandSchema: GenMessage<GetStatusCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 31);
+  messageDesc(file_nxmesh_agent_v1_agent, 32);
 
 /**
  * @generated from message nxmesh.agent.v1.ValidateConfigCommand
@@ -1348,7 +1422,7 @@ export type ValidateConfigCommand = Message<"nxmesh.agent.v1.ValidateConfigComma
  * Use `create(ValidateConfigCommandSchema)` to create a new message.
  */
 export const ValidateConfigCommandSchema: GenMessage<ValidateConfigCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 32);
+  messageDesc(file_nxmesh_agent_v1_agent, 33);
 
 /**
  * @generated from message nxmesh.agent.v1.Event
@@ -1380,7 +1454,7 @@ export type Event = Message<"nxmesh.agent.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 33);
+  messageDesc(file_nxmesh_agent_v1_agent, 34);
 
 /**
  * @generated from message nxmesh.agent.v1.Ack
@@ -1407,7 +1481,7 @@ export type Ack = Message<"nxmesh.agent.v1.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 34);
+  messageDesc(file_nxmesh_agent_v1_agent, 35);
 
 /**
  * @generated from message nxmesh.agent.v1.Error
@@ -1434,7 +1508,7 @@ export type Error = Message<"nxmesh.agent.v1.Error"> & {
  * Use `create(ErrorSchema)` to create a new message.
  */
 export const ErrorSchema: GenMessage<Error> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 35);
+  messageDesc(file_nxmesh_agent_v1_agent, 36);
 
 /**
  * @generated from enum nxmesh.agent.v1.DeploymentMode
