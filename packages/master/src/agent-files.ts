@@ -4,6 +4,7 @@ import type { AgentConfig } from '@nxmesh/model/agent-config'
 import type { AgentDiff, AgentFiles, ConfigFile, FileDiff } from '@nxmesh/model/agent-files'
 import { type ConfigObject, diffObjects } from '@nxmesh/model/object-diff'
 import { supportOf } from '@nxmesh/nginx/facts'
+import type { Marks } from '@nxmesh/nginx/health-marks'
 import { render } from '@nxmesh/nginx/render'
 import { checksumOf, hashesOf } from '@nxmesh/nginx/render/file-hashes'
 import { generationName, type RenderTarget } from '@nxmesh/nginx/render/target'
@@ -14,6 +15,10 @@ import type { AgentRow } from './db/schema.ts'
 import type { AgentNginx } from './link/health.ts'
 import { appliedConfigOf } from './rollout/applied.ts'
 import { desiredOf, versionRunning } from './rollout/desired.ts'
+import { serversIn } from './upstream-health.ts'
+
+/** An agent's nginx with the servers that it is to leave out, as they fail the agent's checks. */
+type MarkedNginx = AgentNginx & { marks: Marks }
 
 interface Fact {
   version: number
@@ -44,12 +49,19 @@ export async function diffAgentConfig(ctx: Ctx, id: string): Promise<AgentDiff> 
 async function readAgentConfig(ctx: Ctx, id: string) {
   await ctx.agentWrites.flush(id)
   const row = await readAgent(ctx.db, id)
-  const nginx = row.nginx === null ? null : (JSON.parse(row.nginx) as AgentNginx)
+  const nginx = row.nginx === null ? null : nginxOf(row, JSON.parse(row.nginx) as AgentNginx)
   const desired = await desiredOf(ctx, row)
   const version = versionRunning(row, desired)
   const digest = row.applied_digest
   const applied = digest === null || version === null ? null : { version, digest, config: await configWith(ctx, row, desired, digest) }
   return { row, nginx, desired, applied }
+}
+
+function nginxOf(row: AgentRow, nginx: AgentNginx): MarkedNginx {
+  const marks: Record<string, string[]> = {}
+  for (const { upstream_id, address, in_rotation } of serversIn(row)) if (!in_rotation) (marks[upstream_id] ??= []).push(address)
+  // What an earlier release has kept says nothing of a resolver.
+  return { ...nginx, installation: { ...nginx.installation, resolver: nginx.installation.resolver ?? '' }, marks }
 }
 
 async function configWith(ctx: Ctx, row: AgentRow, desired: Fact & { config: AgentConfig }, digest: string) {
@@ -58,7 +70,7 @@ async function configWith(ctx: Ctx, row: AgentRow, desired: Fact & { config: Age
 
 const silent = 'the agent does not say what nginx it has, so its files are not known here'
 
-function desiredFiles({ version, digest, config }: Fact & { config: AgentConfig }, nginx: AgentNginx | null): AgentFiles['desired'] {
+function desiredFiles({ version, digest, config }: Fact & { config: AgentConfig }, nginx: MarkedNginx | null): AgentFiles['desired'] {
   if (!nginx) return { version, digest, files: null, findings: [], note: silent }
   const { files, findings } = renderFor(nginx, config, digest, generationName({ version, digest }))
   return { version, digest, files, findings, note: null }
@@ -66,7 +78,7 @@ function desiredFiles({ version, digest, config }: Fact & { config: AgentConfig 
 
 function appliedFiles(
   { version, digest, config }: Fact & { config: AgentConfig | undefined },
-  nginx: AgentNginx | null,
+  nginx: MarkedNginx | null,
 ): NonNullable<AgentFiles['applied']> {
   const unknown = (note: string) => ({ version, digest, files: null, matches_agent: null, note })
   if (!config) return unknown('what this digest stands for is not known here')
@@ -79,18 +91,20 @@ function appliedFiles(
 }
 
 function renderFor(
-  { installation }: AgentNginx,
+  { installation, marks }: MarkedNginx,
   config: AgentConfig,
   digest: string,
   generation: string,
 ): { files: ConfigFile[]; findings: Finding[]; checksum: string } {
-  const { mode, version, supports, runtime_directory, generations_directory, ipv6, worker_user } = installation
+  const { mode, version, supports, runtime_directory, generations_directory, ipv6, worker_user, resolver } = installation
   const target: RenderTarget = {
     facts: { version, supports: supportOf(supports) },
     mode,
     digest,
     runtime_directory,
     ipv6,
+    marks,
+    ...(resolver === '' ? {} : { resolver }),
     ...(worker_user === '' ? {} : { worker_user }),
     ...(mode === 'include' ? { directory: join(generations_directory, generation) } : {}),
   }

@@ -19,6 +19,7 @@ import { pageOf, rangeOf } from './page.ts'
 import { patched } from './patched.ts'
 import { desiredOf, labelsOf, versionRunning } from './rollout/desired.ts'
 import { refusingDuplicate } from './unique.ts'
+import { serversIn } from './upstream-health.ts'
 import { loadWorkspaceConfig } from './workspace-config.ts'
 
 const taken = 'an agent with this name exists already in the workspace'
@@ -211,7 +212,7 @@ async function detail(ctx: Ctx, row: AgentRow): Promise<AgentDetail> {
   return {
     ...shown(row),
     state_reason: row.state_reason,
-    health: health && { ...health, config_version: running ?? health.config_version },
+    health: health && { ...health, config_version: running ?? health.config_version, upstream_servers: serversIn(row) },
     config: {
       desired: { version: desired.version, digest: desired.digest },
       sent: fact(row.sent_version, row.sent_digest),

@@ -15,6 +15,9 @@ export const nginxInstallation = z
     generations_directory: text(4096),
     ipv6: z.boolean(),
     worker_user: text(256).meta({ description: 'The user of the workers; empty where nginx does not run as root.' }),
+    resolver: text(100)
+      .regex(/^$|^127\.0\.0\.1:\d{1,5}$/, 'must be a port of 127.0.0.1')
+      .meta({ description: 'Where nginx may ask the agent for the servers of upstreams; empty where it cannot.' }),
   })
   .meta({ id: 'NginxInstallation' })
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { labels } from './labels.ts'
+import { serverHealth } from './server-health.ts'
 import { id, line, name, timestamp } from './text.ts'
 
 export const agentStates = ['online', 'offline', 'degraded'] as const
@@ -79,6 +80,7 @@ export const agentHealth = z
     workers: z.int(),
     workers_shutting_down: z.int(),
     drifted: z.boolean(),
+    upstream_servers: z.array(serverHealth).meta({ description: 'The servers of upstreams that this agent probes.' }),
   })
   .meta({ id: 'AgentHealth' })
 

@@ -38,6 +38,7 @@ describe('parseVersion', () => {
         reject_handshake: true,
         stub_status: false,
         keepalive_off: false,
+        upstream_resolve: false,
         error_log_option: true,
       },
     })

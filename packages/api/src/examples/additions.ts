@@ -13,6 +13,16 @@ const revision = {
   changes,
 }
 
+const sickServer = {
+  address: '10.0.1.20:8080',
+  state: 'down',
+  in_rotation: false,
+  since: '2026-03-02T11:58:20.000Z',
+  last_error: 'no answer within 5 s',
+  checks_passed: 8640,
+  checks_failed: 12,
+}
+
 /** What this API answers beyond the contract's examples: laid over their responses, so that the document shows whole answers. */
 export const additions = {
   listWorkspaces: { response: { data: [{ config_version: 42, updated_at: '2026-01-15T10:30:00Z' }] } },
@@ -31,6 +41,7 @@ export const additions = {
         workers: 2,
         workers_shutting_down: 0,
         drifted: false,
+        upstream_servers: [{ upstream_id: 'aa0e8400-e29b-41d4-a716-446655440006', ...sickServer }],
       },
       config: { desired: fact, sent: fact, applied: fact, serving: fact, status: 'success', error: null, findings: [] },
     },
@@ -52,6 +63,20 @@ export const additions = {
           custom_directives: {},
         },
       ],
+    },
+  },
+  getUpstreamHealth: {
+    response: {
+      data: [
+        {
+          agent_id: '770e8400-e29b-41d4-a716-446655440002',
+          agent_name: 'web-server-01',
+          agent_state: 'online',
+          reported_at: '2026-03-02T12:00:00.000Z',
+          servers: [sickServer],
+        },
+      ],
+      meta: { page: 1, per_page: 20, total: 1 },
     },
   },
   listUpstreams: {

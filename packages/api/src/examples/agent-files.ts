@@ -21,6 +21,7 @@ export const agentFilesExamples = {
         generations_directory: '/var/lib/nxmesh/generations',
         ipv6: true,
         worker_user: 'www-data',
+        resolver: '127.0.0.1:612',
       },
       desired: { ...desired, files: [file], findings: [], note: null },
       applied: { ...applied, files: [file], matches_agent: true, note: null },

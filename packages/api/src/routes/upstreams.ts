@@ -1,4 +1,5 @@
 import { upstream, upstreamInput } from '@nxmesh/model/upstream'
+import { upstreamHealth } from '@nxmesh/model/upstream-health'
 import type { z } from 'zod'
 import { type Patch, patchOf } from '../merge-patch.ts'
 import { ids, pageOf, paging, route } from '../route.ts'
@@ -34,6 +35,17 @@ export const getUpstream = route({
   access: { on: 'upstream', need: 'viewer' },
   params: ids('upstream_id'),
   response: upstream,
+})
+
+export const getUpstreamHealth = route({
+  id: 'upstream.get-health',
+  method: 'GET',
+  path: '/upstreams/{upstream_id}/health',
+  summary: 'List the agents that probe the servers of an upstream, and what they say of each',
+  access: { on: 'upstream', need: 'viewer' },
+  params: ids('upstream_id'),
+  query: paging,
+  response: pageOf(upstreamHealth),
 })
 
 export const updateUpstream = route({

@@ -22,6 +22,7 @@ import * as organizations from '../organizations.ts'
 import { diffRevision, getRevision, listRevisions } from '../revisions.ts'
 import { rollbackWorkspace } from '../rollback.ts'
 import { getSettings, updateSettings } from '../settings.ts'
+import { getUpstreamHealth } from '../upstream-health.ts'
 import * as upstreams from '../upstreams.ts'
 import * as users from '../users.ts'
 import * as virtualHosts from '../virtual-hosts.ts'
@@ -145,6 +146,7 @@ export const handlers: { [Name in keyof Routes]: Handler<Routes[Name]> } = {
   listUpstreams: (ctx, { params, query }) => listDocuments<Upstream>(ctx, 'upstreams', params.workspace_id, query),
   createUpstream: (ctx, { actor, params, body }) => upstreams.createUpstream(ctx, actor, params.workspace_id, body),
   getUpstream: (ctx, { params }) => getDocument<Upstream>(ctx.db, 'upstreams', params.upstream_id),
+  getUpstreamHealth: (ctx, { params, query }) => getUpstreamHealth(ctx, params.upstream_id, query),
   updateUpstream: (ctx, { actor, params, body, ifMatch }) => upstreams.updateUpstream(ctx, actor, params.upstream_id, body, ifMatch),
   deleteUpstream: (ctx, { actor, params, ifMatch }) => upstreams.deleteUpstream(ctx, actor, params.upstream_id, ifMatch),
 }

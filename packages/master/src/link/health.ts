@@ -1,5 +1,6 @@
 import type { AgentHealth } from '@nxmesh/model/agent'
 import { type NginxInstallation, nginxInstallation } from '@nxmesh/model/agent-files'
+import { type ServerHealth, serverHealth } from '@nxmesh/model/server-health'
 import type { HealthReport, NginxInstallation as WireInstallation } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 
 export interface HealthReading {
@@ -18,6 +19,8 @@ export interface AgentNginx {
   files_checksum: string
 }
 
+const mostServers = 10_000
+const latest = 8.64e15
 const digest = /^[0-9a-f]{64}$/
 const megabyte = 1_048_576
 
@@ -48,6 +51,8 @@ export function readHealth(report: HealthReport): { ok: true; reading: HealthRea
   if (report.alerts.length > 1000) return { ok: false, reason: 'alerts must hold at most 1000 entries' }
   const nginxOf = report.nginxInstallation && readNginx(report, report.nginxInstallation)
   if (typeof nginxOf === 'string') return { ok: false, reason: nginxOf }
+  const servers = readServers(report)
+  if (typeof servers === 'string') return { ok: false, reason: servers }
   const health: AgentHealth = {
     nginx_status: nginx ? (nginx.isRunning ? 'running' : 'stopped') : 'unknown',
     nginx_uptime_seconds: Number(nginx?.uptimeSeconds ?? 0),
@@ -67,6 +72,7 @@ export function readHealth(report: HealthReport): { ok: true; reading: HealthRea
     workers: nginx?.workers ?? 0,
     workers_shutting_down: nginx?.workersShuttingDown ?? 0,
     drifted: report.drifted,
+    upstream_servers: servers,
   }
   const drift = report.drifted ? report.driftMessage || 'files differ from what the agent wrote' : null
   return {
@@ -92,6 +98,7 @@ function readNginx({ generation, filesChecksum }: HealthReport, wire: WireInstal
     generations_directory: wire.generationsDirectory,
     ipv6: wire.ipv6,
     worker_user: wire.workerUser,
+    resolver: wire.resolver,
   })
   if (!read.success) {
     const { path, message } = read.error.issues[0]!
@@ -100,6 +107,27 @@ function readNginx({ generation, filesChecksum }: HealthReport, wire: WireInstal
   if (generation.length > 1000) return 'generation must be at most 1000 characters'
   if (filesChecksum !== '' && !digest.test(filesChecksum)) return 'files_checksum must be 64 hexadecimal digits'
   return { installation: read.data, generation, files_checksum: filesChecksum }
+}
+
+function readServers({ upstreamServers }: HealthReport): ServerHealth[] | string {
+  if (upstreamServers.length > mostServers) return `upstream_servers must hold at most ${mostServers} entries`
+  const servers: ServerHealth[] = []
+  for (const [at, wire] of upstreamServers.entries()) {
+    const since = Number(wire.since)
+    const read = serverHealth.safeParse({
+      upstream_id: wire.upstreamId,
+      address: wire.address,
+      state: wire.state,
+      in_rotation: wire.inRotation,
+      since: since > 0 && since <= latest ? new Date(since).toISOString() : null,
+      last_error: wire.lastError === '' ? null : wire.lastError.slice(0, 500),
+      checks_passed: Number(wire.checksPassed),
+      checks_failed: Number(wire.checksFailed),
+    })
+    if (!read.success) return `upstream_servers.${at}.${read.error.issues[0]!.path.join('.')}: ${read.error.issues[0]!.message}`
+    servers.push(read.data)
+  }
+  return servers
 }
 
 // A float of 32 bits has about seven digits; the rest is noise of the conversion.

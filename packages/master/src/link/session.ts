@@ -6,11 +6,13 @@ import { applyRow } from '../applies.ts'
 import { type Ctx, timestamp } from '../ctx.ts'
 import { shouldOffer } from '../rollout/decide.ts'
 import type { Desired } from '../rollout/desired.ts'
+import { rotationIn } from '../upstream-health.ts'
 import { type Offer, readConfigStatus } from './config-status.ts'
 import { type AgentCommand, commandFrame, frame } from './frames.ts'
 import { readHealth } from './health.ts'
 import { openOutbox, type Writer } from './outbox.ts'
 import type { Refusal } from './refusal.ts'
+import { readServerEvent } from './server-event.ts'
 
 export type CommandOutcome = { kind: 'answered'; success: boolean; message: string } | { kind: 'offline' } | { kind: 'unanswered' }
 
@@ -53,6 +55,8 @@ export interface Peer {
 function saysItRuns(version: number, offered: Offer): boolean {
   return version > 0 && version === offered.version
 }
+
+const words = { down: 'a server of an upstream fails its health checks', up: 'a server of an upstream passes its health checks again' }
 
 // An agent reports each step of an apply, so silence this long means that the config or its answer was lost.
 const answerTimeout = 120_000
@@ -169,7 +173,8 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
       }
       const serving = reading.serving_digest === null ? {} : { serving_digest: reading.serving_digest }
       // People wait for what is served to change; the rest of a report may wait for the next beat.
-      const urgency = 'serving_digest' in serving && serving.serving_digest !== facts?.serving_digest ? 'now' : 'soon'
+      const isServingOther = 'serving_digest' in serving && serving.serving_digest !== facts?.serving_digest
+      const urgency = isServingOther || rotationIn(changes.health) !== rotationIn(facts?.health ?? null) ? 'now' : 'soon'
       if (reading.config_digest !== null && (facts?.capability ?? 0) > 0) {
         const version = reading.config_digest === facts?.applied_digest ? facts.applied_version : reading.config_version
         ctx.agentWrites.change(
@@ -231,6 +236,12 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
     },
 
     onEvent(event) {
+      const change = readServerEvent(event)
+      if (change?.kind === 'malformed') return change.reason
+      if (change) {
+        log[change.kind === 'down' ? 'warn' : 'info']({ upstream_id: change.upstream_id, address: change.address }, words[change.kind])
+        return undefined
+      }
       if (event.eventType !== 'command.result') return undefined
       const { command_id: commandId, success, message } = event.data
       if (commandId === undefined) return 'data.command_id is required'
