@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { parseVersion } from '../src/facts.ts'
+import type { Marks } from '../src/health-marks.ts'
 import { parse } from '../src/parse.ts'
 import { print } from '../src/print.ts'
 import type { Rendered, RenderTarget } from '../src/render/target.ts'
@@ -17,6 +18,8 @@ interface Case extends ConfigDraft {
   ipv6?: boolean
   access_log?: string
   worker_user?: string
+  marks?: Marks
+  resolver?: string
   with_certificates?: string[]
 }
 
@@ -28,7 +31,18 @@ const modules =
 describe.each(readdirSync(folder).filter((file) => file.endsWith('.fixture')))('%s', (file) => {
   const text = readFileSync(`${folder}/${file}`, 'utf8')
   const [input, expected] = text.split(divider)
-  const { nginx, mode = 'owned', ipv6 = false, access_log, worker_user, with_certificates = [], ...draft } = JSON.parse(input!) as Case
+  const {
+    nginx,
+    mode = 'owned',
+    ipv6 = false,
+    access_log,
+    worker_user,
+    with_certificates = [],
+    marks = {},
+    resolver,
+    ...draft
+  } = JSON.parse(input!) as Case
+  const health = { marks, ...(resolver === undefined ? {} : { resolver }) }
   const certificates = Object.fromEntries(with_certificates.map((id) => [id, { id, domain: 'example.com', ...certificate, expires_at: 0 }]))
   const config = configOf({ ...draft, certificates })
 
@@ -40,6 +54,7 @@ describe.each(readdirSync(folder).filter((file) => file.endsWith('.fixture')))('
       digest: 'd1gest',
       runtime_directory: '/run/nxmesh',
       ipv6,
+      ...health,
       ...(mode === 'include' ? { directory: '/var/lib/nxmesh/generations/1' } : {}),
       ...(access_log === undefined ? {} : { access_log }),
       ...(worker_user === undefined ? {} : { worker_user }),
@@ -55,7 +70,7 @@ describe.each(readdirSync(folder).filter((file) => file.endsWith('.fixture')))('
   })
 
   test.each(binaries)('is accepted by nginx $facts.version', (binary) => {
-    const result = testRendered(binary, config, { mode, ipv6 })
+    const result = testRendered(binary, config, { mode, ipv6, ...health })
     expect(result.output).toContain('test is successful')
     expect(result.output).not.toContain('[warn]')
   })

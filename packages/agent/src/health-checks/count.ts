@@ -14,17 +14,17 @@ export interface ServerState {
   passed: number
   failed: number
   last_error: string
-  /** How often it went down again soon after it had come up. */
-  flaps: number
+  /** How often it went down without a steady time in between. */
+  downs: number
 }
 
 /** Undefined: it passed. */
 export type Failure = string | undefined
 
-const mostFlaps = 3
+const mostDowns = 4
 
 export function newServer(isDown: boolean, now: number): ServerState {
-  return { state: isDown ? 'down' : 'checking', since: now, against: 0, passed: 0, failed: 0, last_error: '', flaps: 0 }
+  return { state: isDown ? 'down' : 'checking', since: now, against: 0, passed: 0, failed: 0, last_error: '', downs: isDown ? 1 : 0 }
 }
 
 /** The state of a server after one more result. */
@@ -41,20 +41,15 @@ export function counted(before: ServerState, failure: Failure, rules: Rules, now
   const against = before.against + 1
   if (against < needed(before, rules)) return { ...next, against }
   if (before.state === 'down') return { ...next, state: 'up', since: now, against: 0 }
-  return { ...next, state: 'down', since: now, against: 0, flaps: flapsAfter(before, rules, now) }
+  return { ...next, state: 'down', since: now, against: 0, downs: downsAfter(before, rules, now) }
 }
 
 /** A server that comes and goes must pass twice as often with each time, up to eight times, before it is believed. */
-function needed({ state, flaps }: ServerState, { healthy_threshold, unhealthy_threshold }: Rules): number {
-  return state === 'down' ? healthy_threshold * 2 ** flaps : unhealthy_threshold
+function needed({ state, downs }: ServerState, { healthy_threshold, unhealthy_threshold }: Rules): number {
+  return state === 'down' ? healthy_threshold * 2 ** Math.max(0, downs - 1) : unhealthy_threshold
 }
 
-function flapsAfter(
-  { state, since, flaps }: ServerState,
-  { interval, healthy_threshold, unhealthy_threshold }: Rules,
-  now: number,
-): number {
-  const steady = now - since > interval * (healthy_threshold + unhealthy_threshold) * 10
-  if (state === 'checking' || steady) return 0
-  return Math.min(mostFlaps, flaps + 1)
+function downsAfter({ since, downs }: ServerState, { interval, healthy_threshold, unhealthy_threshold }: Rules, now: number): number {
+  const wasSteady = now - since > interval * (healthy_threshold + unhealthy_threshold) * 10
+  return wasSteady ? 1 : Math.min(mostDowns, downs + 1)
 }

@@ -13,7 +13,7 @@ export interface MarkWriter extends AsyncDisposable {
   settle(kind: 'down' | 'up'): void
 }
 
-const patienceMs = { down: 100, up: 700 }
+const patienceMs = { down: 100, up: 500 }
 const retryMs = 5000
 const budgetOfReloads = { atOnce: 6, everyMs: 10_000 }
 

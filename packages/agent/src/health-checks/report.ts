@@ -38,6 +38,6 @@ export function reportOf({ upstream, address }: Target, state: ServerState, in_r
 }
 
 /** A change as the data of an event. */
-export function dataOf({ kind: _, upstream_id, upstream_name, address, error }: StateChange): Record<string, string> {
+export function dataOf({ upstream_id, upstream_name, address, error }: StateChange): Record<string, string> {
   return { upstream_id, upstream_name, address, ...(error !== '' && { error }) }
 }
