@@ -6,12 +6,12 @@ import { digestOf } from '@nxmesh/model/digest'
 import { header } from '@nxmesh/model/location'
 import { upstreamInput } from '@nxmesh/model/upstream'
 import { virtualHostInput } from '@nxmesh/model/virtual-host'
+import { type Backend, startBackend } from '@nxmesh/testkit/backend'
 import { get } from '@nxmesh/testkit/get'
 import { killNginx, nginxBinaries } from '@nxmesh/testkit/nginx'
 import { freePort } from '@nxmesh/testkit/ports'
 import { scratch } from '@nxmesh/testkit/scratch'
 import { until } from '@nxmesh/testkit/until'
-import { type Backend, startBackend } from '../packages/agent/tests/backends.ts'
 import { percentile, verdict } from './figures.ts'
 
 // One of three servers dies under load: how long nginx goes on asking it, how many requests fail, and how soon it is back.
@@ -20,7 +20,8 @@ const rounds = Number(process.env['ROUNDS'] ?? 3)
 
 for (const nginx of nginxBinaries()) {
   console.log(nginx)
-  for (const trouble of ['kill', 'hang'] as const) await measure(nginx, trouble)
+  for (const trouble of ['kill', 'hang'] as const) await measure(nginx, trouble, false)
+  await measure(nginx, 'kill', true)
 }
 
 interface Request {
@@ -31,7 +32,7 @@ interface Request {
   tried: string
 }
 
-async function measure(nginx: string, trouble: 'kill' | 'hang'): Promise<void> {
+async function measure(nginx: string, trouble: 'kill' | 'hang', help: boolean): Promise<void> {
   await using directory = await scratch()
   await using stack = new AsyncDisposableStack()
   const backends = await Promise.all(['a', 'b', 'c'].map((name) => startBackend(name)))
@@ -40,7 +41,7 @@ async function measure(nginx: string, trouble: 'kill' | 'hang'): Promise<void> {
   stack.defer(() => killNginx(dataDir))
   const agent = stack.use(await startAgent({ dataDir, nginx, mode: 'owned', labels: {}, deploymentMode: 'standalone' }))
   const port = await freePort()
-  const config = configOf(port, backends)
+  const config = configOf(port, backends, help)
   agent.offer({ version: 1, digest: digestOf(config), config_id: 'bench', config })
   await until('all to be up', async () => (await agent.health()).servers.filter(({ state }) => state === 'up').length === 3)
 
@@ -57,20 +58,23 @@ async function measure(nginx: string, trouble: 'kill' | 'hang'): Promise<void> {
     else victim.hang()
     await until('it to be out', async () => (await agent.health()).servers.some(({ in_rotation }) => !in_rotation))
     await delay(1500)
-    const revived = performance.now()
+    const stillDown = performance.now()
     await victim.revive()
-    await until('it to be back', () => load.requests.some(({ at, answer }) => at > revived && answer === victim.name))
+    const revived = performance.now()
+    await until('it to be back', () => load.requests.some(({ at, answer }) => at > stillDown && answer === victim.name))
     const done = await load.stop()
-    const asked = done.filter(({ at, tried }) => at > died && at < revived && tried.includes(victim.address))
+    const asked = done.filter(({ at, tried }) => at > died && at < stillDown && tried.includes(victim.address))
     out.push(Math.max(0, ...asked.map(({ at }) => at - died)))
-    back.push(Math.min(...done.filter(({ at, answer }) => at > revived && answer === victim.name).map(({ at }) => at - revived)))
+    back.push(
+      Math.min(...done.filter(({ at, answer }) => at > stillDown && answer === victim.name).map(({ at }) => Math.max(0, at - revived))),
+    )
     requests += done.length
     failed += done.filter(({ ok }) => !ok).length
     // Long enough apart that it does not count as one that comes and goes.
     if (round < rounds - 1) await restart(agent, config, round + 2)
   }
   const seconds = (ms: number) => ms / 1000
-  console.log(`  ${trouble}: ${failed} of ${requests} requests failed`)
+  console.log(`  ${trouble}${help ? ', with max_fails and retries of nginx' : ''}: ${failed} of ${requests} requests failed`)
   const patience = trouble === 'hang' ? check.timeout : 0
   verdict('asked for the last time after, worst', seconds(Math.max(...out)), check.unhealthy_threshold * check.interval + patience + 1, 's')
   verdict('back after, worst', seconds(Math.max(...back)), check.healthy_threshold * check.interval + 1, 's')
@@ -89,11 +93,12 @@ async function restart(agent: Awaited<ReturnType<typeof startAgent>>, config: Ag
   }
 }
 
-function configOf(port: number, backends: Backend[]): AgentConfig {
+function configOf(port: number, backends: Backend[], help: boolean): AgentConfig {
   const id = '00000000-0000-7000-8002-000000000001'
-  const servers = backends.map(({ address }) => ({ address }))
+  const servers = backends.map(({ address }) => ({ address, max_fails: help ? 1 : 0 }))
   const headers = [header.parse({ name: 'X-Tried', value: '$upstream_addr', always: true, direction: 'response' })]
-  const directives = { proxy_read_timeout: '2s' }
+  // Without nginx's own means, which would hide how long the checks take.
+  const directives = help ? { proxy_read_timeout: '2s' } : { proxy_read_timeout: '2s', proxy_next_upstream: 'off' }
   const locations = [{ path: '/', upstream_id: id, custom_headers: headers, custom_directives: directives }]
   const { target_agents: _, ...host } = virtualHostInput.parse({ name: 'site', server_name: 'site.test', listen_port: port, locations })
   return {

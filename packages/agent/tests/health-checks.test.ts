@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { type UpstreamInput, upstreamInput } from '@nxmesh/model/upstream'
+import { type Backend, startBackend } from '@nxmesh/testkit/backend'
 import { describe, expect, test } from 'vitest'
 import { reloadNginx } from '../src/nginx.ts'
 import type { Agent } from '../src/start.ts'
-import { type Backend, startBackend } from './backends.ts'
 import {
   applyOn,
   ask,
