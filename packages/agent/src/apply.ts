@@ -21,6 +21,7 @@ import {
   syncGeneration,
   writeGeneration,
 } from './generations.ts'
+import { answeredServers } from './health-checks/answered.ts'
 import type { Fact } from './ledger.ts'
 import { binaryOf, reloadNginx, stopNginx, workersOf } from './nginx.ts'
 import { endOrphans } from './orphans.ts'
@@ -93,6 +94,7 @@ export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyR
   await scope.at('tested')
 
   request.onStage?.('applying')
+  scope.answers?.expect(answeredServers(request.config, () => scope.marks.current))
   const timeoutMs = request.timeoutMs ?? proofTimeout(rendered.files)
   if (request.restart && master !== undefined) await stopNginx(master, { graceful: !request.restart.force, timeoutMs: 10_000 })
   const trouble = await bringUp(scope, { generation, master: request.restart ? undefined : master, timeoutMs, signal: request.signal })
@@ -170,7 +172,7 @@ export function renderFor(
     runtime_directory: paths.runtime,
     ipv6,
     marks: scope.marks.current,
-    ...(scope.resolver === undefined ? {} : { resolver: scope.resolver }),
+    ...(scope.answers === undefined ? {} : { resolver: scope.answers.address }),
     ...(workerUser === undefined ? {} : { worker_user: workerUser }),
     ...(installation.mode === 'include' ? { directory } : {}),
   })

@@ -102,7 +102,7 @@ export function healthMeter(
         generations_directory: paths.generations,
         ipv6: scope.ipv6,
         worker_user: scope.workerUser ?? '',
-        resolver: scope.resolver ?? '',
+        resolver: scope.answers?.address ?? '',
       }
     )
   }

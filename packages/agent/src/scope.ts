@@ -1,5 +1,6 @@
 import type { NginxFacts } from '@nxmesh/nginx/facts'
 import type { DataPaths } from './durable.ts'
+import type { Answerer } from './health-checks/answerer.ts'
 import type { MarkStore } from './health-checks/marks.ts'
 import type { Installation } from './installation.ts'
 import type { Ledger } from './ledger.ts'
@@ -37,7 +38,7 @@ export interface Scope {
   log: Log
   server: PrivateServer
   marks: MarkStore
-  /** Where the agent answers which servers of an upstream take requests: `address:port`. */
-  resolver: string | undefined
+  /** Answers nginx which servers of an upstream take requests, where that can be had. */
+  answers: Pick<Answerer, 'address' | 'expect'> | undefined
   at: (point: FaultPoint) => void | Promise<void>
 }

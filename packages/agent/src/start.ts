@@ -7,6 +7,7 @@ import { type Command, type CommandResult, commandRunner } from './commands.ts'
 import { lockData } from './data-lock.ts'
 import { dataPaths } from './durable.ts'
 import { type Health, healthMeter } from './health.ts'
+import { answeredServers } from './health-checks/answered.ts'
 import { openAnswerer } from './health-checks/answerer.ts'
 import { startHealthChecks } from './health-checks/checker.ts'
 import { openMarks } from './health-checks/marks.ts'
@@ -68,7 +69,7 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
   const scope: Scope = {
     paths,
     marks,
-    resolver: answerer?.address,
+    answers: answerer,
     ledger,
     installation,
     factsOf,
@@ -78,6 +79,8 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
     ipv6: existsSync('/proc/net/if_inet6'),
     workerUser: await workerUser(),
   }
+  const good = ledger.state.good && (await ledger.configOf(ledger.state.good.digest))
+  if (good) answerer?.expect(answeredServers(good, () => marks.current))
   await recover(scope)
 
   let link: Link | undefined

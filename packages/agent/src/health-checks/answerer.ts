@@ -11,8 +11,15 @@ export interface Answerer extends AsyncDisposable {
   /** `address:port` of where it answers. */
   readonly address: string
   /** Says where the servers of each name are found from now on. */
-  answerFrom(serversOf: (name: string) => readonly Answered[] | undefined): void
+  answerFrom(serversOf: ServersOf): void
+  /**
+   * Says the same of names that are new with a config which nginx is about to load, until `answerFrom` is told again: a worker whose
+   * first question stays open asks again only after five seconds.
+   */
+  expect(serversOf: ServersOf): void
 }
+
+type ServersOf = (name: string) => readonly Answered[] | undefined
 
 const loopback = '127.0.0.1'
 
@@ -35,7 +42,14 @@ export async function openAnswerer(paths: DataPaths, log: Log): Promise<Answerer
 }
 
 function serve(socket: Socket, port: number, log: Log): Answerer {
-  let serversOf: (name: string) => readonly Answered[] | undefined = () => undefined
+  const unknown: ServersOf = () => undefined
+  let [present, expected] = [unknown, unknown]
+
+  function serversOf(name: string): readonly Answered[] | undefined {
+    const known = present(name)
+    return known && known.length > 0 ? known : expected(name)
+  }
+
   socket.on('error', (cause) => log('warn', 'an answer to nginx was not sent', { error: cause.message }))
   socket.on('message', (query, from) => {
     const answer = from.address === loopback ? answerTo(query, serversOf) : undefined
@@ -44,7 +58,11 @@ function serve(socket: Socket, port: number, log: Log): Answerer {
   return {
     address: `${loopback}:${port}`,
     answerFrom(source) {
-      serversOf = source
+      present = source
+      expected = unknown
+    },
+    expect(source) {
+      expected = source
     },
     async [Symbol.asyncDispose]() {
       const closed = once(socket, 'close')

@@ -118,7 +118,7 @@ export function startHealthChecks(
     const master = await scope.installation.findMaster()
     const { binary } = scope.installation
     const facts = await scope.factsOf(master === undefined ? binary : await binaryOf(master, binary))
-    const target = { facts, ...(scope.resolver !== undefined && { resolver: scope.resolver }) }
+    const target = { facts, ...(scope.answers && { resolver: scope.answers.address }) }
     answered = new Set(config?.upstreams.filter((upstream) => isAnswered(upstream, target)).map((upstream) => upstream.id))
     written = (await currentGeneration(scope.paths))?.manifest.health?.marks ?? {}
     onChange(undefined)
