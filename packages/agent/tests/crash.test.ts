@@ -33,8 +33,7 @@ describe('a kill -9 of the agent', () => {
     const { signal, output } = await runCrashing({ options: optionsOf(bench), update, point, spoil })
     expect(signal, output).toBe('SIGKILL')
 
-    // A worker bears the name of its master until it has taken its own.
-    await until('the master to be the only one', async () => (await mastersOf(bench.directory)).every((pid) => pid === master))
+    expect(await mastersOf(bench.directory)).toEqual([master])
     expect(['one', 'two']).toContain(await ask(port))
 
     await using agent = await startOn(bench)

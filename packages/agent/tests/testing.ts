@@ -9,7 +9,7 @@ import type { AgentConfig, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import { digestOf } from '@nxmesh/model/digest'
 import type { DesiredConfig, StatusReport } from '../src/ledger.ts'
 import { stopNginx } from '../src/nginx.ts'
-import { allProcesses, commandLine, isAlive } from '../src/processes.ts'
+import { allProcesses, childrenOf, commandLine, isAlive } from '../src/processes.ts'
 import { type Agent, type AgentOptions, type Overrides, startAgent } from '../src/start.ts'
 
 const root = resolve(import.meta.dirname, '../../..')
@@ -44,13 +44,15 @@ export async function openBench(): Promise<Bench> {
   }
 }
 
+/** The master processes of nginx below a directory. A worker bears its master's name until it has taken its own, so children do not count. */
 export async function mastersOf(directory: string): Promise<number[]> {
   const found: number[] = []
   for (const pid of await allProcesses()) {
     const line = await commandLine(pid)
     if (line.startsWith('nginx: master process') && line.includes(`${directory}/`) && (await isAlive(pid))) found.push(pid)
   }
-  return found
+  const children = new Set((await Promise.all(found.map(childrenOf))).flat())
+  return found.filter((pid) => !children.has(pid))
 }
 
 export async function endNginxOf(directory: string): Promise<void> {
