@@ -64,7 +64,7 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
   const installation: Installation =
     options.mode === 'owned' ? ownedInstallation(paths, options.nginx) : includeInstallation(paths, options.nginx, facts, options.nginxConf)
   const marks = await openMarks(paths)
-  const answerer = await openAnswerer(paths, log)
+  const answerer = facts.supports.upstream_resolve ? await openAnswerer(paths, log) : undefined
   if (answerer) opening.use(answerer)
   const scope: Scope = {
     paths,

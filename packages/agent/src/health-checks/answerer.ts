@@ -1,4 +1,4 @@
-import { createSocket, type Socket } from 'node:dgram'
+import type { Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -85,6 +85,8 @@ async function boundAnywhere(): Promise<Socket> {
 }
 
 async function bound(port: number): Promise<Socket | undefined> {
+  // Only hosts whose nginx asks need it in memory.
+  const { createSocket } = await import('node:dgram')
   const socket = createSocket('udp4')
   try {
     await new Promise<void>((resolve, reject) => {

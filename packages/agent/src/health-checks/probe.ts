@@ -1,4 +1,3 @@
-import { request } from 'node:http'
 import type { Failure } from './count.ts'
 import type { Target } from './targets.ts'
 
@@ -8,7 +7,9 @@ const longestBody = 65_536
  * Asks a server once, over a connection of its own. It passes when a whole answer of status 2xx or 3xx comes in time (or its first
  * 64 kB do); redirects are not followed. Resolves with why it failed, if it did.
  */
-export function probe({ to, host, check }: Target, signal: AbortSignal): Promise<Failure> {
+export async function probe({ to, host, check }: Target, signal: AbortSignal): Promise<Failure> {
+  // Some megabytes, which agents without checks do not need.
+  const { request } = await import('node:http')
   const { promise, resolve } = Promise.withResolvers<Failure>()
   const call = request({
     ...to,
