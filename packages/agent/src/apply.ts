@@ -167,6 +167,7 @@ export function renderFor(
     mode: installation.mode,
     digest,
     runtime_directory: paths.runtime,
+    access_log: paths.accessLog,
     ipv6,
     ...(workerUser === undefined ? {} : { worker_user: workerUser }),
     ...(installation.mode === 'include' ? { directory } : {}),

@@ -18,6 +18,7 @@ export interface NginxInstallation {
   generations_directory: string
   ipv6: boolean
   worker_user: string
+  access_log: string
 }
 
 export interface Health {
@@ -95,6 +96,7 @@ export function healthMeter(scope: Scope, trouble: () => string | undefined): ()
         generations_directory: paths.generations,
         ipv6: scope.ipv6,
         worker_user: scope.workerUser ?? '',
+        access_log: paths.accessLog,
       }
     )
   }

@@ -15,6 +15,7 @@ export const nginxInstallation = z
     generations_directory: text(4096),
     ipv6: z.boolean(),
     worker_user: text(256).meta({ description: 'The user of the workers; empty where nginx does not run as root.' }),
+    access_log: text(4096).meta({ description: 'Where requests are logged; empty where they are not.' }),
   })
   .meta({ id: 'NginxInstallation' })
 

@@ -91,6 +91,7 @@ function wireInstallation(installation: NginxInstallation) {
     generationsDirectory: installation.generations_directory,
     ipv6: installation.ipv6,
     workerUser: installation.worker_user,
+    accessLog: installation.access_log,
   }
 }
 

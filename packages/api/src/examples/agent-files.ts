@@ -21,6 +21,7 @@ export const agentFilesExamples = {
         generations_directory: '/var/lib/nxmesh/generations',
         ipv6: true,
         worker_user: 'www-data',
+        access_log: '/var/lib/nxmesh/runtime/access.log',
       },
       desired: { ...desired, files: [file], findings: [], note: null },
       applied: { ...applied, files: [file], matches_agent: true, note: null },

@@ -92,6 +92,7 @@ function readNginx({ generation, filesChecksum }: HealthReport, wire: WireInstal
     generations_directory: wire.generationsDirectory,
     ipv6: wire.ipv6,
     worker_user: wire.workerUser,
+    access_log: wire.accessLog,
   })
   if (!read.success) {
     const { path, message } = read.error.issues[0]!
