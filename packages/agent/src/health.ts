@@ -45,9 +45,10 @@ export interface Health {
   generation: { name: string; files_checksum: string } | undefined
   drift: string[]
   servers: ServerReport[]
-  alerts: { id: string; severity: 'warning' | 'error' | 'critical'; message: string }[]
+  alerts: { id: string; severity: 'warning' | 'error' | 'critical'; message: string; metric?: string; value?: number }[]
 }
 
+const down = { metric: 'nginx_up', value: 0 }
 const off = { uptime_seconds: 0, active_connections: 0, total_requests: 0, requests_per_second: 0, workers: 0, workers_shutting_down: 0 }
 
 /** Looks at nginx, the machine and the files of the current generation. `trouble` says why nginx does not serve, where that is known. */
@@ -122,8 +123,8 @@ export function healthMeter(
     const drift = generation ? await changedFiles(generation) : good ? ['manifest.json (missing)'] : []
     const alerts: Health['alerts'] = []
     const reason = trouble()
-    if (stopped) alerts.push({ id: 'nginx.stopped', severity: 'warning', message: 'nginx was stopped by command' })
-    else if (reason !== undefined) alerts.push({ id: 'nginx.trouble', severity: 'critical', message: reason })
+    if (stopped) alerts.push({ id: 'nginx.stopped', severity: 'warning', message: 'nginx was stopped by command', ...down })
+    else if (reason !== undefined) alerts.push({ id: 'nginx.trouble', severity: 'critical', message: reason, ...down })
     if (status.is_running && status.running_version !== status.installed_version) {
       const message = `nginx ${status.running_version} runs, but ${status.installed_version} is installed; a restart would run it`
       alerts.push({ id: 'nginx.upgraded', severity: 'warning', message })

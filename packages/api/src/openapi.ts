@@ -13,7 +13,9 @@ import { type RouteName, routes } from './routes.ts'
 const description = `Control plane for fleets of nginx. Desired state is stored here; agents bring it to their hosts.
 
 Lists take \`page\` and \`per_page\`. PATCH takes a JSON merge patch (RFC 7396). Unknown fields are refused in what is sent, and
-clients have to bear them in what is answered. Every error has the same envelope; its \`code\` is from a closed list.`
+clients have to bear them in what is answered. Every error has the same envelope; its \`code\` is from a closed list.
+
+Live events come over a WebSocket at \`/v1/events\`, which \`docs/events.md\` describes.`
 
 const methods: Method[] = ['GET', 'POST', 'PATCH', 'DELETE']
 

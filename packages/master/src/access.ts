@@ -159,6 +159,26 @@ export async function visibleWorkspaces(db: Db, actor: Actor, organizationId: st
   return all.where('id', 'in', db.selectFrom('workspace_members').select('workspace_id').where('user_id', '=', actor.user_id))
 }
 
+/** Everybody who sees a workspace, before what limits an API token; nobody where it is gone. */
+export async function viewersOf(db: Db, workspaceId: string): Promise<Set<string>> {
+  const rows = await db
+    .selectFrom('workspaces as w')
+    .innerJoin('organization_members as o', 'o.organization_id', 'w.organization_id')
+    .select('o.user_id')
+    .where('w.id', '=', workspaceId)
+    .where('o.role', 'in', ['admin', 'owner'])
+    .union(db.selectFrom('workspace_members').select('user_id').where('workspace_id', '=', workspaceId))
+    .execute()
+  return new Set(rows.map((row) => row.user_id))
+}
+
+/** Whether what an actor came with reaches a workspace that its user sees. */
+export function reaches(actor: Actor, workspace: { id: string; organization_id: string }): boolean {
+  const scope = scopeOf(actor)
+  if (!scope) return true
+  return scope.organization_id === workspace.organization_id && (scope.workspace_id ?? workspace.id) === workspace.id
+}
+
 /** The users that the actor may see: themselves, and the members of the organizations they administer. */
 export function visibleUsers(db: Db, actor: Actor) {
   const scope = scopeOf(actor)

@@ -1,18 +1,20 @@
 import type { AgentTokenInput } from '@nxmesh/model/agent'
-import type { Kysely } from 'kysely'
 import { newAgentToken } from './agent-token.ts'
 import { objectOf } from './agents.ts'
 import { audit } from './audit.ts'
 import { type Ctx, timestamp } from './ctx.ts'
-import type { Database, NewAgentRow } from './db/schema.ts'
+import type { NewAgentRow } from './db/schema.ts'
 import { transaction } from './db/transaction.ts'
+import { tell } from './events/outbox.ts'
 import { refusingDuplicate } from './unique.ts'
 import { uuidv7 } from './uuid.ts'
+
+type Issuer = Pick<Ctx, 'db' | 'now' | 'authority' | 'origin' | 'wake'>
 
 const taken = 'an agent with this name exists already in the workspace'
 
 /** Creates an agent, offline until it registers, and the token it registers with. The token itself is kept nowhere. */
-export async function createAgentToken(ctx: Pick<Ctx, 'db' | 'now' | 'authority' | 'origin'>, workspaceId: string, input: AgentTokenInput) {
+export async function createAgentToken(ctx: Issuer, workspaceId: string, input: AgentTokenInput) {
   const id = uuidv7(ctx.now())
   const { token, hash } = newAgentToken(id, ctx.authority.fingerprint)
   const expires_at = new Date(ctx.now() + input.expires_in_hours * 3_600_000).toISOString()
@@ -55,10 +57,12 @@ export async function createAgentToken(ctx: Pick<Ctx, 'db' | 'now' | 'authority'
     state_reason: null,
   }
   await refusingDuplicate('name', taken, () =>
-    transaction(ctx, async ({ db }) => {
+    transaction(ctx, async (tx) => {
+      const { db } = tx
       await db.insertInto('agents').values(row).execute()
       const { name, labels } = input
       await audit(ctx, db, { workspaceId, object: objectOf(row), after: { name, labels, expires_at } })
+      tell(ctx, tx, workspaceId, 'agent.created', { agent_id: id, name })
     }),
   )
   return { token, agent_id: id, expires_at }
@@ -68,9 +72,7 @@ export async function createAgentToken(ctx: Pick<Ctx, 'db' | 'now' | 'authority'
  * A token for the agent beside this master, named `local`, in the oldest workspace; undefined once it has registered. A
  * token issued earlier and never used is worth nothing from then on.
  */
-export async function localAgentToken(
-  ctx: Pick<Ctx, 'now' | 'authority' | 'origin'> & { db: Kysely<Database> },
-): Promise<string | undefined> {
+export async function localAgentToken(ctx: Issuer): Promise<string | undefined> {
   const workspace = await ctx.db.selectFrom('workspaces').select('id').orderBy('created_at').orderBy('id').executeTakeFirst()
   if (!workspace) return undefined
   const local = await ctx.db

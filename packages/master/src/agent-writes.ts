@@ -1,7 +1,8 @@
 import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
+import { writeAgents } from './agent-batch.ts'
+import { type Connection, warnsOfSame } from './agent-events.ts'
 import { stateOf } from './agent-state.ts'
-import { keepApply } from './applies.ts'
 import type { AgentRow, ApplyRow, Database } from './db/schema.ts'
 
 /** What the master learns about an agent from the agent itself, and from having sent it something. */
@@ -37,6 +38,7 @@ const factColumns = [
   'nginx',
   'sent_labels',
   'applied_labels',
+  'alerts',
   'state',
   'state_reason',
 ] as const
@@ -54,6 +56,8 @@ export interface AgentWrites extends AsyncDisposable {
   facts(agentId: string): Readonly<AgentFacts> | undefined
   /** Merges a change into the facts of an agent; its state is derived anew. */
   change(agentId: string, changes: Changes, urgency?: Urgency): void
+  /** Like `change`, for one that begins or ends the connection of an agent. */
+  reconnect(agentId: string, changes: Changes, connection: Connection): void
   /** Keeps an attempt of an agent to apply a config; it is written with the next change of the agent. */
   record(apply: ApplyRow): void
   /** Whether changes of an agent are not in the database yet. */
@@ -74,15 +78,19 @@ export interface Holder {
   masterId: string
   /** Is told of an agent that this master holds, and that is no longer its own. */
   onLost: (agentId: string) => void
+  /** Is told when events have been written. */
+  onTold: () => void
+  now: () => number
 }
 
-export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, onLost }: Holder): AgentWrites {
+export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, onLost, onTold, now }: Holder): AgentWrites {
   const held = new Map<string, AgentFacts>()
   const released = new Set<string>()
   const urgent = new Map<string, Partial<AgentFacts>>()
   const patient = new Map<string, Partial<AgentFacts>>()
   const writing = new Map<string, Partial<AgentFacts>>()
   const attempts = new Map<string, ApplyRow[]>()
+  const watched = new Map<string, Connection>()
   let running: Promise<void> | undefined
 
   function change(agentId: string, changes: Changes, urgency: Urgency = 'now') {
@@ -90,6 +98,7 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, o
     const merged: Partial<AgentFacts> = { ...urgent.get(agentId), ...patient.get(agentId), ...changes }
     let soonest = urgency
     if (facts) {
+      const before = { ...facts }
       Object.assign(facts, changes)
       // The first word on an agent that is held takes it over.
       if (facts.master_id !== masterId) {
@@ -102,6 +111,7 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, o
         Object.assign(merged, { state, state_reason: reason })
         soonest = 'now'
       }
+      if (isTold(before, facts)) watch(agentId)
     }
     if (soonest === 'now' || urgent.has(agentId)) {
       patient.delete(agentId)
@@ -110,6 +120,10 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, o
     } else {
       patient.set(agentId, merged)
     }
+  }
+
+  function watch(agentId: string, connection: Connection = {}) {
+    watched.set(agentId, { ...watched.get(agentId), ...connection })
   }
 
   // The first change waits for the end of the present turn of the event loop, so that changes made together are written together.
@@ -128,11 +142,18 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, o
     }
     const ended = [...writing.keys()].flatMap((agentId) => attempts.get(agentId) ?? [])
     for (const agentId of writing.keys()) attempts.delete(agentId)
+    const looked = new Map([...writing.keys()].flatMap((agentId) => watchedEntry(agentId)))
+    for (const agentId of looked.keys()) watched.delete(agentId)
+    const holderOf = (agentId: string) => held.has(agentId) && masterId
+    const batch = { changes: writing, attempts: ended, watched: looked, at: new Date(now()).toISOString(), holderOf }
     try {
-      for (const agentId of await write(db, writing, ended, (id) => held.has(id) && masterId)) onLost(agentId)
+      const { lost, told } = await writeAgents(db, batch)
+      for (const agentId of lost) onLost(agentId)
+      if (told > 0) onTold()
     } catch (error) {
       log.error({ err: error, agents: writing.size }, 'facts of agents could not be written; trying again')
       for (const apply of ended.reverse()) attempts.set(apply.agent_id, [apply, ...(attempts.get(apply.agent_id) ?? [])])
+      for (const [agentId, connection] of looked) watched.set(agentId, { ...connection, ...watched.get(agentId) })
       // Put back for the next beat, older changes under newer ones: an agent is never in two of the maps that wait.
       for (const [agentId, changes] of writing) {
         patient.set(agentId, { ...changes, ...urgent.get(agentId), ...patient.get(agentId) })
@@ -141,6 +162,11 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, o
     }
     writing.clear()
     for (const agentId of released) if (!isPending(agentId)) letGo(agentId)
+  }
+
+  function watchedEntry(agentId: string): [string, Connection][] {
+    const connection = watched.get(agentId)
+    return connection ? [[agentId, connection]] : []
   }
 
   function isPending(agentId: string): boolean {
@@ -172,6 +198,10 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, o
     },
     facts: (agentId) => held.get(agentId),
     change,
+    reconnect(agentId, changes, connection) {
+      watch(agentId, connection)
+      change(agentId, changes)
+    },
     record(apply) {
       attempts.set(apply.agent_id, [...(attempts.get(apply.agent_id) ?? []), apply])
     },
@@ -181,6 +211,7 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, o
       if (!facts) return
       const { master_id: _holder, ...known } = facts
       patient.delete(agentId)
+      watch(agentId)
       urgent.set(agentId, { ...known, ...urgent.get(agentId) })
       start()
     },
@@ -200,24 +231,7 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, o
   }
 }
 
-// Returns the agents that are not the holder's any longer, whose rows were left alone.
-async function write(
-  db: Kysely<Database>,
-  batch: Map<string, Partial<AgentFacts>>,
-  attempts: ApplyRow[],
-  holderOf: (agentId: string) => string | false,
-): Promise<string[]> {
-  return db.transaction().execute(async (trx) => {
-    const lost: string[] = []
-    // In one order, so that two masters never wait for each other.
-    for (const [agentId, changes] of [...batch].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const holder = holderOf(agentId)
-      const update = trx.updateTable('agents').set(changes).where('id', '=', agentId)
-      const guarded = holder === false || changes.master_id === holder ? update : update.where('master_id', '=', holder)
-      const { numUpdatedRows } = await guarded.executeTakeFirstOrThrow()
-      if (numUpdatedRows === 0n) lost.push(agentId)
-    }
-    for (const attempt of attempts) await keepApply(trx, attempt)
-    return lost
-  })
+function isTold(before: AgentFacts, after: AgentFacts): boolean {
+  const same = (['connected', 'state', 'state_reason', 'drift'] as const).every((column) => before[column] === after[column])
+  return !same || !warnsOfSame(before.alerts, after.alerts)
 }

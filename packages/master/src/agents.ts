@@ -14,6 +14,7 @@ import { type Ctx, timestamp } from './ctx.ts'
 import type { AgentRow, Database } from './db/schema.ts'
 import { type Tx, transaction } from './db/transaction.ts'
 import { requireMatch, type Tagged } from './etag.ts'
+import { tell } from './events/outbox.ts'
 import { requireUnused } from './in-use.ts'
 import { pageOf, rangeOf } from './page.ts'
 import { patched } from './patched.ts'
@@ -66,7 +67,8 @@ export async function updateAgent(
   ifMatch: string | undefined,
 ): Promise<Tagged<AgentDetail>> {
   const after = await refusingDuplicate('name', taken, () =>
-    change(ctx, id, async ({ db, onCommit }, row) => {
+    change(ctx, id, async (tx, row) => {
+      const { db, onCommit } = tx
       requireMatch(ifMatch, row.revision)
       const before = { name: row.name, labels: JSON.parse(row.central_labels) as CentralLabels }
       const { name, labels: set } = patched(agentChanges, { name: row.name, labels: setLabels(before.labels) }, patch)
@@ -75,8 +77,10 @@ export async function updateAgent(
       const changes = { name, central_labels: JSON.stringify(labels), revision: row.revision + 1 }
       await db.updateTable('agents').set(changes).where('id', '=', id).execute()
       await audit(ctx, db, { workspaceId: row.workspace_id, object: objectOf({ id, name }), before, after: { name, labels } })
+      const after = { ...row, ...changes }
+      tell(ctx, tx, row.workspace_id, 'agent.updated', { agent_id: id, name, labels: labelsOf(after) })
       onCommit(() => ctx.wake('rollout'))
-      return { ...row, ...changes }
+      return after
     }),
   )
   return tagged(ctx, after)
@@ -93,11 +97,13 @@ function takenAway(row: AgentRow, central: CentralLabels, patch: Patch<Record<st
 
 /** Deletes an agent: its identity is worth nothing from then on and its session ends at once. */
 export async function deleteAgent(ctx: Ctx, id: string, ifMatch: string | undefined): Promise<void> {
-  await change(ctx, id, async ({ db, onCommit }, row) => {
+  await change(ctx, id, async (tx, row) => {
+    const { db, onCommit } = tx
     requireMatch(ifMatch, row.revision)
     await requireUntargeted(ctx, db, row)
     await audit(ctx, db, { workspaceId: row.workspace_id, object: objectOf(row), before: shown(row) })
     await db.deleteFrom('agents').where('id', '=', id).execute()
+    tell(ctx, tx, row.workspace_id, 'agent.deleted', { agent_id: id, name: row.name })
     onCommit(() => {
       ctx.sessions.cut(id, 'the agent was deleted')
       ctx.wake('rollout')

@@ -36,10 +36,10 @@ export function applyRow(ctx: Pick<Ctx, 'now' | 'agentWrites'>, agentId: string,
   }
 }
 
-/** Keeps an attempt, unless it is known or its agent is gone, and lets the oldest go. */
-export async function keepApply(trx: Transaction<Database>, row: ApplyRow): Promise<void> {
+/** Keeps an attempt, unless it is known or its agent is gone, and lets the oldest go. Returns whether it is new. */
+export async function keepApply(trx: Transaction<Database>, row: ApplyRow): Promise<boolean> {
   const columns = Object.keys(row) as (keyof ApplyRow)[]
-  await trx
+  const { numInsertedOrUpdatedRows } = await trx
     .insertInto('applies')
     .columns(columns)
     .expression((eb) =>
@@ -49,8 +49,9 @@ export async function keepApply(trx: Transaction<Database>, row: ApplyRow): Prom
         .where('agents.id', '=', row.agent_id),
     )
     .onConflict((conflict) => conflict.columns(['agent_id', 'report']).doNothing())
-    .execute()
+    .executeTakeFirstOrThrow()
   await forgetOldest(trx, row.agent_id)
+  return numInsertedOrUpdatedRows === 1n
 }
 
 async function forgetOldest(db: Kysely<Database>, agentId: string): Promise<void> {

@@ -2,6 +2,7 @@ import { ApiError } from '@nxmesh/api/errors'
 import type { Actor } from './access.ts'
 import { apiTokenHash, isApiToken } from './api-token.ts'
 import { type Ctx, timestamp } from './ctx.ts'
+import { inLists } from './db/in-list.ts'
 import { prepared } from './db/prepared.ts'
 import { hashOf } from './user-sessions.ts'
 
@@ -17,6 +18,39 @@ export async function authenticate(ctx: Ctx, authorization: string): Promise<Act
 /** The user whose session a cookie carries, or undefined when it is not valid or no longer so. */
 export async function authenticateCookie(ctx: Ctx, cookie: string): Promise<Actor | undefined> {
   return bySession(ctx, 'cookie_hash', hashOf(cookie))
+}
+
+/** When the access token of a session ends, in milliseconds since the epoch; undefined for what is none. */
+export async function endOf(ctx: Ctx, token: string): Promise<number | undefined> {
+  return isApiToken(token) ? undefined : (await ctx.tokens.verify(token))?.ends
+}
+
+/** Of these actors' sessions and API tokens the ids of those that are still good. */
+export async function stillGood(ctx: Pick<Ctx, 'db' | 'now'>, actors: Iterable<Actor>): Promise<Set<string>> {
+  const ids: Record<Actor['credential']['kind'], string[]> = { session: [], api_token: [] }
+  for (const { credential } of actors) ids[credential.kind].push(credential.id)
+  const good = new Set<string>()
+  for (const list of inLists(ids.session)) {
+    const rows = await ctx.db
+      .selectFrom('sessions as s')
+      .innerJoin('users as u', 'u.id', 's.user_id')
+      .select('s.id')
+      .where('s.id', 'in', list)
+      .where('s.expires_at', '>', timestamp(ctx))
+      .where('u.password_expires_at', 'is', null)
+      .execute()
+    for (const { id } of rows) good.add(id)
+  }
+  for (const list of inLists(ids.api_token)) {
+    const rows = await ctx.db
+      .selectFrom('api_tokens')
+      .select('id')
+      .where('id', 'in', list)
+      .where('expires_at', '>', timestamp(ctx))
+      .execute()
+    for (const { id } of rows) good.add(id)
+  }
+  return good
 }
 
 async function byAccessToken(ctx: Ctx, token: string): Promise<Actor | undefined> {

@@ -5,6 +5,7 @@ import type { Actor } from './access.ts'
 import { audit, type Deed } from './audit.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import { type Tx, transaction } from './db/transaction.ts'
+import { tell } from './events/outbox.ts'
 import { loadWorkspaceConfig } from './workspace-config.ts'
 
 /** What a change did to one object: its whole content before and afterwards, null where it is not there. */
@@ -55,11 +56,24 @@ export async function changeConfig<T>(
         .values({ workspace_id: workspaceId, version, author: actor.email, created_at: timestamp(ctx), reason })
         .execute()
       await audit(ctx, tx.db, { workspaceId, ...(deed ?? deedOf(first)) })
+      tellChanges(ctx, tx, workspaceId, changes, version)
+      tell(ctx, tx, workspaceId, 'revision.created', { version, author: actor.email, reason, changes: changes.length })
       tx.onCommit(() => ctx.wake('rollout'))
       return result
     },
     workspaceId,
   )
+}
+
+const happened = { created: 'created', changed: 'updated', deleted: 'deleted' } as const
+
+function tellChanges(ctx: Ctx, tx: Tx, workspaceId: string, changes: ConfigChange[], version: number): void {
+  for (const { kind, id, name, action } of changes) {
+    const what = happened[action]
+    if (kind === 'virtual_host') tell(ctx, tx, workspaceId, `virtual_host.${what}`, { virtual_host_id: id, name, version })
+    else if (kind === 'upstream') tell(ctx, tx, workspaceId, `upstream.${what}`, { upstream_id: id, name, version })
+    else tell(ctx, tx, workspaceId, 'settings.updated', { version })
+  }
 }
 
 // Well below the number of parameters that a statement of either engine may have.

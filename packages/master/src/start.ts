@@ -12,6 +12,9 @@ import type { Config } from './config.ts'
 import type { Ctx } from './ctx.ts'
 import { openDatabase } from './db/open.ts'
 import { alone } from './db/portable.ts'
+import { openFeed } from './events/feed.ts'
+import { deleteOldEvents } from './events/log.ts'
+import { defaultLimits, type Limits } from './events/pass.ts'
 import { replaceFile } from './files.ts'
 import { firstStart } from './first-start.ts'
 import { createServer } from './http/server.ts'
@@ -45,6 +48,7 @@ export interface Overrides {
   onQuery?: (event: LogEvent) => void
   /** Ends the wait for a database that is away. */
   signal?: AbortSignal
+  listeners?: Partial<Limits>
 }
 
 const closeWithin = 5000
@@ -63,10 +67,10 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
   const authority = await openAuthority(db, secrets, now)
   await replaceFile(join(directory, 'ca.pem'), authority.caPem, 0o644)
   const masterId = randomUUID()
-  await joinMasters(db, masterId)
+  await joinMasters({ db, now, wake: () => undefined }, masterId)
   stack.defer(() => leaveMasters(db, masterId).catch((error: unknown) => log.warn({ err: error }, 'could not sign off')))
-  const look = () => reconcilers.wake('rollout')
-  const agentWrites = stack.use(openAgentWrites(db, log, { masterId, onLost: look }))
+  const onLost = () => reconcilers.wake('rollout')
+  const agentWrites = stack.use(openAgentWrites(db, log, { masterId, onLost, onTold: () => ctx.wake('events'), now }))
 
   const ctx: Ctx = {
     db,
@@ -74,7 +78,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
     log,
     wake(name) {
       reconcilers.wake(name)
-      if (name === 'rollout') peers.tell()
+      if (name === 'rollout' || name === 'events') peers.tell(name)
     },
     // Masters that start together must not make two of anything.
     secrets,
@@ -91,18 +95,27 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
     documentTotals: new Map(),
   }
   const administrator = await alone(db, () => firstStart(ctx, { email: config['admin-email'], password: config['admin-password'] }))
+  const feed = await openFeed(ctx, { ...defaultLimits, ...overrides.listeners })
   const reconcilers = stack.use(
     startReconcilers(
-      [rolloutReconciler(ctx), livenessReconciler(ctx), mastersReconciler(ctx), signingKeysReconciler(ctx), housekeeping(ctx)],
+      [
+        rolloutReconciler(ctx),
+        livenessReconciler(ctx),
+        mastersReconciler(ctx),
+        signingKeysReconciler(ctx),
+        housekeeping(ctx),
+        feed.reconciler,
+      ],
       log,
       now,
     ),
   )
-  const peers = stack.use(openPeers(db, { location: databaseOf(config), masterId, log, onLook: look }))
+  const peers = stack.use(openPeers(db, { location: databaseOf(config), masterId, log, onLook: (what) => reconcilers.wake(what) }))
   const names = [config.agents.host, hostname(), ...hostOf(config['public-url']), ...config['agent-names']]
   const heartbeat_interval_seconds = config['heartbeat-interval']
   const link = stack.use(await startLink(ctx, { ...config.agents, names, heartbeat_interval_seconds }))
-  const app = stack.adopt(createServer(ctx, config['trusted-proxies']), closeSoon)
+  const app = stack.adopt(createServer(ctx, feed, config['trusted-proxies']), closeSoon)
+  stack.use(feed)
   const http = await listen(app, config.http)
   if (config['local-agent-token'] !== undefined) await offerLocalToken(ctx, config['local-agent-token'])
 
@@ -138,7 +151,10 @@ function housekeeping(ctx: Ctx): Reconciler {
   return {
     name: 'housekeeping',
     every: 600_000,
-    run: async () => ({ ended: (await deleteEndedSessions(ctx)) + (await deleteEndedFailures(ctx)) + (await deleteOldKeys(ctx)) }),
+    run: async () => ({
+      ended: (await deleteEndedSessions(ctx)) + (await deleteEndedFailures(ctx)) + (await deleteOldKeys(ctx)),
+      events: await deleteOldEvents(ctx),
+    }),
   }
 }
 

@@ -14,13 +14,18 @@ export interface Claims {
   sessionId: string
 }
 
+/** What an access token of ours says, and when it ends, in milliseconds since the epoch. */
+export interface Verified extends Claims {
+  ends: number
+}
+
 /** Signs and reads access tokens: JWT, RS256 (RFC 7519), with keys that are replaced by and by. */
 export interface Tokens {
   /** Seconds that an access token lives. */
   lifetime: number
   sign(claims: Claims): Promise<string>
   /** What an access token says, or undefined when it is not one of ours or has ended. */
-  verify(token: string): Promise<Claims | undefined>
+  verify(token: string): Promise<Verified | undefined>
   /** The public keys of all tokens that are still good, newest first (RFC 7517). */
   readonly jwks: { keys: JWK[] }
   /** Makes a new key when the newest is old enough, forgets those whose tokens have all ended, and reads what is there. */
@@ -96,9 +101,9 @@ export async function openTokens(db: Kysely<Database>, secrets: Secrets, now: ()
         })
         const { sub, sid, exp = 0 } = payload
         if (sub === undefined || typeof sid !== 'string') return undefined
-        const claims = { userId: sub, sessionId: sid }
-        memory.set(token, claims, exp * 1000)
-        return claims
+        const verified = { userId: sub, sessionId: sid, ends: exp * 1000 }
+        memory.set(token, verified)
+        return verified
       } catch {
         return undefined
       }

@@ -6,7 +6,7 @@ import type { Database } from '../src/db/schema.ts'
 import { startHarness, until } from './link-harness.ts'
 
 const log = pino({ level: 'silent' })
-const holder = { masterId: 'this', onLost: () => undefined }
+const holder = { masterId: 'this', onLost: () => undefined, onTold: () => undefined, now: Date.now }
 
 /** A database that counts its transactions and fails as many of the next as it is told to. */
 function counting(db: Kysely<Database>) {
@@ -72,4 +72,26 @@ test('what could not be written is written later, under what came since', async 
   await until('written', async () => (await mesh.row(id)).hostname === 'new')
   expect((await mesh.row(id)).boot_id).toBe('kept')
   expect(writes.facts(id)).toBeUndefined()
+})
+
+test('events are of the transaction of their facts: a failed one writes none, the next one each once and in order', async () => {
+  await using mesh = await startHarness()
+  const { db, seen } = counting(mesh.ctx.db)
+  await using writes = openAgentWrites(db, log, holder)
+  const { id } = await mesh.agentToken()
+  const told = async () =>
+    (await mesh.ctx.db.selectFrom('events').select(['seq', 'type']).orderBy('seq').execute()).map(({ seq, type }) => `${seq} ${type}`)
+  writes.hold(await mesh.row(id))
+  seen.failures = 1
+  writes.reconnect(id, { connected: 1 }, { began: true })
+  await writes.flush(id)
+  expect(await told()).toEqual([])
+  await until('written', async () => (await mesh.row(id)).connected === 1)
+  expect(await told()).toEqual(['1 agent.connected', '2 agent.online'])
+  writes.change(id, { last_seen_at: 'later' })
+  await writes.flush(id)
+  await mesh.ctx.db.updateTable('agents').set({ master_id: 'another' }).where('id', '=', id).execute()
+  writes.reconnect(id, { connected: 0 }, { ended: 'connection_lost' })
+  await writes.flush(id)
+  expect(await told()).toEqual(['1 agent.connected', '2 agent.online'])
 })

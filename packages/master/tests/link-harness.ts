@@ -48,7 +48,7 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
   const db = stack.adopt(await openSqlite(':memory:'), (opened) => opened.destroy())
   const masterId = 'this'
   const secrets = await openSecrets(join(directory, 'secret.key'), true)
-  const agentWrites = stack.use(openAgentWrites(db, log, { masterId, onLost: () => ctx.wake('rollout') }))
+  const agentWrites = stack.use(openAgentWrites(db, log, { masterId, onLost: () => ctx.wake('rollout'), onTold: () => undefined, now }))
   const ctx: Ctx = {
     db,
     now,

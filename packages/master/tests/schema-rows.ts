@@ -88,6 +88,10 @@ export const schemaRows: Record<string, [table: string, ...parts: Record<string,
     ['sign_in_failures', { subject: 'someone@example.com', failures: 2, ends_at: future }],
     ['request_counts', { principal: 'u1', started: 1_767_225_600, requests: 3 }],
   ],
+  '0005-events': [
+    ['event_counter', { name: 'events', last: 1 }],
+    ['events', { seq: 1, id: 'ev1', organization_id: 'o1', workspace_id: 'w1', type: 'agent.online', at: time, data: '{"agent_id":"a1"}' }],
+  ],
 }
 
 /** Puts the rows of one migration into a database that has just seen it. */

@@ -1,3 +1,4 @@
+import type { EventType } from '@nxmesh/api/events'
 import type { AgentState } from '@nxmesh/model/agent'
 import type { AuditEntry } from '@nxmesh/model/audit'
 import type { ConfigKind, RevisionChange } from '@nxmesh/model/revision'
@@ -27,6 +28,8 @@ export interface Database {
   applies: Applies
   audit_log: AuditLog
   idempotency_keys: IdempotencyKeys
+  events: Events
+  event_counter: EventCounter
 }
 
 interface Organizations {
@@ -210,6 +213,8 @@ interface Agents {
   /** The labels that decided what it was sent, and what it applied, as JSON. */
   sent_labels: string | null
   applied_labels: string | null
+  /** What its last health report warned of, as AgentAlert[]. */
+  alerts: Generated<string>
 }
 
 /** The masters that work on this database. */
@@ -305,6 +310,25 @@ interface IdempotencyKeys {
   answer: string | null
 }
 
+/** What happened, in the order of commits, for those who listen. The oldest go. */
+interface Events {
+  /** Without gaps: a number is only seen together with all below it that are kept. */
+  seq: number
+  /** By which a listener resumes. */
+  id: string
+  organization_id: string
+  workspace_id: string
+  type: EventType
+  at: string
+  data: string
+}
+
+interface EventCounter {
+  name: string
+  last: number
+}
+
+export type EventRow = Selectable<Events>
 export type AgentRow = Selectable<Agents>
 export type NewAgentRow = Insertable<Agents>
 export type ApplyRow = Selectable<Applies>

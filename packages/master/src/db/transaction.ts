@@ -1,5 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Ctx } from '../ctx.ts'
+import { appendEvents, type Tiding } from '../events/outbox.ts'
 import type { Turnstile } from '../turnstile.ts'
 import { engineOf } from './portable.ts'
 import type { Database } from './schema.ts'
@@ -9,6 +10,8 @@ import { DatabaseUnavailable } from './trouble.ts'
 export interface Tx {
   db: Transaction<Database>
   onCommit: (action: () => void) => void
+  /** What to tell of it; written as the last thing before the commit. */
+  tidings: Tiding[]
 }
 
 /**
@@ -35,12 +38,16 @@ export async function transaction<T>(
  * they need to.
  */
 export async function begin<T>(db: Kysely<Database>, work: (tx: Tx) => Promise<T>): Promise<T> {
-  if (isJoinable(db)) return work({ db, onCommit: (action) => db[commitActions].push(action) })
+  if (isJoinable(db)) return work({ db, ...db[ending] })
   using _turn = await turnOf(db)
   const actions: (() => void)[] = []
-  const result = await db
-    .transaction()
-    .execute((trx) => work({ db: Object.assign(trx, { [commitActions]: actions }), onCommit: (action) => actions.push(action) }))
+  const tidings: Tiding[] = []
+  const end: Ending = { onCommit: (action) => actions.push(action), tidings }
+  const result = await db.transaction().execute(async (trx) => {
+    const done = await work({ db: Object.assign(trx, { [ending]: end }), ...end })
+    await appendEvents(trx, tidings)
+    return done
+  })
   for (const action of actions) action()
   return result
 }
@@ -57,12 +64,14 @@ async function turnOf(db: Kysely<Database> & { [changesInTurn]?: Turnstile }): P
   return turn
 }
 
-const commitActions = Symbol('what to do after the commit')
+type Ending = Pick<Tx, 'onCommit' | 'tidings'>
 
-type Joinable = Transaction<Database> & { [commitActions]: (() => void)[] }
+const ending = Symbol('what to do with and after the commit')
+
+type Joinable = Transaction<Database> & { [ending]: Ending }
 
 function isJoinable(db: Kysely<Database>): db is Joinable {
-  return commitActions in db
+  return ending in db
 }
 
 // Any number that no other program in this database uses.

@@ -10,11 +10,21 @@ import { readSessionCookie, requireOwnPage } from './session-cookie.ts'
 
 /** Finds out who calls a route, counts the request against them, or against their address, and refuses it when there are too many. */
 export async function identify(ctx: Ctx, route: Route, request: FastifyRequest, reply: FastifyReply): Promise<Actor | undefined> {
+  return counted(ctx, request, reply, () => callerOf(ctx, route, request))
+}
+
+/** Counts a request against whom `find` says that it comes from, or against their address. */
+export async function counted<A extends Actor | undefined>(
+  ctx: Ctx,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  find: () => Promise<A>,
+): Promise<A> {
   const count = (principal: string) => requireAllowance(ctx, principal, reply)
   const address = `address ${networkOf(request.ip)}`
-  let actor: Actor | undefined
+  let actor: A
   try {
-    actor = await callerOf(ctx, route, request)
+    actor = await find()
   } catch (error) {
     if (error instanceof ApiError) count(address)
     throw error
@@ -39,8 +49,8 @@ export async function callerOf(ctx: Ctx, route: Route, request: FastifyRequest):
   return actor
 }
 
-// Each API token has an allowance of its own: a script of theirs does not lock people out.
-function principalOf({ user_id, credential }: Actor): string {
+/** By what an actor's requests are counted. Each API token has an allowance of its own: a script of theirs does not lock people out. */
+export function principalOf({ user_id, credential }: Actor): string {
   return credential.kind === 'api_token' ? `token ${credential.id}` : `user ${user_id}`
 }
 

@@ -7,10 +7,12 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { z } from 'zod'
 import { type Actor, authorise } from '../access.ts'
 import type { Ctx } from '../ctx.ts'
+import type { Feed } from '../events/feed.ts'
 import type { KeysUnderWay } from '../idempotency.ts'
 import { send } from './answer.ts'
 import { serveDocument } from './document.ts'
 import { toAnswer } from './errors.ts'
+import { isForEvents, serveEvents } from './events.ts'
 import { handlers, type Request } from './handlers.ts'
 import { callerOf, identify } from './identify.ts'
 import { readJson } from './json.ts'
@@ -32,7 +34,7 @@ const largestBodyOfStrangers = 64 * 1024
 const longestRequest = 60_000
 
 /** Builds the HTTP server: the API under `/v1`, bound to the route table, and the probes beside it. It does not listen yet. */
-export function createServer(ctx: Ctx, trustedProxies: string[]): FastifyInstance {
+export function createServer(ctx: Ctx, feed: Feed, trustedProxies: string[]): FastifyInstance {
   const everywhere = securityHeaders(ctx.publicUrl)
   const commonHeaders = (request: FastifyRequest) => ({ 'x-request-id': request.id, ...everywhere })
   const app = fastify({
@@ -42,6 +44,7 @@ export function createServer(ctx: Ctx, trustedProxies: string[]): FastifyInstanc
     genReqId: (request) => saneRequestId(request.headers['x-request-id']) ?? newRequestId(),
     routerOptions: { maxParamLength: 1000, querystringParser: (text) => queryOf(text) },
     forceCloseConnections: 'idle',
+    http: { shouldUpgradeCallback: isForEvents },
     trustProxy: trustedProxies.length > 0 && trustedProxies,
     // An address whose bytes are no text, or with an id longer than any.
     frameworkErrors: (_error, request, reply) => void answerError(ctx, nothingHere(), request, reply.headers(commonHeaders(request))),
@@ -64,6 +67,7 @@ export function createServer(ctx: Ctx, trustedProxies: string[]): FastifyInstanc
   const underWay: KeysUnderWay = new Set()
   for (const name of Object.keys(routes) as RouteName[]) bind(ctx, app, name, underWay)
   serveDocument(app)
+  serveEvents(app, ctx, feed)
   app.get('/.well-known/jwks.json', async () => ctx.tokens.jwks)
   app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', async () => {

@@ -43,6 +43,14 @@ export function requireOwnPage(ctx: Place, request: Pick<FastifyRequest, 'method
   if (strange) throw new ApiError('FORBIDDEN', 'a request that a cookie signs in must come from a page of this master')
 }
 
+/** Refuses a WebSocket that a page of another origin could have made a browser open along with our cookie: browsers always name the origin. */
+export function requireOwnOrigin(ctx: Place, { headers }: Pick<FastifyRequest, 'headers'>): void {
+  const { origin, host } = headers
+  if (origin === undefined || !isOwn(ctx, origin, host)) {
+    throw new ApiError('FORBIDDEN', 'a WebSocket that a cookie signs in must come from a page of this master')
+  }
+}
+
 function isOwn({ publicUrl }: Place, origin: string, host: string | undefined): boolean {
   if (!URL.canParse(origin)) return false
   const from = new URL(origin)

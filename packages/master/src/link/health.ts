@@ -1,7 +1,8 @@
 import type { AgentHealth } from '@nxmesh/model/agent'
 import { type NginxInstallation, nginxInstallation } from '@nxmesh/model/agent-files'
 import { type ServerHealth, serverHealth } from '@nxmesh/model/server-health'
-import type { HealthReport, NginxInstallation as WireInstallation } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import type { Alert, HealthReport, NginxInstallation as WireInstallation } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import type { AgentAlert } from '../agent-events.ts'
 
 export interface HealthReading {
   health: AgentHealth
@@ -10,6 +11,8 @@ export interface HealthReading {
   serving_digest: string | null
   drift: string | null
   nginx: AgentNginx | null
+  /** What it warns of, the first hundred of it. */
+  alerts: AgentAlert[]
 }
 
 /** What an agent says of its nginx and of the files that it serves. */
@@ -22,6 +25,9 @@ export interface AgentNginx {
 const mostServers = 10_000
 const latest = 8.64e15
 const digest = /^[0-9a-f]{64}$/
+const severities = new Set(['info', 'warning', 'error', 'critical'])
+const mostAlerts = 100
+const longestMessage = 1000
 const megabyte = 1_048_576
 
 /** Reads a health report, or says which field cannot be believed. */
@@ -49,6 +55,8 @@ export function readHealth(report: HealthReport): { ok: true; reading: HealthRea
   }
   if (report.driftMessage.length > 65_536) return { ok: false, reason: 'drift_message must be at most 65536 characters' }
   if (report.alerts.length > 1000) return { ok: false, reason: 'alerts must hold at most 1000 entries' }
+  const alerts = readAlerts(report.alerts)
+  if (typeof alerts === 'string') return { ok: false, reason: alerts }
   const nginxOf = report.nginxInstallation && readNginx(report, report.nginxInstallation)
   if (typeof nginxOf === 'string') return { ok: false, reason: nginxOf }
   const servers = readServers(report)
@@ -85,8 +93,21 @@ export function readHealth(report: HealthReport): { ok: true; reading: HealthRea
       serving_digest: digest.test(report.servingChecksum) ? report.servingChecksum : null,
       drift,
       nginx: nginxOf ?? null,
+      alerts,
     },
   }
+}
+
+function readAlerts(alerts: Alert[]): AgentAlert[] | string {
+  const read = new Map<string, AgentAlert>()
+  for (const [index, { id, severity, message, metric, value }] of alerts.entries()) {
+    if (id === '' || id.length > 200) return `alerts.${index}.id must have 1 to 200 characters`
+    if (!severities.has(severity)) return `alerts.${index}.severity must be info, warning, error or critical`
+    if (metric.length > 200) return `alerts.${index}.metric must be at most 200 characters`
+    if (!Number.isFinite(value)) return `alerts.${index}.value must be a number`
+    if (read.size < mostAlerts) read.set(id, { alert_id: id, severity, message: message.slice(0, longestMessage), metric, value })
+  }
+  return [...read.values()]
 }
 
 function readNginx({ generation, filesChecksum }: HealthReport, wire: WireInstallation): AgentNginx | string {

@@ -67,14 +67,15 @@ export async function register(ctx: Ctx, newcomer: Newcomer): Promise<{ session:
   }
 
   ctx.agentWrites.hold(row)
-  ctx.agentWrites.change(row.id, {
+  const arrived = {
     ...described(registration, row, newcomer.connection?.address ?? ''),
     registered_at: row.registered_at ?? timestamp(ctx),
     upgraded_at: row.upgraded_at ?? (claim.kind === 'certificate' ? timestamp(ctx) : null),
     connected: 1,
     last_seen_at: timestamp(ctx),
     heartbeat_interval_seconds: newcomer.heartbeatSeconds,
-  })
+  }
+  ctx.agentWrites.reconnect(row.id, arrived, { began: true })
   const session = newcomer.open(peer)
   ctx.sessions.admit(session)
   session.send(

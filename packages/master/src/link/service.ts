@@ -1,4 +1,5 @@
 import { type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
+import type { DisconnectReason } from '@nxmesh/api/events'
 import type { AgentMessage, AgentMessageSchema, HealthReportSchema, MetricsBatchSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import { type Ctx, timestamp } from '../ctx.ts'
 import { desiredOf, labelsOf } from '../rollout/desired.ts'
@@ -25,6 +26,13 @@ export interface Link {
 
 // How long a stream that was ended may take to carry the reason to its peer before its connection goes.
 const farewell = 1000
+// By the code of what ended the stream.
+const departures: Record<string, DisconnectReason> = {
+  HEARTBEAT_TIMEOUT: 'connection_timeout',
+  SESSION_REVOKED: 'revoked',
+  SESSION_REPLACED: 'replaced',
+  MASTER_STOPPING: 'master_stopped',
+}
 const notRegistered = invalidArgument('registration', 'must be the first message of the stream')
 const malformed = invalidArgument('message', 'is not an AgentMessage')
 
@@ -50,7 +58,7 @@ export function handleStream(link: Link, stream: Stream): void {
 
   function endStream(refusal: Refusal, ofRegistration = false) {
     if (ended) return
-    leave()
+    leave(departures[refusal.code] ?? 'refused')
     const { code, message, details = {} } = refusal
     stream.write(frame({ case: 'error', value: { code, message, details } }))
     if (ofRegistration) stream.write(frame({ case: 'registrationResponse', value: { success: false, errorMessage: message } }))
@@ -59,7 +67,7 @@ export function handleStream(link: Link, stream: Stream): void {
     stream.once('cancelled', () => clearTimeout(last))
   }
 
-  function leave() {
+  function leave(reason: DisconnectReason) {
     if (ended) return
     ended = true
     clearTimeout(deadline)
@@ -67,9 +75,9 @@ export function handleStream(link: Link, stream: Stream): void {
     connection?.close()
     session.closed()
     if (!ctx.sessions.leave(session)) return
-    ctx.agentWrites.change(session.agentId, { connected: 0 })
+    ctx.agentWrites.reconnect(session.agentId, { connected: 0 }, { ended: reason })
     ctx.agentWrites.release(session.agentId)
-    ctx.log.info({ agent_id: session.agentId }, 'agent disconnected')
+    ctx.log.info({ agent_id: session.agentId, reason }, 'agent disconnected')
   }
 
   async function begin(message: AgentMessage) {
@@ -111,10 +119,10 @@ export function handleStream(link: Link, stream: Stream): void {
     }
   })
   stream.once('end', () => {
-    leave()
+    leave('closed_by_agent')
     stream.end()
   })
-  stream.once('cancelled', leave)
+  stream.once('cancelled', () => leave('connection_lost'))
 }
 
 // What an agent says once it is registered. A refusal ends the session.

@@ -170,6 +170,7 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
         last_seen_at: timestamp(ctx),
         drift: reading.drift,
         nginx: reading.nginx && JSON.stringify(reading.nginx),
+        alerts: JSON.stringify(reading.alerts),
       }
       const serving = reading.serving_digest === null ? {} : { serving_digest: reading.serving_digest }
       // People wait for what is served to change; the rest of a report may wait for the next beat.
@@ -191,6 +192,9 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
       } else if (facts?.capability === 0 && inFlightSince !== undefined && offered && saysItRuns(reading.config_version, offered)) {
         // It answers no ConfigStatus, but says that it runs what it was sent.
         const applied = { applied_version: offered.version, applied_digest: offered.digest, rejected_digest: null }
+        const { version, digest } = offered
+        const attempt = { version, digest, status: 'success', error: null, findings: '[]', duration_ms: 0, applied_at: 0 } as const
+        ctx.agentWrites.record(applyRow(ctx, agentId, attempt))
         ctx.agentWrites.change(agentId, {
           ...changes,
           ...applied,

@@ -59,6 +59,11 @@ export function labelsOf(row: Pick<Labelled, 'token_labels' | 'reported_labels' 
   return effectiveLabels(JSON.parse(row.token_labels), JSON.parse(row.reported_labels), JSON.parse(row.central_labels))
 }
 
+/** What names the config of a version to agents. */
+export function configIdOf(workspaceId: string, version: number): string {
+  return `${workspaceId}:${version}`
+}
+
 function versionOf(memory: DesiredMemory, workspaceId: string, config: WorkspaceConfig): Version {
   const known = memory.get(workspaceId)
   if (known?.config === config) return known
@@ -84,7 +89,7 @@ function find(version: Version, workspaceId: string, agentId: string, labels: La
 function compute({ config, targets }: Version, workspaceId: string, matching: string): Desired {
   const wanted = agentConfig(config, targets.hostsOf(matching))
   const digest = digestOf(wanted)
-  const configId = `${workspaceId}:${config.version}`
+  const configId = configIdOf(workspaceId, config.version)
   let frame: Buffer | undefined
   return {
     version: config.version,

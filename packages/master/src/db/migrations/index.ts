@@ -2,6 +2,13 @@ import * as init from './0001-init.ts'
 import * as masters from './0002-masters.ts'
 import * as history from './0003-history.ts'
 import * as identity from './0004-identity.ts'
+import * as events from './0005-events.ts'
 
 /** Every migration in order; forward only. */
-export const migrations = { '0001-init': init, '0002-masters': masters, '0003-history': history, '0004-identity': identity }
+export const migrations = {
+  '0001-init': init,
+  '0002-masters': masters,
+  '0003-history': history,
+  '0004-identity': identity,
+  '0005-events': events,
+}

@@ -1,0 +1,145 @@
+import { labels } from '@nxmesh/model/labels'
+import { id, timestamp } from '@nxmesh/model/text'
+import { z } from 'zod'
+import { errorBody } from './errors.ts'
+
+/** Why the stream of an agent ended, as far as the master knows. */
+export const disconnectReasons = [
+  'connection_timeout',
+  'connection_lost',
+  'closed_by_agent',
+  'replaced',
+  'revoked',
+  'refused',
+  'master_stopped',
+  'master_lost',
+] as const
+
+export type DisconnectReason = (typeof disconnectReasons)[number]
+
+const version = z.int()
+const agent_id = id
+const named = { name: z.string() }
+const host = z.strictObject({ virtual_host_id: id, ...named, version })
+const upstream = z.strictObject({ upstream_id: id, ...named, version })
+
+/** Every type of event and what it carries. */
+export const eventData = {
+  'agent.connected': z.strictObject({ agent_id, hostname: z.string(), ip_address: z.string() }),
+  'agent.disconnected': z.strictObject({ agent_id, reason: z.enum(disconnectReasons) }),
+  'agent.online': z.strictObject({ agent_id }),
+  'agent.degraded': z.strictObject({ agent_id, reason: z.string() }),
+  'agent.drifted': z.strictObject({ agent_id, message: z.string() }),
+  'agent.created': z.strictObject({ agent_id, ...named }),
+  'agent.updated': z.strictObject({ agent_id, ...named, labels }),
+  'agent.deleted': z.strictObject({ agent_id, ...named }),
+  'config.applied': z.strictObject({
+    agent_id,
+    config_id: z.string(),
+    version,
+    duration_ms: z.int(),
+    success: z.boolean(),
+    error: z.string().optional(),
+  }),
+  'health.alert': z.strictObject({
+    agent_id,
+    alert_id: z.string(),
+    severity: z.string(),
+    message: z.string(),
+    metric: z.string(),
+    value: z.number(),
+  }),
+  'virtual_host.created': host,
+  'virtual_host.updated': host,
+  'virtual_host.deleted': host,
+  'upstream.created': upstream,
+  'upstream.updated': upstream,
+  'upstream.deleted': upstream,
+  'settings.updated': z.strictObject({ version }),
+  'revision.created': z.strictObject({ version, author: z.string(), reason: z.string(), changes: z.int() }),
+} as const satisfies Record<string, z.ZodType>
+
+export type EventType = keyof typeof eventData
+export type EventData<T extends EventType> = z.output<(typeof eventData)[T]>
+
+const eventTypes = Object.keys(eventData) as [EventType, ...EventType[]]
+
+/** An event as it is sent; what it carries follows from its type. */
+export const eventEnvelope = z.strictObject({
+  id,
+  type: z.enum(eventTypes),
+  timestamp,
+  workspace_id: id,
+  data: z.record(z.string(), z.unknown()),
+})
+
+export type EventEnvelope = z.infer<typeof eventEnvelope>
+
+/** The cursor before all history that is kept. */
+export const earliest = 'earliest'
+
+const cursor = z.string().max(64, 'must have at most 64 characters')
+const request_id = z
+  .string()
+  .regex(/^[A-Za-z0-9._:-]{1,128}$/, 'must be 1 to 128 letters, digits, dots, dashes, colons or underscores')
+  .optional()
+
+const pattern = z
+  .string()
+  .max(64)
+  .refine((text) => eventTypes.some((type) => isOfPattern(text, type)), 'is the pattern of no event')
+const patterns = z.array(pattern).min(1).max(50)
+const filter = z.strictObject({ workspace_id: id.optional(), agent_id: id.optional() })
+
+/** Whether a pattern stands for a type: `*`, the beginning of a type and `.*`, or a type itself. */
+export function isOfPattern(text: string, type: string): boolean {
+  if (text === '*') return true
+  return text.endsWith('.*') ? type.startsWith(text.slice(0, -1)) : type === text
+}
+
+/** What a client may send. */
+export const clientMessage = z.discriminatedUnion('action', [
+  z.strictObject({
+    action: z.literal('subscribe'),
+    events: patterns.default(['*']),
+    filter: filter.default({}),
+    after: cursor.optional(),
+    request_id,
+  }),
+  z.strictObject({
+    action: z.literal('unsubscribe'),
+    subscription_id: z.string().max(64).optional(),
+    events: patterns.optional(),
+    request_id,
+  }),
+])
+
+export type ClientMessage = z.output<typeof clientMessage>
+
+/** What the address may carry. */
+export const eventsQuery = z.strictObject({ token: z.string().optional(), last_event_id: cursor.optional() })
+
+/** What the master answers to the messages of a client. */
+export const serverAnswer = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('subscribed'),
+    request_id: z.string(),
+    subscription_id: z.string(),
+    events: z.array(z.string()),
+    filter,
+    last_event_id: z.string().nullable(),
+  }),
+  z.strictObject({ type: z.literal('unsubscribed'), request_id: z.string(), subscriptions: z.array(z.string()) }),
+  errorBody.extend({ type: z.literal('error') }),
+])
+
+export type ServerAnswer = z.infer<typeof serverAnswer>
+
+/** Why the master closes a socket, beyond the codes of RFC 6455. */
+export const closeCodes = {
+  goingAway: 1001,
+  policy: 1008,
+  slow: 1013,
+  unauthorized: 4401,
+  gone: 4410,
+} as const

@@ -1,0 +1,46 @@
+import type { EventData, EventEnvelope, EventType } from '../events.ts'
+
+const agent_id = '770e8400-e29b-41d4-a716-446655440002'
+const host = { virtual_host_id: '880e8400-e29b-41d4-a716-446655440004', name: 'Main Website', version: 42 }
+const upstream = { upstream_id: 'aa0e8400-e29b-41d4-a716-446655440006', name: 'api-backend', version: 42 }
+const named = { agent_id, name: 'web-server-01' }
+
+/** What events carry. Where the published contract shows a type, it is the contract's own example. */
+export const eventExamples: { [T in EventType]: EventData<T> } = {
+  'agent.connected': { agent_id, hostname: 'web-01.internal', ip_address: '10.0.1.10' },
+  'agent.disconnected': { agent_id, reason: 'connection_timeout' },
+  'agent.online': { agent_id },
+  'agent.degraded': { agent_id, reason: 'nginx is not running' },
+  'agent.drifted': { agent_id, message: 'files differ from what the agent wrote: http.conf' },
+  'agent.created': named,
+  'agent.updated': { ...named, labels: { env: 'production', region: 'us-east-1' } },
+  'agent.deleted': named,
+  'config.applied': { agent_id, config_id: 'config-123', version: 42, duration_ms: 150, success: true },
+  'health.alert': {
+    agent_id,
+    alert_id: 'alert-456',
+    severity: 'warning',
+    message: 'High CPU usage: 85%',
+    metric: 'cpu_percent',
+    value: 85,
+  },
+  'virtual_host.created': host,
+  'virtual_host.updated': host,
+  'virtual_host.deleted': host,
+  'upstream.created': upstream,
+  'upstream.updated': upstream,
+  'upstream.deleted': upstream,
+  'settings.updated': { version: 42 },
+  'revision.created': { version: 42, author: 'user@example.com', reason: 'changed upstream "api-backend"', changes: 1 },
+}
+
+/** An event of a type, whole. */
+export function eventExample(type: EventType): EventEnvelope {
+  return {
+    id: '01a21701-0c41-729b-abbb-dff39f236566',
+    type,
+    timestamp: '2026-03-02T12:00:00.000Z',
+    workspace_id: '660e8400-e29b-41d4-a716-446655440001',
+    data: eventExamples[type],
+  }
+}
