@@ -100,16 +100,16 @@ export function ids<const Names extends string[]>(...names: Names) {
   return z.strictObject(Object.fromEntries(names.map((name) => [name, id])) as Record<Names[number], typeof id>)
 }
 
-const whole = (fallback: number, max: number) =>
+/** A whole number from 1 on, as text in a query. */
+export const whole = (max: number) =>
   z
     .string()
     .regex(/^\d{1,9}$/, 'must be a whole number')
     .transform(Number)
     .pipe(z.int().min(1, `must be from 1 to ${max}`).max(max, `must be from 1 to ${max}`))
-    .default(fallback)
 
 /** `page` from 1 and `per_page` from 1 to 100, as text in a query. */
-export const paging = z.strictObject({ page: whole(1, 1_000_000), per_page: whole(20, 100) })
+export const paging = z.strictObject({ page: whole(1_000_000).default(1), per_page: whole(100).default(20) })
 
 export type Paging = z.infer<typeof paging>
 

@@ -1,9 +1,11 @@
+import * as accessLogs from './routes/access-logs.ts'
 import * as agents from './routes/agents.ts'
 import * as apiTokens from './routes/api-tokens.ts'
 import * as audit from './routes/audit.ts'
 import * as auth from './routes/auth.ts'
 import * as invitations from './routes/invitations.ts'
 import * as members from './routes/members.ts'
+import * as metrics from './routes/metrics.ts'
 import * as organizations from './routes/organizations.ts'
 import * as revisions from './routes/revisions.ts'
 import * as upstreams from './routes/upstreams.ts'
@@ -21,6 +23,8 @@ export const routes = {
   ...invitations,
   ...workspaces,
   ...agents,
+  ...metrics,
+  ...accessLogs,
   ...virtualHosts,
   ...upstreams,
   ...revisions,

@@ -19,6 +19,13 @@ function isNetwork(text: string): boolean {
   return rest.length === 0 && bits > 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits))
 }
 
+const units = { MB: 2 ** 20, GB: 2 ** 30, TB: 2 ** 40 }
+
+const size = z
+  .string()
+  .regex(/^[1-9]\d{0,8}(MB|GB|TB)$/, 'must be a size as in 500MB, 10GB or 2TB')
+  .transform((text) => Number(text.slice(0, -2)) * units[text.slice(-2) as keyof typeof units])
+
 const number = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
 
 /** Every setting of the master: its schema, its variable in the environment and its line of help. */
@@ -87,6 +94,16 @@ export const settings = {
       .refine((parts) => parts.every(isNetwork), 'must be addresses or networks (10.0.0.0/8), comma-separated'),
     env: 'NXMESH_TRUSTED_PROXIES',
     help: 'addresses of proxies before this master whose X-Forwarded-For is believed, comma-separated',
+  },
+  'telemetry-retention-days': {
+    schema: number(1, 3650).default(30),
+    env: 'NXMESH_TELEMETRY_RETENTION_DAYS',
+    help: 'days for which logs and metrics are kept (30)',
+  },
+  'telemetry-max-size': {
+    schema: size.prefault('10GB'),
+    env: 'NXMESH_TELEMETRY_MAX_SIZE',
+    help: 'room for logs and metrics in DATA_DIR/telemetry, as in 500MB; the oldest go when it is used up (10GB)',
   },
   'heartbeat-interval': {
     schema: number(1, 3600).default(10),

@@ -11,6 +11,7 @@ import type { Wake } from './reconcilers.ts'
 import type { DesiredMemory } from './rollout/desired.ts'
 import type { Secrets } from './secrets.ts'
 import type { SignInThrottle } from './sign-in-throttle.ts'
+import type { Telemetry } from './telemetry/store.ts'
 import type { Tokens } from './tokens.ts'
 import type { WorkspaceConfigs } from './workspace-config.ts'
 
@@ -27,6 +28,7 @@ export interface Ctx {
   authority: Authority
   sessions: Sessions
   agentWrites: AgentWrites
+  telemetry: Telemetry
   /** Names this start of this master among the masters of one database. */
   masterId: string
   workspaceConfigs: WorkspaceConfigs

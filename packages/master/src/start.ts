@@ -29,6 +29,7 @@ import { type Reconciler, startReconcilers } from './reconcilers.ts'
 import { rolloutReconciler } from './rollout/reconcile.ts'
 import { openSecrets } from './secrets.ts'
 import { deleteEndedFailures, openSignInThrottle } from './sign-in-throttle.ts'
+import { openTelemetry } from './telemetry/store.ts'
 import { openTokens, signingKeysReconciler } from './tokens.ts'
 import { deleteEndedSessions } from './user-sessions.ts'
 
@@ -89,6 +90,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
     authority,
     sessions: openSessions(),
     agentWrites,
+    telemetry: stack.use(openTelemetry({ ...telemetryOf(config), log })),
     masterId,
     workspaceConfigs: new Map(),
     desired: new Map(),
@@ -126,6 +128,11 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
 /** Where the database of a master is. */
 export function databaseOf(config: Pick<Config, 'database' | 'data-dir'>): string {
   return config.database ?? join(config['data-dir'], 'nxmesh.db')
+}
+
+function telemetryOf(config: Config) {
+  const limits = { retentionDays: config['telemetry-retention-days'], mostBytes: config['telemetry-max-size'] }
+  return { directory: join(config['data-dir'], 'telemetry'), limits }
 }
 
 async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }) {

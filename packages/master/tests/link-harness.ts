@@ -18,6 +18,7 @@ import { startReconcilers } from '../src/reconcilers.ts'
 import { rolloutReconciler } from '../src/rollout/reconcile.ts'
 import { openSecrets } from '../src/secrets.ts'
 import { openSignInThrottle } from '../src/sign-in-throttle.ts'
+import { openTelemetry } from '../src/telemetry/store.ts'
 import { openTokens } from '../src/tokens.ts'
 import { uuidv7 } from '../src/uuid.ts'
 
@@ -62,6 +63,9 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
     authority: await openAuthority(db, secrets, now),
     sessions: openSessions(),
     agentWrites,
+    telemetry: stack.use(
+      openTelemetry({ directory: join(directory, 'telemetry'), limits: { retentionDays: 30, mostBytes: 2 ** 30 }, log }),
+    ),
     masterId,
     workspaceConfigs: new Map(),
     desired: new Map(),

@@ -35,6 +35,12 @@ export function connectNative(port: number, caPem: string, certificate?: { cert:
       const index = received.findIndex((payload) => payload.case === kind)
       return received.splice(index, 1)[0]!.value as never
     },
+    /** The acknowledgement of one message, whenever it comes. */
+    async ackOf(messageId: string) {
+      const isIt = (payload: MasterMessage['payload']) => payload.case === 'ack' && payload.value.messageId === messageId
+      await until(`an acknowledgement of ${messageId}`, () => received.some(isIt), 20)
+      return received.splice(received.findIndex(isIt), 1)[0]!.value as Extract<MasterMessage['payload'], { case: 'ack' }>['value']
+    },
     [Symbol.dispose]() {
       stream.cancel()
       client.close()

@@ -1,9 +1,10 @@
 import { agents } from './contract-agents.ts'
 import { config } from './contract-config.ts'
 import { identity } from './contract-identity.ts'
+import { telemetry } from './contract-telemetry.ts'
 
 /** Every exchange that the published contract shows for these resources. */
-export const contract = { ...identity, ...agents, ...config }
+export const contract = { ...identity, ...agents, ...config, ...telemetry }
 
 /** The error that the published contract shows. */
 export const contractError = {

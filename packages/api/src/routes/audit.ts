@@ -1,12 +1,8 @@
 import { auditEntry } from '@nxmesh/model/audit'
 import { line } from '@nxmesh/model/text'
 import { z } from 'zod'
+import { moment } from '../moment.ts'
 import { ids, pageOf, paging, route } from '../route.ts'
-
-const moment = z.iso
-  .datetime({ offset: true, error: 'must be a time as in RFC 3339' })
-  .transform((text) => new Date(text).toISOString())
-  .optional()
 
 const word = line(320).optional()
 

@@ -17,6 +17,11 @@ export interface Streamed {
   chunks: AsyncIterable<string>
 }
 
+/** An answer that is JSON text already. */
+export interface Ready {
+  json: string
+}
+
 /** An answer with headers of its own. */
 export interface Headed<T> {
   headers: Record<string, string>
@@ -30,6 +35,7 @@ export function answerOf(route: Route, outcome: unknown): Answer {
     const headers = { 'content-type': outcome.type, 'content-disposition': `attachment; filename="${outcome.fileName}"` }
     return { status: route.status, headers, body: Readable.from(outcome.chunks) }
   }
+  if (isReady(outcome)) return { status: route.status, headers: { 'content-type': 'application/json; charset=utf-8' }, body: outcome.json }
   if (isHeaded(outcome)) return { status: route.status, ...outcome }
   if (!isTagged(outcome)) return { status: route.status, headers: {}, body: outcome }
   return { status: route.status, headers: { etag: etag(outcome) }, body: outcome.body }
@@ -48,6 +54,10 @@ function isTagged(outcome: unknown): outcome is Tagged<unknown> {
 
 function isHeaded(outcome: unknown): outcome is Headed<unknown> {
   return typeof outcome === 'object' && outcome !== null && 'headers' in outcome && 'body' in outcome
+}
+
+function isReady(outcome: unknown): outcome is Ready {
+  return typeof outcome === 'object' && outcome !== null && 'json' in outcome
 }
 
 function isStreamed(outcome: unknown): outcome is Streamed {

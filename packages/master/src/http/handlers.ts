@@ -22,13 +22,14 @@ import * as organizations from '../organizations.ts'
 import { diffRevision, getRevision, listRevisions } from '../revisions.ts'
 import { rollbackWorkspace } from '../rollback.ts'
 import { getSettings, updateSettings } from '../settings.ts'
+import * as telemetry from '../telemetry.ts'
 import { getUpstreamHealth } from '../upstream-health.ts'
 import * as upstreams from '../upstreams.ts'
 import * as users from '../users.ts'
 import * as virtualHosts from '../virtual-hosts.ts'
 import * as workspaceMembers from '../workspace-members.ts'
 import * as workspaces from '../workspaces.ts'
-import type { Headed, Streamed } from './answer.ts'
+import type { Headed, Ready, Streamed } from './answer.ts'
 import { clearedCookie, sessionCookie } from './session-cookie.ts'
 
 /** A request that has been authenticated, authorised and checked against its route. */
@@ -40,7 +41,7 @@ export interface Request<R extends Route> {
   ifMatch: string | undefined
 }
 
-type Answer<T> = undefined extends T ? void | Headed<undefined> : T | Tagged<T> | Streamed | Headed<T>
+type Answer<T> = undefined extends T ? void | Headed<undefined> : T | Tagged<T> | Streamed | Ready | Headed<T>
 type Handler<R extends Route> = (ctx: Ctx, request: Request<R>) => Promise<Answer<z.output<R['response']>>>
 
 /** What each operation does: one line from the request to the file of its resource. */
@@ -135,6 +136,12 @@ export const handlers: { [Name in keyof Routes]: Handler<Routes[Name]> } = {
     await commandAgent(ctx, params.agent_id, { kind: 'get_status' })
     return agents.getAgent(ctx, params.agent_id)
   },
+
+  getWorkspaceMetrics: (ctx, { params, query }) => telemetry.workspaceMetrics(ctx, params.workspace_id, query),
+  getAgentMetrics: (ctx, { params, query }) => telemetry.agentMetrics(ctx, params.agent_id, query),
+  listAccessLogs: (ctx, { params, query }) => telemetry.listAccessLogs(ctx, params.workspace_id, query),
+  topAccessLogs: (ctx, { params, query }) => telemetry.topAccessLogs(ctx, params.workspace_id, query),
+  listErrorLogs: (ctx, { params, query }) => telemetry.listErrorLogs(ctx, params.workspace_id, query),
 
   listVirtualHosts: (ctx, { params, query }) => listDocuments<VirtualHost>(ctx, 'virtual_hosts', params.workspace_id, query),
   createVirtualHost: (ctx, { actor, params, body }) => virtualHosts.createVirtualHost(ctx, actor, params.workspace_id, body),

@@ -1,19 +1,18 @@
 import { type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
 import type { DisconnectReason } from '@nxmesh/api/events'
-import type { AgentMessage, AgentMessageSchema, HealthReportSchema, MetricsBatchSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import type { AgentMessage, HealthReportSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import { type Ctx, timestamp } from '../ctx.ts'
 import { desiredOf, labelsOf } from '../rollout/desired.ts'
 import type { Connections } from './connections.ts'
-import type { AckReply, Incoming } from './definition.ts'
+import type { AckReply, Incoming, IncomingMetrics, IncomingOfStream } from './definition.ts'
 import { frame } from './frames.ts'
 import { readHealth } from './health.ts'
 import { readClaim, refuseClaim } from './identity.ts'
 import { invalidArgument, type Refusal } from './refusal.ts'
 import { register } from './register.ts'
 import { openSession, type Session } from './session.ts'
-import { refuseLogs, refuseMetrics } from './telemetry.ts'
 
-type Stream = ServerDuplexStream<Incoming<typeof AgentMessageSchema>, Buffer>
+type Stream = ServerDuplexStream<IncomingOfStream, Buffer>
 type Unary<Request> = ServerUnaryCall<Request, AckReply>
 
 export interface Link {
@@ -105,13 +104,15 @@ export function handleStream(link: Link, stream: Stream): void {
     outcome.session.consider(await desiredOf(ctx, outcome.row), labelsOf(outcome.row))
   }
 
-  stream.on('data', (incoming: Incoming<typeof AgentMessageSchema>) => {
+  stream.on('data', (incoming: IncomingOfStream) => {
     if (ended) return
     if (incoming.kind === 'malformed') return refuse(malformed)
     if (session) {
-      const refusal = receive(ctx, session, incoming.message)
+      const refusal = incoming.kind === 'telemetry' ? receiveTelemetry(ctx, session, incoming) : receive(ctx, session, incoming.message)
       if (refusal) session.end(refusal)
-    } else if (!registering) {
+    } else if (!registering && incoming.kind === 'telemetry') {
+      refuse(notRegistered)
+    } else if (!registering && incoming.kind === 'message') {
       begin(incoming.message).catch((error: unknown) => {
         ctx.log.error({ err: error, agent_id: session?.agentId }, 'agent could not be registered')
         endStream({ status: status.INTERNAL, code: 'INTERNAL_ERROR', message: 'the master could not do this now' })
@@ -127,12 +128,8 @@ export function handleStream(link: Link, stream: Stream): void {
 
 // What an agent says once it is registered. A refusal ends the session.
 function receive(ctx: Ctx, session: Session, message: AgentMessage): Refusal | undefined {
-  session.hear()
-  if (message.agentId !== '' && message.agentId !== session.agentId) {
-    return { status: status.PERMISSION_DENIED, code: 'AGENT_MISMATCH', message: 'agent_id is not the agent of this session' }
-  }
-  // In which unit an agent that is not ours counts is its own affair: its time is told back to it, and believed in nothing.
-  if (message.timestamp < 0n) return invalidArgument('timestamp', 'must not be negative')
+  const refused = greet(session, message)
+  if (refused) return refused
   const { payload } = message
   const id = message.timestamp.toString()
   switch (payload.case) {
@@ -145,11 +142,9 @@ function receive(ctx: Ctx, session: Session, message: AgentMessage): Refusal | u
       session.onConfigStatus(payload.value)
       return undefined
     case 'metrics':
-      session.ack(id, count(ctx, refuseMetrics(payload.value), 'metrics', payload.value.metrics.length))
-      return undefined
     case 'logs':
-      session.ack(id, count(ctx, refuseLogs(payload.value), 'log_entries', payload.value.entries.length))
-      return undefined
+      // Telemetry is passed on as it came; this is none.
+      return malformed
     case 'event':
       session.ack(payload.value.eventId || id, count(ctx, session.onEvent(payload.value), 'events', 1))
       return undefined
@@ -160,6 +155,28 @@ function receive(ctx: Ctx, session: Session, message: AgentMessage): Refusal | u
       // A message of a later contract is none of this master's business.
       return payload.case satisfies undefined
   }
+}
+
+function greet(session: Session, { agentId, timestamp: time }: { agentId: string; timestamp: bigint }): Refusal | undefined {
+  session.hear()
+  if (agentId !== '' && agentId !== session.agentId) {
+    return { status: status.PERMISSION_DENIED, code: 'AGENT_MISMATCH', message: 'agent_id is not the agent of this session' }
+  }
+  // In which unit an agent that is not ours counts is its own affair: its time is told back to it, and believed in nothing.
+  return time < 0n ? invalidArgument('timestamp', 'must not be negative') : undefined
+}
+
+// Acknowledged once it is durable. Nothing waits for it meanwhile.
+function receiveTelemetry(ctx: Ctx, session: Session, incoming: Extract<IncomingOfStream, { kind: 'telemetry' }>): Refusal | undefined {
+  const refused = greet(session, incoming)
+  if (refused) return refused
+  void store(ctx, session.agentId, incoming.batch, incoming.bytes).then((reason) => session.ack(incoming.timestamp.toString(), reason))
+  return undefined
+}
+
+async function store(ctx: Ctx, agentId: string, kind: 'logs' | 'metrics', bytes: Uint8Array): Promise<string | undefined> {
+  const taken = await ctx.telemetry.take({ kind, agentId, bytes, receivedAt: ctx.now() })
+  return count(ctx, taken.ok ? undefined : taken.reason, kind === 'logs' ? 'log_entries' : 'metrics', taken.ok ? taken.rows : 0)
 }
 
 function count(ctx: Ctx, refused: string | undefined, kind: 'metrics' | 'log_entries' | 'events', amount: number): string | undefined {
@@ -192,14 +209,11 @@ export function handleHealth(link: Link, call: Unary<Incoming<typeof HealthRepor
   })
 }
 
-/**
- * Takes a batch of metrics outside a session. Success means that it was received and could be read; there is no store for
- * metrics yet, so it is counted and let go.
- */
-export function handleMetrics(link: Link, call: Unary<Incoming<typeof MetricsBatchSchema>>, reply: sendUnaryData<AckReply>): void {
-  answer(link, call, reply, (agentId, batch) => {
+/** Takes a batch of metrics outside a session; success means that it is durable. */
+export function handleMetrics(link: Link, call: Unary<IncomingMetrics>, reply: sendUnaryData<AckReply>): void {
+  answer(link, call, reply, (agentId, { bytes }) => {
     link.ctx.sessions.get(agentId)?.hear()
-    return count(link.ctx, refuseMetrics(batch), 'metrics', batch.metrics.length)
+    return store(link.ctx, agentId, 'metrics', bytes)
   })
 }
 
@@ -207,14 +221,14 @@ function answer<M>(
   link: Link,
   call: Unary<{ kind: 'message'; message: M } | { kind: 'malformed' }>,
   reply: sendUnaryData<AckReply>,
-  take: (agentId: string, message: M) => string | undefined,
+  take: (agentId: string, message: M) => string | undefined | Promise<string | undefined>,
 ): void {
   const { request } = call
   if (request.kind === 'malformed') return fail(reply, malformed)
   authenticate(link, call).then(
-    (caller) => {
+    async (caller) => {
       if (typeof caller !== 'string') return fail(reply, caller)
-      const refused = take(caller, request.message)
+      const refused = await take(caller, request.message)
       reply(null, { messageId: ackId(request.message), success: refused === undefined, errorMessage: refused ?? '' })
     },
     (error: unknown) => {

@@ -16,7 +16,7 @@ export interface Sessions {
   cut(agentId: string, reason: string): void
   /** Sends a command and waits for its result. */
   command(agentId: string, command: AgentCommand, timeoutMs: number): Promise<CommandOutcome>
-  /** Telemetry received since the start, by kind. It has no store yet: what arrives is counted and let go. */
+  /** Rows of telemetry stored and events heard since the start, and batches that were refused. */
   received: { metrics: number; log_entries: number; events: number; refused: number }
   /** Through which configs go out. */
   gate: Gate

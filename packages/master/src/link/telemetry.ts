@@ -1,23 +1,255 @@
-import type { LogBatch, MetricsBatch } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import { fromBinary } from '@bufbuild/protobuf'
+import {
+  AgentMessageSchema,
+  LogBatchSchema,
+  LogEntrySchema,
+  MetricsBatchSchema,
+  MetricType,
+} from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import { WireReader } from './wire.ts'
 
-/** Why a batch of metrics cannot be believed, or undefined. */
-export function refuseMetrics(batch: MetricsBatch): string | undefined {
-  if (badTime(batch.timestamp)) return 'timestamp must be milliseconds since the epoch'
-  for (const [index, metric] of batch.metrics.entries()) {
-    if (metric.name === '' || metric.name.length > 200) return `metrics.${index}.name must be 1 to 200 characters`
-    if (!Number.isFinite(metric.value)) return `metrics.${index}.value must be a finite number`
-    if (badTime(metric.timestamp)) return `metrics.${index}.timestamp must be milliseconds since the epoch`
+/** What is common to batches: which spool they are from, and their number in it; 0 without a spool. */
+export interface Numbered {
+  spool: string
+  sequence: number
+}
+
+/** An entry of a log in the bytes it came in: where its texts begin and end, twice -1 for one that is not there. */
+export interface EntryView {
+  bytes: Buffer
+  /** Milliseconds since the epoch; 0 if it has none. */
+  timestamp: number
+  level: Span
+  message: Span
+  /** By the index of their names. */
+  fields: Span[]
+}
+
+interface Span {
+  start: number
+  end: number
+}
+
+export interface Sample {
+  name: string
+  value: number
+  /** Milliseconds since the epoch; 0 if it has none. */
+  timestamp: number
+  labels: Record<string, string>
+  cumulative: boolean
+}
+
+export type Read<T> = ({ ok: true } & T) | { ok: false; reason: string }
+
+const longestSpool = 100
+// The largest time that a date can hold (ECMAScript, time values).
+const latest = 8_640_000_000_000_000
+
+const message = AgentMessageSchema.field
+const batch = LogBatchSchema.field
+const payloads = new Set(AgentMessageSchema.oneofs.flatMap(({ fields }) => fields.map(({ number }) => number)))
+const entry = LogEntrySchema.field
+
+/** A message of an agent that is a batch of telemetry, without a look inside; undefined for any other. */
+export function peekTelemetry(
+  bytes: Uint8Array,
+): { agentId: string; timestamp: bigint; batch: 'logs' | 'metrics'; bytes: Uint8Array } | undefined {
+  const reader = new WireReader(bytes)
+  const found = { agentId: '', timestamp: 0n }
+  let kind: 'logs' | 'metrics' | undefined
+  let inner: Uint8Array | undefined
+  while (reader.next()) {
+    const { field, type } = reader
+    if (field === message.agentId.number && type === 2) {
+      const end = reader.span()
+      found.agentId = reader.bytes.toString('utf8', reader.at, end)
+      reader.at = end
+    } else if (field === message.timestamp.number && type === 0) {
+      const start = reader.at
+      const value = reader.varint()
+      found.timestamp = Number.isSafeInteger(value) ? BigInt(value) : exactly(reader.bytes, start, reader.at)
+    } else if (payloads.has(field) && type === 2) {
+      const end = reader.span()
+      const part = reader.bytes.subarray(reader.at, end)
+      const now = field === message.logs.number ? 'logs' : field === message.metrics.number ? 'metrics' : undefined
+      // As protobuf has it: the last payload counts, and what comes in parts is the parts one after another.
+      inner = now === kind && inner ? Buffer.concat([inner, part]) : part
+      kind = now
+      reader.at = end
+    } else reader.skip()
+  }
+  return kind && inner ? { ...found, batch: kind, bytes: inner } : undefined
+}
+
+/** The timestamp of a batch of metrics, which names a call that brings one; undefined for bytes that are none. */
+export function peekBatchTimestamp(bytes: Uint8Array): bigint | undefined {
+  try {
+    const reader = new WireReader(bytes)
+    let timestamp = 0n
+    while (reader.next()) {
+      const start = reader.at
+      const isTimestamp = reader.field === MetricsBatchSchema.field.timestamp.number && reader.type === 0
+      reader.skip()
+      if (isTimestamp) timestamp = exactly(reader.bytes, start, reader.at)
+    }
+    return timestamp
+  } catch {
+    return undefined
+  }
+}
+
+function exactly(bytes: Buffer, start: number, end: number): bigint {
+  let value = 0n
+  for (let at = end - 1; at >= start; at--) value = (value << 7n) | BigInt(bytes[at]! & 0x7f)
+  return BigInt.asIntN(64, value)
+}
+
+/** Reads a batch of log entries in place. `visit` is given the same view for each entry, once all of them are known to be good. */
+export function readLogs(
+  bytes: Uint8Array,
+  names: ReadonlyMap<string, number>,
+): Read<Numbered & { each(visit: (view: EntryView) => void): void }> {
+  const view: EntryView = {
+    bytes: Buffer.alloc(0),
+    timestamp: 0,
+    level: nowhere(),
+    message: nowhere(),
+    fields: Array.from({ length: names.size }, nowhere),
+  }
+  const numbered: Numbered = { spool: '', sequence: 0 }
+  const entries: [number, number][] = []
+  const reader = new WireReader(bytes)
+  view.bytes = reader.bytes
+  try {
+    while (reader.next()) {
+      const { field, type } = reader
+      if (field === batch.entries.number && type === 2) {
+        const end = reader.span()
+        entries.push([reader.at, end])
+        readEntry(reader, end, view, names)
+        if (badTime(view.timestamp)) {
+          return { ok: false, reason: `entries.${entries.length - 1}.timestamp must be milliseconds since the epoch` }
+        }
+      } else if (field === batch.spool.number && type === 2) {
+        const end = reader.span()
+        numbered.spool = reader.bytes.toString('utf8', reader.at, end)
+        reader.at = end
+      } else if (field === batch.sequence.number && type === 0) numbered.sequence = reader.varint()
+      else reader.skip()
+    }
+  } catch {
+    return { ok: false, reason: 'logs cannot be read' }
+  }
+  const refused = refuseNumber(numbered)
+  if (refused !== undefined) return { ok: false, reason: refused }
+  return {
+    ok: true,
+    ...numbered,
+    each(visit) {
+      for (const [start, end] of entries) {
+        reader.at = start
+        readEntry(reader, end, view, names)
+        visit(view)
+      }
+    },
+  }
+}
+
+function readEntry(reader: WireReader, end: number, view: EntryView, names: ReadonlyMap<string, number>): void {
+  const outer = reader.end
+  reader.end = end
+  view.timestamp = 0
+  forget(view.level)
+  forget(view.message)
+  for (const span of view.fields) forget(span)
+  while (reader.next()) {
+    const { field, type } = reader
+    if (field === entry.timestamp.number && type === 0) view.timestamp = reader.varint()
+    else if (field === entry.level.number && type === 2) takeSpan(reader, view.level)
+    else if (field === entry.message.number && type === 2) takeSpan(reader, view.message)
+    else if (field === entry.fields.number && type === 2) readPair(reader, reader.span(), view, names)
+    else reader.skip()
+  }
+  reader.end = outer
+}
+
+function readPair(reader: WireReader, end: number, view: EntryView, names: ReadonlyMap<string, number>): void {
+  const outer = reader.end
+  reader.end = end
+  let key = ''
+  let [start, stop] = [end, end]
+  while (reader.next()) {
+    if (reader.type !== 2) reader.skip()
+    else {
+      const last = reader.span()
+      if (reader.field === 1) key = last - reader.at > 64 ? '' : reader.bytes.toString('latin1', reader.at, last)
+      else if (reader.field === 2) [start, stop] = [reader.at, last]
+      reader.at = last
+    }
+  }
+  const index = names.get(key)
+  if (index !== undefined) {
+    view.fields[index]!.start = start
+    view.fields[index]!.end = stop
+  }
+  reader.end = outer
+}
+
+function takeSpan(reader: WireReader, span: Span): void {
+  span.end = reader.span()
+  span.start = reader.at
+  reader.at = span.end
+}
+
+function nowhere(): Span {
+  return { start: -1, end: -1 }
+}
+
+function forget(span: Span): void {
+  span.start = -1
+  span.end = -1
+}
+
+/** Reads a batch of metrics. */
+export function readMetrics(bytes: Uint8Array): Read<Numbered & { timestamp: number; samples: Sample[] }> {
+  try {
+    const { metrics, timestamp, spool, sequence } = fromBinary(MetricsBatchSchema, bytes, { readUnknownFields: false })
+    const numbered = { spool, sequence: Number(sequence) }
+    const samples = metrics.map((metric) => ({
+      name: metric.name,
+      value: metric.value,
+      timestamp: Number(metric.timestamp),
+      labels: metric.labels,
+      cumulative: isCumulative(metric.type, metric.name),
+    }))
+    const reason = refuseMetrics(Number(timestamp), samples) ?? refuseNumber(numbered)
+    return reason === undefined ? { ok: true, ...numbered, timestamp: Number(timestamp), samples } : { ok: false, reason }
+  } catch {
+    return { ok: false, reason: 'metrics cannot be read' }
+  }
+}
+
+// Not every agent says what its metrics are; names tell by the conventions of Prometheus.
+function isCumulative(type: MetricType, name: string): boolean {
+  return type === MetricType.METRIC_TYPE_UNSPECIFIED ? name.endsWith('_total') : type !== MetricType.GAUGE
+}
+
+function refuseMetrics(timestamp: number, samples: Sample[]): string | undefined {
+  if (badTime(timestamp)) return 'timestamp must be milliseconds since the epoch'
+  for (const [index, sample] of samples.entries()) {
+    if (sample.name === '' || sample.name.length > 200) return `metrics.${index}.name must be 1 to 200 characters`
+    if (!Number.isFinite(sample.value)) return `metrics.${index}.value must be a finite number`
+    if (badTime(sample.timestamp)) return `metrics.${index}.timestamp must be milliseconds since the epoch`
   }
   return undefined
 }
 
-/** Why a batch of log entries cannot be believed, or undefined. */
-export function refuseLogs(batch: LogBatch): string | undefined {
-  const bad = batch.entries.findIndex((entry) => badTime(entry.timestamp))
-  return bad === -1 ? undefined : `entries.${bad}.timestamp must be milliseconds since the epoch`
+function refuseNumber({ spool, sequence }: Numbered): string | undefined {
+  if (spool.length > longestSpool) return `spool must be at most ${longestSpool} characters`
+  if (spool !== '' && (!Number.isSafeInteger(sequence) || sequence < 1)) return 'sequence must be from 1 to 2^53 - 1 where there is a spool'
+  return undefined
 }
 
-// Milliseconds up to the largest that a date can hold (ECMAScript, time values).
-function badTime(milliseconds: bigint): boolean {
-  return milliseconds < 0n || milliseconds > 8_640_000_000_000_000n
+function badTime(milliseconds: number): boolean {
+  return milliseconds < 0 || milliseconds > latest
 }

@@ -1,0 +1,173 @@
+import { mkdirSync } from 'node:fs'
+import { setPriority } from 'node:os'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { commit, retire } from './commit.ts'
+import { countQuarantined } from './day-files.ts'
+import { listLogs, topValues } from './logs-query.ts'
+import type { Order, Report, Setting } from './messages.ts'
+import { readMetricsOf } from './metrics-query.ts'
+import { Damaged, isCorruption, openStore, putDamagedAside, type Store } from './open-store.ts'
+import type { Query } from './query.ts'
+import { quoted } from './schema.ts'
+import type { Ask } from './sql.ts'
+
+// The process of the embedded telemetry store. Whatever it cannot get over ends it: the master starts another one.
+
+const setting = JSON.parse(process.argv[2]!) as Setting
+const mostTogether = 32 * 1_048_576
+const mostQueries = 4
+const retentionEvery = 60_000
+
+const waiting: { id: number; batch: Extract<Order, { kind: 'take' }>['batch'] }[] = []
+const asked: { id: number; query: Query }[] = []
+const running = new Map<number, DuckDBConnection>()
+let store: Store | undefined
+let writing = false
+let closing = false
+let due = true
+
+process.on('disconnect', () => process.exit(0))
+process.on('message', (order: Order) => {
+  switch (order.kind) {
+    case 'take':
+      waiting.push(order)
+      void write()
+      break
+    case 'ask':
+      asked.push(order)
+      answerNext()
+      break
+    case 'cancel':
+      cancel(order.id)
+      break
+    case 'close':
+      closing = true
+      void write()
+      break
+    default:
+      order satisfies never
+  }
+})
+
+void open()
+
+async function open() {
+  try {
+    // Serving and config come first.
+    setPriority(5)
+    mkdirSync(setting.directory, { recursive: true, mode: 0o700 })
+    store = await openStore(setting.directory, setting.limits, Date.now())
+    say({ kind: 'ready', files: store.files.length, quarantined: countQuarantined(setting.directory) })
+  } catch (error) {
+    return end(error)
+  }
+  setInterval(() => {
+    due = true
+    void write()
+  }, retentionEvery).unref()
+  void write()
+  answerNext()
+}
+
+// One writer: what comes while it commits is committed together after that.
+async function write() {
+  if (writing || !store) return
+  writing = true
+  try {
+    for (;;) {
+      if (due) {
+        due = false
+        for (const name of await retire(store, Date.now())) say({ kind: 'log', level: 'info', message: `${name} has had its time` })
+      }
+      const group = nextGroup()
+      if (group.length === 0) break
+      const { outcomes, lost } = await commit(
+        store,
+        group.map(({ batch }) => batch),
+        Date.now(),
+      )
+      if (lost > 0) say({ kind: 'log', level: 'warn', message: `${lost} rows could not be written` })
+      say({ kind: 'taken', outcomes: group.map(({ id }, index) => ({ id, taken: outcomes[index]! })) })
+    }
+  } catch (error) {
+    if (isCorruption(error)) await putDamagedAside(store, Date.now()).catch(end)
+    return end(error)
+  }
+  writing = false
+  if (closing) await close(store)
+}
+
+function nextGroup() {
+  let bytes = 0
+  let count = 0
+  while (count < waiting.length && bytes < mostTogether) bytes += waiting[count++]!.batch.bytes.length
+  return waiting.splice(0, count)
+}
+
+async function close({ files, writer, instance }: Store) {
+  const newest = files.at(-1)
+  // What is in the log is as durable; a checkpoint makes the next start quick.
+  if (newest) await writer.run(`CHECKPOINT ${quoted(newest.name)}`).catch(() => undefined)
+  writer.closeSync()
+  instance.closeSync()
+  process.exit(0)
+}
+
+function answerNext() {
+  while (store && running.size < mostQueries) {
+    const next = asked.shift()
+    if (!next) return
+    void answer(store, next)
+  }
+}
+
+async function answer(opened: Store, { id, query }: { id: number; query: Query }) {
+  const connection = await opened.instance.connect()
+  running.set(id, connection)
+  const files = [...opened.files]
+  for (const file of files) file.readers++
+  try {
+    const ask: Ask = async (sql, values) => (await connection.runAndReadAll(sql, values)).getRowObjectsJS()
+    say({ kind: 'answer', id, json: JSON.stringify(await answerOf(opened, ask, query)) })
+  } catch (error) {
+    say({ kind: 'failed', id, reason: (error as Error).message })
+    if (isCorruption(error)) await putDamagedAside(opened, Date.now()).catch(end)
+  } finally {
+    for (const file of files) file.readers--
+    running.delete(id)
+    connection.closeSync()
+  }
+  answerNext()
+}
+
+function answerOf(opened: Store, ask: Ask, query: Query): Promise<unknown> {
+  switch (query.kind) {
+    case 'access-logs':
+    case 'error-logs':
+      return listLogs(opened, ask, query)
+    case 'top':
+      return topValues(opened, ask, query)
+    case 'metrics':
+      return readMetricsOf(opened, ask, query)
+    default:
+      return query satisfies never
+  }
+}
+
+function cancel(id: number) {
+  running.get(id)?.interrupt()
+  const index = asked.findIndex((query) => query.id === id)
+  if (index >= 0) asked.splice(index, 1)
+}
+
+function say(report: Report) {
+  if (process.connected) process.send!(report)
+}
+
+// The last word is waited for; nothing else happens any more.
+function end(error: unknown) {
+  const { message } = error as Error
+  const report: Report = error instanceof Damaged ? { kind: 'damaged', message } : { kind: 'log', level: 'error', message }
+  if (process.connected) process.send!(report, undefined, {}, () => process.exit(1))
+  else process.exit(1)
+}

@@ -1,0 +1,41 @@
+import type { TopBy } from '@nxmesh/model/access-log'
+
+/** From when on and until before when, in milliseconds since the epoch. */
+export interface Window {
+  from: number
+  to: number
+}
+
+/** Which rows are meant: only those of these agents, which are all that whoever asks may see. */
+export interface Scope extends Window {
+  agents: string[]
+}
+
+export interface AccessFilters extends Scope {
+  status?: [least: number, most: number] | undefined
+  host?: string | undefined
+  method?: string | undefined
+  uri?: string | undefined
+  remote_addr?: string | undefined
+  request_id?: string | undefined
+  virtual_host?: string | undefined
+  q?: string | undefined
+}
+
+export interface ErrorFilters extends Scope {
+  level?: string | undefined
+  q?: string | undefined
+}
+
+/** The last row of the page before. */
+export interface Position {
+  ts: number
+  seq: number
+}
+
+/** What can be asked of the store. Each is answered by JSON as the API shows it. */
+export type Query =
+  | { kind: 'access-logs'; filters: AccessFilters; limit: number; after?: Position | undefined }
+  | { kind: 'error-logs'; filters: ErrorFilters; limit: number; after?: Position | undefined }
+  | { kind: 'top'; filters: AccessFilters; by: TopBy; limit: number }
+  | { kind: 'metrics'; scope: Scope; step?: number | undefined; now: number }

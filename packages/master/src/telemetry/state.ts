@@ -1,0 +1,93 @@
+import type { Counter } from './counters.ts'
+import { type Ranges, take } from './sequences.ts'
+
+export interface KeptCounter extends Counter {
+  agent: string
+  spool: string
+  name: string
+  labels: string
+  /** The number of the row; with it goes about when it came. */
+  seq: number
+}
+
+/** The batches of a spool that are durable. */
+export interface Mark {
+  agent: string
+  kind: string
+  spool: string
+  ranges: Ranges
+  /** When the last of them came, in milliseconds since the epoch. */
+  at: number
+}
+
+/** What has to be known about the rows there are to add others: it can be found again in the newest file. */
+export interface State {
+  marks: Map<string, Mark>
+  counters: Map<string, KeptCounter>
+  /** How many counters an agent has; each new label value makes one. */
+  perAgent: Map<string, number>
+  /** Names of counters that an agent sent, by the same key without labels. */
+  names: Set<string>
+  /** The number of the next row. Rows come in the order of their numbers, and 1024 of them go into a millisecond. */
+  seq: number
+}
+
+const perMillisecond = 1024
+const mostCounters = 20_000
+const counterLifetime = 7 * 86_400_000
+
+export function newState(): State {
+  return { marks: new Map(), counters: new Map(), perAgent: new Map(), names: new Set(), seq: 0 }
+}
+
+export function markKey(agent: string, kind: string, spool: string): string {
+  return `${agent}\0${kind}\0${spool}`
+}
+
+export function counterKey({ agent, spool, name, labels }: Pick<KeptCounter, 'agent' | 'spool' | 'name' | 'labels'>): string {
+  return `${agent}\0${spool}\0${name}\0${labels}`
+}
+
+/** Row numbers go with the clock, so that they rise from one start to the next whatever was lost between. */
+export function advance(state: State, now: number): void {
+  state.seq = Math.max(state.seq, now * perMillisecond)
+}
+
+export function addMark(state: State, { agent, kind, spool, ranges, at }: Mark): void {
+  const key = markKey(agent, kind, spool)
+  const known = state.marks.get(key)
+  state.marks.set(key, { agent, kind, spool, ranges: take(known?.ranges ?? [], ranges), at: Math.max(known?.at ?? 0, at) })
+}
+
+/** Remembers where a counter stands; false if its agent has too many to count them all. */
+export function setCounter(state: State, counter: KeptCounter): boolean {
+  const key = counterKey(counter)
+  if (!state.counters.has(key)) {
+    const count = state.perAgent.get(counter.agent) ?? 0
+    if (count >= mostCounters) return false
+    state.perAgent.set(counter.agent, count + 1)
+    state.names.add(nameKey(counter.agent, counter.spool, counter.name))
+  }
+  state.counters.set(key, counter)
+  return true
+}
+
+export function knowsName(state: State, agent: string, spool: string, name: string): boolean {
+  return state.names.has(nameKey(agent, spool, name))
+}
+
+/** Forgets what nobody has spoken of for a long time. */
+export function forgetOld(state: State, now: number, retentionDays: number): void {
+  const oldest = now - retentionDays * 86_400_000
+  for (const [key, mark] of state.marks) if (mark.at < oldest) state.marks.delete(key)
+  const kept = [...state.counters.values()].filter(({ seq }) => seq / perMillisecond > now - counterLifetime)
+  if (kept.length === state.counters.size) return
+  state.counters.clear()
+  state.perAgent.clear()
+  state.names.clear()
+  for (const counter of kept) setCounter(state, counter)
+}
+
+function nameKey(agent: string, spool: string, name: string): string {
+  return `${agent}\0${spool}\0${name}`
+}
