@@ -72,7 +72,9 @@ export function createServer(ctx: Ctx, feed: Feed, trustedProxies: string[]): Fa
   app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', async () => {
     await ctx.db.selectFrom('organizations').select('id').limit(1).execute()
-    return { status: 'ready' }
+    // Without telemetry the master does all else, so this is told and is no reason to send requests elsewhere.
+    const { state, quarantined } = ctx.telemetry.status()
+    return { status: 'ready', telemetry: { state, quarantined } }
   })
   return app
 }

@@ -25,11 +25,11 @@ export async function loadState(connection: DuckDBConnection, file: string): Pro
 
 // Neighbouring numbers as one row: a day has a batch a second of each agent.
 const marks = `
-SELECT agent::VARCHAR AS agent, kind, spool, min(first)::DOUBLE AS first, max(last)::DOUBLE AS last, max(at)::DOUBLE AS at FROM (
-  SELECT *, sum(begins) OVER (PARTITION BY agent, kind, spool ORDER BY first, last) AS part FROM (
-    SELECT *, CASE WHEN first <= 1 + max(last) OVER (PARTITION BY agent, kind, spool ORDER BY first, last ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+SELECT agent::VARCHAR AS agent, kind, spool, min("first")::DOUBLE AS "first", max("last")::DOUBLE AS "last", max("at")::DOUBLE AS "at" FROM (
+  SELECT *, sum(begins) OVER (PARTITION BY agent, kind, spool ORDER BY "first", "last") AS part FROM (
+    SELECT *, CASE WHEN "first" <= 1 + max("last") OVER (PARTITION BY agent, kind, spool ORDER BY "first", "last" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
       THEN 0 ELSE 1 END AS begins FROM FILE.batches))
-GROUP BY agent, kind, spool, part ORDER BY first`
+GROUP BY agent, kind, spool, part ORDER BY "first"`
 
 const counters = `
 SELECT agent::VARCHAR AS agent, spool, name, labels, arg_max(value, seq) AS value, arg_max(sequence, seq)::DOUBLE AS sequence,

@@ -20,7 +20,8 @@ export async function listLogs(store: Store, ask: Ask, query: LogQuery): Promise
   const total = await countRows(ask, files, table, condition)
   const columns = isAccess ? accessColumns : 'level, message'
   const rows = await newest(ask, files, { table, columns, condition, after, wanted: limit + 1 })
-  const data = rows.slice(0, limit).map(isAccess ? shownAccess : shownError)
+  const shown: (row: Row) => AccessLogEntry | ErrorLogEntry = isAccess ? shownAccess : shownError
+  const data = rows.slice(0, limit).map(shown)
   const last = rows[limit - 1]
   const next = rows.length > limit && last ? { next_cursor: writeCursor(filters, last) } : {}
   return { data, meta: { total, limit, ...next } }

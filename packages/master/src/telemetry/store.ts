@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { ApiError } from '@nxmesh/api/errors'
 import type { Logger } from 'pino'
 import type { Batch, Taken } from './batch.ts'
@@ -139,7 +139,8 @@ export function openTelemetry({ log, ...setting }: Options): Telemetry {
     return child !== undefined && !closed
   }
 
-  if (existsSync(setting.directory) && listFiles(setting.directory).length > 0) start()
+  const isDirectory = statSync(setting.directory, { throwIfNoEntry: false })?.isDirectory()
+  if (isDirectory && listFiles(setting.directory).length > 0) start()
 
   return {
     take(batch) {
