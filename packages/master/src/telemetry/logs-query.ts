@@ -46,9 +46,11 @@ async function newest(ask: Ask, files: OpenFile[], { table, columns, condition, 
   for (const file of files.toSorted((a, b) => b.times[table].max - a.times[table].max)) {
     const enough = rows[wanted - 1]
     if (enough && enough.ts > file.times[table].max) break
+    const from = `${quoted(file.name)}.${table}`
+    // Which rows first, and all their columns then: a third of the work of doing both at once.
     const found = await ask(
-      `SELECT ts::DOUBLE AS ts, seq::DOUBLE AS seq, agent::VARCHAR AS agent, ${columns} FROM ${quoted(file.name)}.${table}
-       WHERE ${condition.sql}${older} ORDER BY ${quoted(table)}.ts DESC, ${quoted(table)}.seq DESC LIMIT ${wanted}`,
+      `SELECT ts::DOUBLE AS ts, seq::DOUBLE AS seq, agent::VARCHAR AS agent, ${columns} FROM ${from} WHERE rowid IN
+       (SELECT rowid FROM ${from} WHERE ${condition.sql}${older} ORDER BY ts DESC, seq DESC LIMIT ${wanted})`,
       condition.values,
     )
     rows = [...rows, ...(found as Row[])].toSorted((a, b) => b.ts - a.ts || b.seq - a.seq).slice(0, wanted)
