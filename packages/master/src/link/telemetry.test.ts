@@ -2,12 +2,9 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { AgentMessageSchema, LogBatchSchema, MetricsBatchSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { peekBatchTimestamp, peekTelemetry, readLogs, readMetrics } from './telemetry.ts'
+import { fieldNamesOf, peekBatchTimestamp, peekTelemetry, readLogs, readMetrics } from './telemetry.ts'
 
-const names = new Map([
-  ['uri', 0],
-  ['status', 1],
-])
+const names = fieldNamesOf(['uri', 'status'])
 const text = fc.string({ unit: 'grapheme' })
 const entries = fc.array(
   fc.record({

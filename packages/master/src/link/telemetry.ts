@@ -104,31 +104,30 @@ function exactly(bytes: Buffer, start: number, end: number): bigint {
   return BigInt.asIntN(64, value)
 }
 
-/** Reads a batch of log entries in place. `visit` is given the same view for each entry, once all of them are known to be good. */
-export function readLogs(
-  bytes: Uint8Array,
-  names: ReadonlyMap<string, number>,
-): Read<Numbered & { each(visit: (view: EntryView) => void): void }> {
-  const view: EntryView = {
-    bytes: Buffer.alloc(0),
-    timestamp: 0,
-    level: nowhere(),
-    message: nowhere(),
-    fields: Array.from({ length: names.size }, nowhere),
-  }
+/** The names of fields that are read, and which of them stood where in the entry before: most entries name the same in the same order. */
+export interface FieldNames {
+  bytes: Buffer[]
+  index: ReadonlyMap<string, number>
+  places: number[]
+}
+
+export function fieldNamesOf(names: readonly string[]): FieldNames {
+  return { bytes: names.map((name) => Buffer.from(name)), index: new Map(names.map((name, index) => [name, index])), places: [] }
+}
+
+/** Reads a batch of log entries in place. `each` visits them with the same view, changed for each. */
+export function readLogs(bytes: Uint8Array, names: FieldNames): Read<Numbered & { each(visit: (view: EntryView) => void): void }> {
   const numbered: Numbered = { spool: '', sequence: 0 }
-  const entries: [number, number][] = []
+  const entries: number[] = []
   const reader = new WireReader(bytes)
-  view.bytes = reader.bytes
   try {
     while (reader.next()) {
       const { field, type } = reader
       if (field === batch.entries.number && type === 2) {
         const end = reader.span()
-        entries.push([reader.at, end])
-        readEntry(reader, end, view, names)
-        if (badTime(view.timestamp)) {
-          return { ok: false, reason: `entries.${entries.length - 1}.timestamp must be milliseconds since the epoch` }
+        entries.push(reader.at, end)
+        if (badTime(timestampOf(reader, end))) {
+          return { ok: false, reason: `entries.${entries.length / 2 - 1}.timestamp must be milliseconds since the epoch` }
         }
       } else if (field === batch.spool.number && type === 2) {
         const end = reader.span()
@@ -142,57 +141,100 @@ export function readLogs(
   }
   const refused = refuseNumber(numbered)
   if (refused !== undefined) return { ok: false, reason: refused }
+  const view: EntryView = {
+    bytes: reader.bytes,
+    timestamp: 0,
+    level: nowhere(),
+    message: nowhere(),
+    fields: names.bytes.map(nowhere),
+  }
   return {
     ok: true,
     ...numbered,
     each(visit) {
-      for (const [start, end] of entries) {
-        reader.at = start
-        readEntry(reader, end, view, names)
+      for (let index = 0; index < entries.length; index += 2) {
+        reader.at = entries[index]!
+        readEntry(reader, entries[index + 1]!, view, names)
         visit(view)
       }
     },
   }
 }
 
-function readEntry(reader: WireReader, end: number, view: EntryView, names: ReadonlyMap<string, number>): void {
+// Goes over a whole entry, so that what `readEntry` throws on is found before anything is stored.
+function timestampOf(reader: WireReader, end: number): number {
   const outer = reader.end
+  reader.end = end
+  let timestamp = 0
+  while (reader.next()) {
+    if (reader.field === entry.timestamp.number && reader.type === 0) timestamp = reader.varint()
+    else reader.skip()
+  }
+  reader.end = outer
+  return timestamp
+}
+
+function readEntry(reader: WireReader, end: number, view: EntryView, names: FieldNames): void {
   reader.end = end
   view.timestamp = 0
   forget(view.level)
   forget(view.message)
   for (const span of view.fields) forget(span)
+  let place = 0
   while (reader.next()) {
     const { field, type } = reader
     if (field === entry.timestamp.number && type === 0) view.timestamp = reader.varint()
     else if (field === entry.level.number && type === 2) takeSpan(reader, view.level)
     else if (field === entry.message.number && type === 2) takeSpan(reader, view.message)
-    else if (field === entry.fields.number && type === 2) readPair(reader, reader.span(), view, names)
-    else reader.skip()
+    else if (field === entry.fields.number && type === 2) {
+      const last = reader.span()
+      readPair(reader, last, view, names, place++)
+      reader.at = last
+      reader.end = end
+    } else reader.skip()
   }
-  reader.end = outer
 }
 
-function readPair(reader: WireReader, end: number, view: EntryView, names: ReadonlyMap<string, number>): void {
-  const outer = reader.end
+// A pair that is none is left out; it cannot keep the batch from being stored any more.
+function readPair(reader: WireReader, end: number, view: EntryView, names: FieldNames, place: number): void {
   reader.end = end
-  let key = ''
+  let index: number | undefined
   let [start, stop] = [end, end]
-  while (reader.next()) {
-    if (reader.type !== 2) reader.skip()
-    else {
+  try {
+    while (reader.next()) {
+      if (reader.type !== 2) {
+        reader.skip()
+        continue
+      }
       const last = reader.span()
-      if (reader.field === 1) key = last - reader.at > 64 ? '' : reader.bytes.toString('latin1', reader.at, last)
-      else if (reader.field === 2) [start, stop] = [reader.at, last]
+      if (reader.field === 1) index = indexOf(reader, last, names, place)
+      else if (reader.field === 2) {
+        start = reader.at
+        stop = last
+      }
       reader.at = last
     }
+  } catch {
+    return
   }
-  const index = names.get(key)
-  if (index !== undefined) {
-    view.fields[index]!.start = start
-    view.fields[index]!.end = stop
-  }
-  reader.end = outer
+  if (index === undefined) return
+  view.fields[index]!.start = start
+  view.fields[index]!.end = stop
+}
+
+function indexOf({ bytes, at }: WireReader, end: number, names: FieldNames, place: number): number | undefined {
+  const guess = names.places[place]
+  if (guess !== undefined && isName(names.bytes[guess]!, bytes, at, end)) return guess
+  if (end - at > 64) return undefined
+  const index = names.index.get(bytes.toString('latin1', at, end))
+  if (index !== undefined && place < 64) names.places[place] = index
+  return index
+}
+
+function isName(name: Buffer, bytes: Buffer, start: number, end: number): boolean {
+  if (name.length !== end - start) return false
+  for (let at = 0; at < name.length; at++) if (name[at] !== bytes[start + at]) return false
+  return true
 }
 
 function takeSpan(reader: WireReader, span: Span): void {

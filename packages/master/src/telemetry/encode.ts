@@ -1,4 +1,4 @@
-import { type EntryView, readLogs, readMetrics, type Sample } from '../link/telemetry.ts'
+import { type EntryView, fieldNamesOf, readLogs, readMetrics, type Sample } from '../link/telemetry.ts'
 import type { Batch, Taken } from './batch.ts'
 import { increase } from './counters.ts'
 import { type AccessField, accessFields, type Cell, type Table } from './schema.ts'
@@ -22,11 +22,11 @@ export interface Range {
 const fieldNames = Object.keys(accessFields) as AccessField[]
 const cells = Object.values(accessFields) as Cell[]
 // Beside the columns: what tells an entry of an error log.
-const names = new Map<string, number>([...fieldNames, 'log' as const].map((name, index) => [name, index]))
+const names = fieldNamesOf([...fieldNames, 'log'])
 const logField = fieldNames.length
 const [addressField, methodField, uriField, protocolField, statusField] = (
   ['remote_addr', 'method', 'uri', 'protocol', 'status'] as const
-).map((name) => names.get(name)!) as [number, number, number, number, number]
+).map((name) => fieldNames.indexOf(name)) as [number, number, number, number, number]
 const longestLabels = 2000
 const longestMessage = 16_384
 

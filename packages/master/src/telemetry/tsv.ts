@@ -21,6 +21,13 @@ export interface Tsv {
   content(): Uint8Array
 }
 
+// What needs no quotes: it holds none, no tab and no line end, and is neither empty nor what stands for no value.
+function isPlain(source: Uint8Array, start: number, end: number): boolean {
+  if (start === end || source[start] === 0x5c) return false
+  for (let at = start; at < end; at++) if (source[at]! < 0x20 || source[at] === quote) return false
+  return true
+}
+
 export function newTsv(): Tsv {
   let memory = Buffer.allocUnsafe(1 << 16)
   let length = 0
@@ -36,24 +43,19 @@ export function newTsv(): Tsv {
   function bytes(source: Uint8Array, start: number, end: number, most = 8192) {
     const last = Math.min(end, start + most)
     room(2 * (last - start) + 3)
-    const began = length
+    if (isPlain(source, start, last)) {
+      for (let at = start; at < last; at++) memory[length++] = source[at]!
+      memory[length++] = tab
+      return
+    }
     memory[length++] = quote
-    let isPlain = last > start && source[start] !== 0x5c
     for (let at = start; at < last; at++) {
       const byte = source[at]!
-      if (byte < 0x20 || byte === quote) {
-        isPlain = false
-        if (byte === quote) memory[length++] = quote
-        memory[length++] = byte === 0 ? 0x20 : byte
-      } else memory[length++] = byte
+      if (byte === quote) memory[length++] = quote
+      memory[length++] = byte === 0 ? 0x20 : byte
     }
-    if (isPlain) {
-      memory.copyWithin(began, began + 1, length)
-      memory[length - 1] = tab
-    } else {
-      memory[length++] = quote
-      memory[length++] = tab
-    }
+    memory[length++] = quote
+    memory[length++] = tab
   }
 
   return {
