@@ -1,13 +1,12 @@
-import type { Batch, Taken } from './batch.ts'
+import type { Taken } from './batch.ts'
 import type { Limits } from './open-store.ts'
 import type { Query } from './query.ts'
 
-/** What the master asks of the process of its telemetry store. */
-export type Order =
-  | { kind: 'take'; id: number; batch: Batch }
-  | { kind: 'ask'; id: number; query: Query }
-  | { kind: 'cancel'; id: number }
-  | { kind: 'close' }
+/** The descriptor of the pipe through which the process of the telemetry store gets batches. */
+export const batchPipe = 4
+
+/** What the master asks of that process besides. */
+export type Order = { kind: 'ask'; id: number; query: Query } | { kind: 'cancel'; id: number } | { kind: 'close' }
 
 /** What that process says. */
 export type Report =

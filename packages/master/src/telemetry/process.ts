@@ -1,12 +1,15 @@
 import { mkdirSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { setPriority } from 'node:os'
 import type { DuckDBConnection } from '@duckdb/node-api'
+import type { Batch } from './batch.ts'
 import { commit, retire } from './commit.ts'
 import { countQuarantined } from './day-files.ts'
 import { listLogs, topValues } from './logs-query.ts'
-import type { Order, Report, Setting } from './messages.ts'
+import { batchPipe, type Order, type Report, type Setting } from './messages.ts'
 import { readMetricsOf } from './metrics-query.ts'
 import { Damaged, isCorruption, openStore, putDamagedAside, type Store } from './open-store.ts'
+import { batchReader } from './pipe.ts'
 import type { Query } from './query.ts'
 import { quoted } from './schema.ts'
 import type { Ask } from './sql.ts'
@@ -18,7 +21,7 @@ const mostTogether = 32 * 1_048_576
 const mostQueries = 4
 const retentionEvery = 60_000
 
-const waiting: { id: number; batch: Extract<Order, { kind: 'take' }>['batch'] }[] = []
+const waiting: { id: number; batch: Batch }[] = []
 const asked: { id: number; query: Query }[] = []
 const running = new Map<number, DuckDBConnection>()
 let store: Store | undefined
@@ -27,12 +30,17 @@ let closing = false
 let due = true
 
 process.on('disconnect', () => process.exit(0))
+const pipe = new Socket({ fd: batchPipe, readable: true, writable: false })
+pipe.on('error', () => process.exit(0))
+pipe.on(
+  'data',
+  batchReader((id, batch) => {
+    waiting.push({ id, batch })
+    void write()
+  }),
+)
 process.on('message', (order: Order) => {
   switch (order.kind) {
-    case 'take':
-      waiting.push(order)
-      void write()
-      break
     case 'ask':
       asked.push(order)
       answerNext()

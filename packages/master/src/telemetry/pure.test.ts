@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { increase } from './counters.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import { currentName, expired } from './day-files.ts'
+import { batchReader, headOf } from './pipe.ts'
 import { isTaken, take } from './sequences.ts'
 import { newTsv } from './tsv.ts'
 
@@ -66,6 +67,24 @@ describe('day files', () => {
     expect(expired(files, now, { retentionDays: 30, mostBytes: 1 })).toEqual(['2026-02-01', '2026-03-29', '2026-03-30'])
     expect(expired([file('2020-01-01')], now, { retentionDays: 30, mostBytes: 1 })).toEqual([])
   })
+})
+
+test('batches come out of the pipe as they went in, however they are cut', () => {
+  const batch = fc.record({
+    kind: fc.constantFrom('logs' as const, 'metrics' as const),
+    agentId: fc.string(),
+    receivedAt: fc.nat(),
+    bytes: fc.uint8Array({ maxLength: 50 }),
+  })
+  fc.assert(
+    fc.property(fc.array(batch), fc.integer({ min: 1, max: 40 }), (batches, size) => {
+      const stream = Buffer.concat(batches.flatMap((sent, index) => [headOf(index, sent), sent.bytes]))
+      const seen: unknown[] = []
+      const read = batchReader((id, { bytes, ...rest }) => seen.push([id, { ...rest, bytes: new Uint8Array(bytes) }]))
+      for (let at = 0; at < stream.length; at += size) read(stream.subarray(at, at + size))
+      expect(seen).toEqual([...batches.entries()])
+    }),
+  )
 })
 
 test('cells are quoted where they have to be, and are text whatever the bytes', () => {

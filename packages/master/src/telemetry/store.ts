@@ -1,10 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { statSync } from 'node:fs'
+import type { Writable } from 'node:stream'
 import { ApiError } from '@nxmesh/api/errors'
 import type { Logger } from 'pino'
 import type { Batch, Taken } from './batch.ts'
 import { listFiles } from './day-files.ts'
-import type { Order, Report, Setting } from './messages.ts'
+import { batchPipe, type Order, type Report, type Setting } from './messages.ts'
+import { headOf } from './pipe.ts'
 import type { Query } from './query.ts'
 
 /** The embedded telemetry store, which lives in a process of its own: it may die, and nothing else of the master does. */
@@ -46,6 +48,7 @@ const busy = 'the telemetry store is behind; try again later'
 /** Makes the store ready to be used. Its process starts at once if it holds something, otherwise when it is first needed. */
 export function openTelemetry({ log, ...setting }: Options): Telemetry {
   let child: ChildProcess | undefined
+  let batches: Writable | undefined
   let state: TelemetryStatus['state'] = 'idle'
   let quarantined = 0
   let restarts = 0
@@ -65,9 +68,12 @@ export function openTelemetry({ log, ...setting }: Options): Telemetry {
       // None of the master's secrets are any business of it.
       env: {},
       execArgv: [],
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc', 'pipe'],
     })
     child = started
+    batches = started.stdio[batchPipe] as Writable
+    // A process that ends meanwhile answers nothing; its end settles what waits.
+    batches.on('error', () => undefined)
     started.on('message', (report: Report) => hear(report))
     started.on('error', (error) => log.error({ err: error }, 'the telemetry store cannot be started'))
     // Also for a process that could not be started.
@@ -110,6 +116,7 @@ export function openTelemetry({ log, ...setting }: Options): Telemetry {
   function ended(former: ChildProcess, code: number | null, signal: string | null) {
     if (child !== former) return
     child = undefined
+    batches = undefined
     clearTimeout(steady)
     for (const id of taking.keys()) settle(id, { ok: false, reason: away })
     for (const question of asking.values()) question.reject(unavailable(away))
@@ -130,7 +137,6 @@ export function openTelemetry({ log, ...setting }: Options): Telemetry {
   }
 
   function send(order: Order) {
-    // A process that ends meanwhile answers nothing; its end settles what waits.
     child?.send(order, () => undefined)
   }
 
@@ -151,7 +157,10 @@ export function openTelemetry({ log, ...setting }: Options): Telemetry {
         const bytes = batch.bytes.length
         waitingBytes += bytes
         taking.set(id, { settle: settled, bytes })
-        send({ kind: 'take', id, batch })
+        batches?.cork()
+        batches?.write(headOf(id, batch))
+        batches?.write(batch.bytes)
+        batches?.uncork()
       })
     },
     async ask(query) {
