@@ -1,17 +1,15 @@
 // Log lines from an agent's messages to rows that can be asked for, and questions about them, beside DuckDB alone in the same run.
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { create, toBinary } from '@bufbuild/protobuf'
+import { DuckDBInstance } from '@duckdb/node-api'
 import { routes } from '@nxmesh/api/routes'
 import { AgentMessageSchema, LogBatchSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import { connectTelemetryAgent } from '../packages/master/tests/telemetry-agent.ts'
 import { percentile } from './figures.ts'
 import { processorMilliseconds, runMaster } from './programs.ts'
-
-type DuckDb = typeof import('@duckdb/node-api')
 
 const lines = Number(process.env['NXMESH_BENCH_LINES'] ?? 1_000_000)
 const perBatch = 1000
@@ -144,7 +142,6 @@ async function childOf(pid: number): Promise<number> {
 
 /** The same rows in DuckDB without anything around it: what the machine can do. */
 async function alone() {
-  const { DuckDBInstance } = createRequire(new URL('../packages/master/package.json', import.meta.url))('@duckdb/node-api') as DuckDb
   const instance = await DuckDBInstance.create(join(directory, 'alone.duckdb'), { threads: '2' })
   const connection = await instance.connect()
   const [file] = (await readdir(files)).filter((name) => name.endsWith('.duckdb')).sort()
