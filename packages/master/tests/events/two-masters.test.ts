@@ -22,7 +22,7 @@ beforeAll(async () => {
   const directory = stack.use(await scratch()).path
   const keyFile = join(directory, 'secret.key')
   await writeFile(keyFile, randomBytes(32).toString('base64'), { mode: 0o600 })
-  const settings = ['--database', await postgres.createDatabase(), '--secret-key-file', keyFile, '--heartbeat-interval', '1']
+  const settings = ['--database', await postgres.createDatabase(), '--secret-key-file', keyFile, '--heartbeat-interval', '10']
   masters = await Promise.all(['one', 'two'].map((name) => startTestMaster(join(directory, name), settings)))
   for (const master of masters) stack.use(master)
   token = await accessToken(masters[0]!.base)
@@ -121,8 +121,14 @@ test('an agent that changes masters is told as an end and a beginning, once', as
   await events.next('agent.connected')
   await using after = connectTo(two)
   await after.register({ token: secret })
-  one.master.ctx.wake('rollout')
-  await before.ended
+  let over = false
+  void before.ended.then(() => {
+    over = true
+  })
+  await until('the end of the former session', () => {
+    one.master.ctx.wake('rollout')
+    return over
+  })
   await one.master.ctx.agentWrites.flush()
   after.finish()
   await events.next('agent.disconnected', { reason: 'closed_by_agent' })
