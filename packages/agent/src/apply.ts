@@ -170,6 +170,7 @@ export function renderFor(
     mode: installation.mode,
     digest,
     runtime_directory: paths.runtime,
+    access_log: paths.accessLog,
     ipv6,
     marks: scope.marks.current,
     ...(scope.answers === undefined ? {} : { resolver: scope.answers.address }),

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { mkdir, open, rename, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { accessLogPath } from '@nxmesh/nginx/access-log'
 
 /** Makes what was renamed or created inside a directory survive a power cut. */
 export async function syncDirectory(path: string): Promise<void> {
@@ -80,6 +81,9 @@ export interface DataPaths {
   socket: string
   ledger: string
   pid: string
+  accessLog: string
+  errorLog: string
+  telemetry: string
 }
 
 /** Where everything lives in the agent's data directory. Workers run as another user and must reach `runtime`, so only the rest is closed to them. */
@@ -96,5 +100,8 @@ export function dataPaths(data: string): DataPaths {
     socket: join(runtime, 'nginx.sock'),
     ledger: join(data, 'ledger.json'),
     pid: join(runtime, 'nginx.pid'),
+    accessLog: accessLogPath(runtime),
+    errorLog: join(runtime, 'error.log'),
+    telemetry: join(data, 'telemetry'),
   }
 }

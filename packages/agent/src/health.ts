@@ -21,6 +21,7 @@ export interface NginxInstallation {
   worker_user: string
   /** Where nginx may ask for the servers of upstreams; empty where marks are written into the files. */
   resolver: string
+  access_log: string
 }
 
 export interface Health {
@@ -104,6 +105,7 @@ export function healthMeter(
         ipv6: scope.ipv6,
         worker_user: scope.workerUser ?? '',
         resolver: scope.answers?.address ?? '',
+        access_log: paths.accessLog,
       }
     )
   }

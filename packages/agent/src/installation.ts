@@ -36,7 +36,7 @@ export function ownedInstallation(paths: DataPaths, binary: string): Installatio
     supervised: true,
     findMaster: async () =>
       (await runningMaster(paths.pid, binaryName)) ?? (await masterStartedWith(join(paths.current, 'nginx.conf'), binaryName)),
-    errorLog: async (master) => (await errorLogOf(master)) ?? join(paths.runtime, 'error.log'),
+    errorLog: async (master) => (await errorLogOf(master)) ?? paths.errorLog,
     test: (generation, testBinary, facts, signal) =>
       testConfig(
         {

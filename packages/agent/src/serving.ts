@@ -34,7 +34,7 @@ const startTimeoutMs = 20_000
 export async function prepareDirectories(paths: DataPaths): Promise<void> {
   await makeDirectory(paths.data, 0o711)
   await makeDirectory(paths.runtime, 0o711)
-  for (const path of [paths.generations, paths.configs, paths.identity, paths.scratch]) await makeDirectory(path, 0o700)
+  for (const path of [paths.generations, paths.configs, paths.identity, paths.scratch, paths.telemetry]) await makeDirectory(path, 0o700)
 }
 
 /**
@@ -43,7 +43,7 @@ export async function prepareDirectories(paths: DataPaths): Promise<void> {
  */
 export async function recover(scope: Scope): Promise<void> {
   const { ledger, paths } = scope
-  for (const directory of [paths.data, paths.configs, paths.identity]) {
+  for (const directory of [paths.data, paths.configs, paths.identity, paths.telemetry]) {
     for (const name of await readdir(directory)) if (name.endsWith('.tmp')) await rm(join(directory, name), { force: true })
   }
   const proved = ledger.state.good && (await readGeneration(paths, ledger.state.good.generation))

@@ -96,7 +96,7 @@ function renderFor(
   digest: string,
   generation: string,
 ): { files: ConfigFile[]; findings: Finding[]; checksum: string } {
-  const { mode, version, supports, runtime_directory, generations_directory, ipv6, worker_user, resolver } = installation
+  const { mode, version, supports, runtime_directory, generations_directory, ipv6, worker_user, resolver, access_log } = installation
   const target: RenderTarget = {
     facts: { version, supports: supportOf(supports) },
     mode,
@@ -106,6 +106,8 @@ function renderFor(
     marks,
     ...(resolver === '' ? {} : { resolver }),
     ...(worker_user === '' ? {} : { worker_user }),
+    // An agent of an earlier release does not log requests, nor does it say so.
+    ...(access_log ? { access_log } : {}),
     ...(mode === 'include' ? { directory: join(generations_directory, generation) } : {}),
   }
   const rendered = render(config, target)

@@ -18,6 +18,7 @@ export const nginxInstallation = z
     resolver: text(100)
       .regex(/^$|^127\.0\.0\.1:\d{1,5}$/, 'must be a port of 127.0.0.1')
       .meta({ description: 'Where nginx may ask the agent for the servers of upstreams; empty where it cannot.' }),
+    access_log: text(4096).meta({ description: 'Where requests are logged; empty where they are not.' }),
   })
   .meta({ id: 'NginxInstallation' })
 

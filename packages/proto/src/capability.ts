@@ -2,5 +2,6 @@
  * What this side of the session understands beyond the published contract, raised by one with each step:
  * 1: digests of configs, serving digest, drift, findings, client certificates over the session, `command.result`.
  * 2: the agent says what its nginx is and what files it wrote, so that the master can show them.
+ * 3: requests are logged, and batches of logs and metrics are numbered.
  */
-export const capability = 2
+export const capability = 3

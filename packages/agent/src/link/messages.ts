@@ -98,6 +98,7 @@ function wireInstallation(installation: NginxInstallation) {
     ipv6: installation.ipv6,
     workerUser: installation.worker_user,
     resolver: installation.resolver,
+    accessLog: installation.access_log,
   }
 }
 

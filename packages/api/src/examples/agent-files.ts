@@ -22,6 +22,7 @@ export const agentFilesExamples = {
         ipv6: true,
         worker_user: 'www-data',
         resolver: '127.0.0.1:612',
+        access_log: '/var/lib/nxmesh/runtime/access.log',
       },
       desired: { ...desired, files: [file], findings: [], note: null },
       applied: { ...applied, files: [file], matches_agent: true, note: null },

@@ -120,6 +120,7 @@ function readNginx({ generation, filesChecksum }: HealthReport, wire: WireInstal
     ipv6: wire.ipv6,
     worker_user: wire.workerUser,
     resolver: wire.resolver,
+    access_log: wire.accessLog,
   })
   if (!read.success) {
     const { path, message } = read.error.issues[0]!

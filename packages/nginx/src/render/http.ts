@@ -1,3 +1,4 @@
+import { accessLogFormat, virtualHostVariable } from '../access-log.ts'
 import { dollarDefinition, literal, quote } from '../quote.ts'
 import type { Statement } from './custom-directives.ts'
 import { connectionVariable } from './headers.ts'
@@ -39,7 +40,7 @@ export function renderHttpHead(writer: ConfigWriter, target: RenderTarget, place
   }
   if (target.access_log !== undefined) {
     writer.line(`map "" ${virtualHostVariable} { default ""; }`)
-    writer.line(logFormat)
+    writer.line(accessLogFormat)
   }
   renderPrivateServer(writer, target)
 }
@@ -113,31 +114,3 @@ function renderPrivateServer(writer: ConfigWriter, target: RenderTarget): void {
   writer.line('    }')
   writer.line('}')
 }
-
-/** The variable that holds the id of the virtual host that a request was for. */
-export const virtualHostVariable = '$nxmesh_virtual_host'
-
-const logFields = [
-  ['timestamp', '$time_iso8601'],
-  ['msec', '$msec'],
-  ['virtual_host', virtualHostVariable],
-  ['remote_addr', '$remote_addr'],
-  ['method', '$request_method'],
-  ['uri', '$request_uri'],
-  ['protocol', '$server_protocol'],
-  ['host', '$host'],
-  ['status', '$status'],
-  ['body_bytes_sent', '$body_bytes_sent'],
-  ['bytes_sent', '$bytes_sent'],
-  ['request_length', '$request_length'],
-  ['request_time', '$request_time'],
-  ['upstream_addr', '$upstream_addr'],
-  ['upstream_status', '$upstream_status'],
-  ['upstream_response_time', '$upstream_response_time'],
-  ['user_agent', '$http_user_agent'],
-  ['referer', '$http_referer'],
-  ['request_id', '$request_id'],
-] as const
-
-// Every field is quoted, numbers too: nginx writes "-", "" or a list where there is no single number.
-const logFormat = `log_format nxmesh escape=json '{${logFields.map(([name, variable]) => `"${name}":"${variable}"`).join(',')}}';`

@@ -1,3 +1,4 @@
+import { virtualHostVariable } from '../access-log.ts'
 import { quote } from '../quote.ts'
 import { commented } from './comment.ts'
 import type { Statement } from './custom-directives.ts'
@@ -13,7 +14,7 @@ import {
   writeRequest,
   writeResponse,
 } from './headers.ts'
-import { renderTypes, virtualHostVariable } from './http.ts'
+import { renderTypes } from './http.ts'
 import { renderLocation } from './location.ts'
 import { connectionOf } from './location-content.ts'
 import type { PlannedHost, PlannedPort } from './plan.ts'
