@@ -48,6 +48,11 @@ export function reloadNginx(master: number): void {
   process.kill(master, 'SIGHUP')
 }
 
+/** Tells a master and its workers to open their logs anew. */
+export function reopenLogs(master: number): void {
+  process.kill(master, 'SIGUSR1')
+}
+
 /** Stops nginx: gracefully within a time, then at once. Returns whether it had to be cut short. */
 export async function stopNginx(
   master: number,

@@ -19,6 +19,8 @@ import { privateServer } from './private-server.ts'
 import { explain, startReconciler } from './reconcile.ts'
 import type { FaultPoint, Log, Scope } from './scope.ts'
 import { prepareDirectories, recover } from './serving.ts'
+import { defaultTelemetryLimits, type TelemetryLimits } from './telemetry/messages.ts'
+import { startTelemetry } from './telemetry/telemetry.ts'
 
 export interface AgentOptions {
   /** `host:port`; without one the agent runs what it last had. */
@@ -37,6 +39,7 @@ export interface Overrides {
   at?: (point: FaultPoint) => void | Promise<void>
   log?: Log
   onStatus?: (status: StatusReport) => void
+  telemetry?: Partial<TelemetryLimits>
 }
 
 export interface Agent extends AsyncDisposable {
@@ -104,6 +107,7 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
     },
   })
   const health = healthMeter(scope, { trouble: () => reconciler.trouble, servers: () => checks.servers() })
+  const telemetry = await startTelemetry(scope, { ...defaultTelemetryLimits, ...overrides.telemetry }, reconciler.exclusive)
   const command = commandRunner(scope, reconciler, sendHealth)
   link =
     options.master === undefined
@@ -130,6 +134,7 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
             }
           },
           onCommand: command,
+          telemetry,
         })
 
   const held = opening.move()
@@ -147,6 +152,7 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
       clearTimeout(telling)
       await checks[Symbol.asyncDispose]()
       await link?.[Symbol.asyncDispose]()
+      await telemetry[Symbol.asyncDispose]()
       await reconciler[Symbol.asyncDispose]()
       await held[Symbol.asyncDispose]()
     },

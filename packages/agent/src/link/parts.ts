@@ -5,6 +5,7 @@ import type { DataPaths } from '../durable.ts'
 import type { Health } from '../health.ts'
 import type { LedgerState } from '../ledger.ts'
 import type { Log } from '../scope.ts'
+import type { Shipping } from '../telemetry/shipping.ts'
 
 export interface LinkOptions {
   master: string
@@ -24,5 +25,6 @@ export interface LinkParts {
   health: () => Promise<Health>
   onIdentity: (agentId: string) => Promise<void>
   onConfig: (update: { config_id: string; version: number; digest: string; config: () => AgentConfig }) => void
+  telemetry: Pick<Shipping, 'opened' | 'closed' | 'answered'>
   onCommand: (id: string, command: Command) => Promise<CommandResult>
 }

@@ -102,6 +102,7 @@ export async function runSession(
     if (last) stream.send({ case: 'configStatus', value: configStatus(last) })
     timers.add(setInterval(beat, heartbeatMs))
     beat()
+    parts.telemetry.opened(stream.sendBatch)
   }
 
   async function onMessage({ payload }: MasterMessage): Promise<void> {
@@ -134,6 +135,7 @@ export async function runSession(
         return
       }
       case 'ack':
+        if (parts.telemetry.answered(payload.value.messageId, payload.value.success, payload.value.errorMessage)) return
         if (!payload.value.success) log('warn', 'the master did not take a message', { error: payload.value.errorMessage })
         return
       case undefined:
@@ -162,6 +164,7 @@ export async function runSession(
   try {
     return await ended
   } finally {
+    parts.telemetry.closed()
     signal.removeEventListener('abort', stop)
     for (const timer of timers) clearInterval(timer)
   }

@@ -1,6 +1,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { AgentMessageSchema, type MasterMessage, MasterMessageSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import { type Credentials, masterName } from '../trust.ts'
+import { type BatchKind, envelopeOf } from './batches.ts'
 import { type GrpcEnd, openGrpcCall } from './grpc.ts'
 import type { Payload } from './messages.ts'
 import { parseAddress } from './registration.ts'
@@ -11,6 +12,8 @@ const longestMessage = 64 * 1024 * 1024
 export interface MasterStream extends Disposable {
   /** Sends a payload under a timestamp of its own, which names it; telemetry is dropped while the connection does not take more. */
   send(payload: Payload, kind?: 'message' | 'telemetry'): void
+  /** Sends a batch that is encoded already; its timestamp as it will be acknowledged, or undefined while the connection does not take more. */
+  sendBatch(kind: BatchKind, bytes: Uint8Array): string | undefined
 }
 
 /** Opens the session's stream over TLS 1.3 to a master whose certificate must come from the given CA. */
@@ -26,12 +29,21 @@ export function openStream(
     { message: (bytes) => on.message(fromBinary(MasterMessageSchema, bytes)), end: on.end },
   )
   let last = 0n
+  function nextTime() {
+    const now = BigInt(Date.now())
+    last = now > last ? now : last + 1n
+    return last
+  }
   return {
     send(payload, kind = 'message') {
       if (kind === 'telemetry' && call.isFull) return
-      const now = BigInt(Date.now())
-      last = now > last ? now : last + 1n
-      call.write(toBinary(AgentMessageSchema, create(AgentMessageSchema, { agentId: agentId(), timestamp: last, payload })))
+      call.write(toBinary(AgentMessageSchema, create(AgentMessageSchema, { agentId: agentId(), timestamp: nextTime(), payload })))
+    },
+    sendBatch(kind, bytes) {
+      if (call.isFull) return undefined
+      const time = nextTime()
+      call.write(envelopeOf(agentId(), time, kind, bytes))
+      return time.toString()
     },
     [Symbol.dispose]: () => call.cancel(),
   }

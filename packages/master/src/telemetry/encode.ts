@@ -68,9 +68,10 @@ function encodeBatch(
   if (!read.ok) return read
   const { spool, sequence } = read
   const { agentId, kind } = batch
+  const ranges = state.marks.get(markKey(agentId, kind, spool))?.ranges ?? []
   if (spool !== '') {
     const key = markKey(agentId, kind, spool)
-    if (isTaken(state.marks.get(key)?.ranges ?? [], sequence)) return { ok: true, rows: 0 }
+    if (isTaken(ranges, sequence)) return { ok: true, rows: 0 }
     addMark(state, { agent: agentId, kind, spool, ranges: [[sequence, sequence]], at: batch.receivedAt })
     added.set(key, { batch, spool, ranges: take(added.get(key)?.ranges ?? [], [[sequence, sequence]]) })
   }
@@ -83,7 +84,9 @@ function encodeBatch(
   } else {
     for (const sample of read.samples) {
       const time = sample.timestamp || read.timestamp || batch.receivedAt
-      if (encodeSample(state, encoded, batch, { ...sample, timestamp: time }, read)) count++
+      // A counter of a spool begins at zero; any other that was there before anybody looked may have begun long ago.
+      const isFollowed = sequence === 1 || ranges.length > 0 || knowsName(state, agentId, spool, sample.name)
+      if (encodeSample(state, encoded, batch, { ...sample, timestamp: time }, { spool, sequence, isFollowed })) count++
     }
   }
   return { ok: true, rows: count }
@@ -168,7 +171,7 @@ function encodeSample(
   { rows, times }: Encoded,
   { agentId }: Batch,
   { name, value, timestamp, labels, cumulative }: Sample,
-  { spool, sequence }: { spool: string; sequence: number },
+  { spool, sequence, isFollowed }: { spool: string; sequence: number; isFollowed: boolean },
 ): boolean {
   const text = JSON.stringify(Object.fromEntries(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))))
   if (text.length > longestLabels) return false
@@ -177,9 +180,7 @@ function encodeSample(
   if (cumulative) {
     if (value < 0) return false
     const now = { value, sequence, time: timestamp }
-    // A counter begins at zero; one that was there before anybody looked may have begun long ago.
-    const fromZero = sequence === 1 || knowsName(state, agentId, spool, name)
-    rise = increase(state.counters.get(counterKey(series)), now, fromZero)
+    rise = increase(state.counters.get(counterKey(series)), now, isFollowed)
     if (rise !== undefined && !setCounter(state, { ...series, ...now, seq: state.seq })) return false
   }
   const { samples } = rows

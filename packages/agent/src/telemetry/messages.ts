@@ -1,0 +1,53 @@
+import type { BatchKind, Sample } from '../link/batches.ts'
+
+/** What became of a batch at the master. */
+export type Outcome = 'stored' | 'later' | 'refused'
+
+/** Names a batch. */
+export interface BatchName {
+  kind: BatchKind
+  spool: string
+  sequence: number
+}
+
+/** What the thread that follows the logs is started with. */
+export interface ThreadSetting {
+  checkpoint: string
+  accessLog: string
+  /** Absent where the error log is not known. */
+  errorLog: string | undefined
+  /** Whether the error log is the host's: what it held before is none of ours. */
+  isForeign: boolean
+  processName: string
+  limits: TelemetryLimits
+}
+
+export interface TelemetryLimits {
+  /** Bytes of a log that may wait to be read before its oldest lines are let go. */
+  mostBacklog: number
+  /** Bytes after which a log is rotated. */
+  rotateAt: number
+  /** Milliseconds between two measurements. */
+  measureEvery: number
+  /** Milliseconds between two looks at the logs. */
+  lookEvery: number
+}
+
+export const defaultTelemetryLimits: TelemetryLimits = {
+  mostBacklog: 256 * 1_048_576,
+  rotateAt: 64 * 1_048_576,
+  measureEvery: 10_000,
+  lookEvery: 1000,
+}
+
+/** What that thread is told. */
+export type ToThread =
+  | { kind: 'session'; open: boolean }
+  | { kind: 'outcome'; batch: BatchName; outcome: Outcome }
+  | { kind: 'gauges'; samples: Sample[] }
+  | { kind: 'stop' }
+
+/** What it says. */
+export type FromThread =
+  | { kind: 'batch'; batch: BatchName; bytes: Uint8Array<ArrayBuffer> }
+  | { kind: 'trouble'; message: string | undefined }

@@ -1,0 +1,119 @@
+import { Worker } from 'node:worker_threads'
+import type { BatchKind, Sample } from '../link/batches.ts'
+import type { Log } from '../scope.ts'
+import type { BatchName, FromThread, Outcome, ThreadSetting, ToThread } from './messages.ts'
+
+/** Sends a batch over a session; the id that its acknowledgement will bear, or undefined while the connection takes no more. */
+export type SendBatch = (kind: BatchKind, bytes: Uint8Array) => string | undefined
+
+/** Passes batches from the thread that follows the logs on to the master, and what became of them back. */
+export interface Shipping extends AsyncDisposable {
+  /** A session has begun; what was not acknowledged before is sent again. */
+  opened(send: SendBatch): void
+  closed(): void
+  /** Whether an acknowledgement was for a batch of ours. */
+  answered(id: string, success: boolean, reason: string): boolean
+  measured(samples: Sample[]): void
+}
+
+const fullPauseMs = 20
+const restartPauseMs = 10_000
+const mostHeapMb = 64
+
+export function startShipping(setting: ThreadSetting, log: Log): Shipping {
+  const underWay = new Map<string, BatchName>()
+  let queue: { batch: BatchName; bytes: Uint8Array }[] = []
+  let send: SendBatch | undefined
+  let paused: NodeJS.Timeout | undefined
+  let restart: NodeJS.Timeout | undefined
+  let stopping = false
+  let thread = begin()
+
+  function begin(): Worker {
+    const started = new Worker(new URL('./thread.ts', import.meta.url), {
+      workerData: setting,
+      resourceLimits: { maxOldGenerationSizeMb: mostHeapMb, maxYoungGenerationSizeMb: 8 },
+      stdout: false,
+      stderr: false,
+    })
+    started.on('message', (message: FromThread) => hear(message))
+    // Nothing is lost with it: the next one goes on where the checkpoint is.
+    started.on('error', (cause: Error) => log('error', 'the logs of nginx are not followed for a moment', { error: cause.message }))
+    started.on('exit', () => {
+      if (stopping || started !== thread) return
+      restart = setTimeout(() => {
+        thread = begin()
+        if (send) opened(send)
+      }, restartPauseMs)
+    })
+    started.unref()
+    return started
+  }
+
+  function tell(message: ToThread) {
+    thread.postMessage(message)
+  }
+
+  function hear(message: FromThread) {
+    if (message.kind === 'batch') {
+      if (!send) return
+      queue.push(message)
+      return flush()
+    }
+    if (message.message === undefined) log('info', 'the logs of nginx are followed again')
+    else log('error', 'the logs of nginx cannot be followed; they are read later', { error: message.message })
+  }
+
+  function flush() {
+    clearTimeout(paused)
+    for (let next = queue[0]; next && send; next = queue[0]) {
+      const id = send(next.batch.kind, next.bytes)
+      if (id === undefined) {
+        paused = setTimeout(flush, fullPauseMs)
+        return
+      }
+      queue.shift()
+      underWay.set(id, next.batch)
+    }
+  }
+
+  function opened(how: SendBatch) {
+    send = how
+    queue = []
+    underWay.clear()
+    tell({ kind: 'session', open: true })
+  }
+
+  return {
+    opened,
+    closed() {
+      if (!send) return
+      send = undefined
+      queue = []
+      underWay.clear()
+      clearTimeout(paused)
+      tell({ kind: 'session', open: false })
+    },
+    answered(id, success, reason) {
+      const batch = underWay.get(id)
+      if (!batch) return false
+      underWay.delete(id)
+      const outcome: Outcome = success ? 'stored' : reason.includes('try again later') ? 'later' : 'refused'
+      if (outcome === 'refused') log('warn', 'the master refuses a batch of telemetry', { error: reason })
+      tell({ kind: 'outcome', batch, outcome })
+      return true
+    },
+    measured: (samples) => tell({ kind: 'gauges', samples }),
+    async [Symbol.asyncDispose]() {
+      stopping = true
+      clearTimeout(restart)
+      clearTimeout(paused)
+      const ended = new Promise((resolve) => thread.once('exit', resolve))
+      tell({ kind: 'stop' })
+      const patience = setTimeout(() => void thread.terminate(), 2000)
+      thread.ref()
+      await ended
+      clearTimeout(patience)
+    },
+  }
+}

@@ -1,0 +1,167 @@
+import { readlinkSync } from 'node:fs'
+import { setPriority } from 'node:os'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { Sample } from '../link/batches.ts'
+import { readAccessLine } from './access-line.ts'
+import { type Cut, loadCheckpoint, type Progress, saveCheckpoint } from './checkpoint.ts'
+import { count, samplesOf } from './counters.ts'
+import { readErrorLine } from './error-line.ts'
+import { type Follower, type LogKind, openFollower } from './follower.ts'
+import type { BatchName, FromThread, Outcome, ThreadSetting, ToThread } from './messages.ts'
+import { openMetricsSpool } from './metrics-spool.ts'
+
+// The thread that reads nginx's logs. It takes what processor nothing else wants, so that nginx and the rest of the agent come first.
+setPriority(threadId(), 19)
+
+const { checkpoint: path, accessLog, errorLog, isForeign, processName, limits } = workerData as ThreadSetting
+const mostUnderWay = 16
+const laterMs = 1000
+
+const checkpoint = loadCheckpoint(path)
+const metrics = openMetricsSpool(checkpoint.metrics)
+const access: LogKind = {
+  read(text, isNew) {
+    const { entry, request } = readAccessLine(text, Date.now())
+    if (isNew && request) count(checkpoint.counters, request)
+    return entry
+  },
+}
+const logs = [follow(accessLog, access, checkpoint.access, false)]
+if (errorLog !== undefined) logs.push(follow(errorLog, { read: readErrorLine }, checkpoint.error, isForeign))
+
+let isOpen = false
+let trouble: string | undefined
+let saved = JSON.stringify(checkpoint)
+
+const timer = setInterval(look, limits.lookEvery)
+parentPort!.on('message', (message: ToThread) => {
+  switch (message.kind) {
+    case 'session':
+      isOpen = message.open
+      for (const log of logs) log.underWay.clear()
+      return look()
+    case 'outcome':
+      return hear(message.batch, message.outcome)
+    case 'gauges':
+      return measure(message.samples)
+    case 'stop':
+      clearInterval(timer)
+      look()
+      return parentPort!.close()
+    default:
+      return message satisfies never
+  }
+})
+
+interface Followed {
+  follower: Follower
+  progress: Progress
+  /** Cuts that were sent in this session and not answered yet. */
+  underWay: Set<number>
+}
+
+/** A batch to send; its bytes are read again where they are not at hand. */
+interface Due {
+  log: Followed
+  cut: Cut
+  bytes: Uint8Array<ArrayBuffer> | undefined
+}
+
+function follow(log: string, kind: LogKind, progress: Progress, fromEnd: boolean): Followed {
+  const follower = openFollower({ path: log, kind, progress, processName, savedAt: checkpoint.at, fromEnd })
+  return { follower, progress, underWay: new Set() }
+}
+
+// Reads what there is to read. Nothing is sent that the checkpoint does not hold: whatever happens, a number always means the same lines.
+function look(): void {
+  try {
+    const fresh = logs.flatMap((log) => cutMore(log))
+    for (const { follower } of logs) follower.trim(limits.mostBacklog)
+    save()
+    for (const due of fresh) post(due)
+    for (const { follower } of logs) follower.prune()
+    report(undefined)
+  } catch (cause) {
+    report((cause as Error).message)
+  }
+}
+
+function cutMore(log: Followed): Due[] {
+  if (!isOpen) return []
+  const { follower, progress, underWay } = log
+  const fresh: Due[] = []
+  const ready = () => underWay.size + fresh.length
+  // Those first that were cut before and have not arrived, as far as is known.
+  for (const cut of progress.cuts) if (!underWay.has(cut.sequence) && ready() < mostUnderWay) fresh.push({ log, cut, bytes: undefined })
+  while (ready() < mostUnderWay) {
+    const made = follower.cut()
+    if (!made) break
+    fresh.push({ log, ...made })
+  }
+  return fresh
+}
+
+function post({ log, cut, bytes }: Due): void {
+  log.underWay.add(cut.sequence)
+  const batch: BatchName = { kind: 'logs', spool: log.progress.spool, sequence: cut.sequence }
+  say({ kind: 'batch', batch, bytes: bytes ?? log.follower.again(cut) })
+}
+
+function hear({ kind, spool, sequence }: BatchName, outcome: Outcome): void {
+  if (kind === 'metrics') {
+    if (outcome !== 'later' && spool === checkpoint.metrics.spool) metrics.done(sequence, outcome === 'stored')
+    return
+  }
+  const log = logs.find(({ progress }) => progress.spool === spool)
+  if (!log?.underWay.has(sequence)) return
+  if (outcome === 'later') {
+    setTimeout(() => {
+      log.underWay.delete(sequence)
+      look()
+    }, laterMs)
+    return
+  }
+  const wasFull = log.underWay.size >= mostUnderWay
+  if (outcome === 'refused') log.progress.dropped += log.progress.cuts.find((cut) => cut.sequence === sequence)?.lines ?? 0
+  log.underWay.delete(sequence)
+  log.follower.done(sequence)
+  if (wasFull) look()
+}
+
+// Counters go out as they were saved: a later process must never know less than the master.
+function measure(gauges: readonly Sample[]): void {
+  look()
+  if (trouble !== undefined || !isOpen) return
+  const dropped = logs.reduce((sum, { progress }) => sum + progress.dropped, 0)
+  const samples: Sample[] = [
+    ...gauges,
+    ...samplesOf(checkpoint.counters),
+    { name: 'nxmesh_agent_log_lines_dropped_total', value: dropped, type: 'counter' },
+    { name: 'nxmesh_agent_log_backlog_bytes', value: logs.reduce((sum, { follower }) => sum + follower.backlog(), 0), type: 'gauge' },
+  ]
+  say({ kind: 'batch', ...metrics.next(samples, Date.now()) })
+}
+
+function save(): void {
+  const { at: _at, ...facts } = checkpoint
+  const now = JSON.stringify(facts)
+  if (now === saved) return
+  checkpoint.at = Date.now()
+  saveCheckpoint(path, checkpoint)
+  saved = now
+}
+
+function report(message: string | undefined): void {
+  if (message === trouble) return
+  trouble = message
+  say({ kind: 'trouble', message })
+}
+
+function say(message: FromThread): void {
+  parentPort!.postMessage(message, message.kind === 'batch' ? [message.bytes.buffer] : [])
+}
+
+// A thread has a priority of its own on Linux, by the number of its task. Source: setpriority(2), proc(5).
+function threadId(): number {
+  return Number(readlinkSync('/proc/thread-self').split('/').at(-1))
+}
