@@ -1,58 +1,14 @@
-import { chmod, readdir } from 'node:fs/promises'
+import { chmod, copyFile, readdir, rename, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { routes } from '@nxmesh/api/routes'
-import { type Mesh, startMesh } from '@nxmesh/testkit/mesh'
-import { freePort } from '@nxmesh/testkit/ports'
+import { startMesh } from '@nxmesh/testkit/mesh'
+import { nginxPid } from '@nxmesh/testkit/nginx'
 import { requestTimes } from '@nxmesh/testkit/requests'
+import { addHost, arrived, each, linesOf, metricsOf } from '@nxmesh/testkit/traffic'
 import { until } from '@nxmesh/testkit/until'
 import { expect, test } from 'vitest'
 
 const quick = { lookEvery: 100, measureEvery: 200 }
-
-interface Host {
-  id: string
-  port: number
-  name: string
-}
-
-/** A virtual host that answers by itself: `/` with 200, `/gone` with 404, `/broken` with 502. */
-async function addHost({ client, workspaceId }: Pick<Mesh, 'client' | 'workspaceId'>, name: string): Promise<Host> {
-  const port = await freePort()
-  const answers = [
-    ['/', 200],
-    ['/gone', 404],
-    ['/broken', 502],
-  ] as const
-  const locations = answers.map(([path, status]) => ({ path, custom_directives: { return: `${status} "${name}"` } }))
-  const body = { name, server_name: `${name}.test`, listen_port: port, locations }
-  const { id } = await client.call(routes.createVirtualHost, { params: { workspace_id: workspaceId }, body })
-  return { id, port, name: `${name}.test` }
-}
-
-const metricsOf = ({ client, workspaceId }: Pick<Mesh, 'client' | 'workspaceId'>) =>
-  client.call(routes.getWorkspaceMetrics, { params: { workspace_id: workspaceId }, query: {} })
-
-/** Every line of the access log that the master has, oldest first. */
-async function linesOf({ client, workspaceId }: Pick<Mesh, 'client' | 'workspaceId'>) {
-  const lines = []
-  let cursor: string | undefined
-  do {
-    const query = { limit: '1000', ...(cursor === undefined ? {} : { cursor }) }
-    const page = await client.call(routes.listAccessLogs, { params: { workspace_id: workspaceId }, query })
-    lines.push(...page.data)
-    cursor = page.meta.next_cursor
-  } while (cursor !== undefined)
-  return lines.reverse()
-}
-
-async function expectExactly(mesh: Mesh, requests: number): Promise<void> {
-  await until(`${requests} requests counted`, async () => (await metricsOf(mesh)).requests_total >= requests)
-  await until(`${requests} lines`, async () => (await linesOf(mesh)).length >= requests)
-  const lines = await linesOf(mesh)
-  expect(new Set(lines.map(({ request_id }) => request_id)).size).toBe(lines.length)
-  expect(lines).toHaveLength(requests)
-  expect((await metricsOf(mesh)).requests_total).toBe(requests)
-}
 
 test('every request is counted by its host and status, and is a line that can be asked for', async () => {
   await using mesh = await startMesh({ agents: 0 })
@@ -65,7 +21,7 @@ test('every request is counted by its host and status, and is a line that can be
   const ofTwo = await requestTimes(two.port, two.name, 50, () => '/"quoted\\end')
   expect(ofOne).toEqual({ 200: 200, 404: 100, 502: 100 })
   expect(ofTwo).toEqual({ 200: 50 })
-  await expectExactly(mesh, 450)
+  expect(await arrived(mesh, 450)).toEqual(each(450))
 
   const metrics = await metricsOf(mesh)
   expect(metrics.status_codes).toEqual({ '2xx': 250, '3xx': 0, '4xx': 100, '5xx': 100 })
@@ -88,7 +44,45 @@ test('no line is lost or doubled while the agent rotates the log, and what has a
   const host = await addHost(mesh, 'rotated')
   await mesh.settled(id)
   expect(await requestTimes(host.port, host.name, 4000)).toEqual({ 200: 4000 })
-  await expectExactly(mesh, 4000)
+  expect(await arrived(mesh, 4000)).toEqual(each(4000))
   const logs = async () => (await readdir(join(dataDir, 'runtime'))).filter((name) => name.startsWith('access.log'))
   await until('rotated logs to be deleted', async () => (await logs()).length <= 2)
+})
+
+test('others may rotate the log: by a new name or by emptying it', async () => {
+  await using mesh = await startMesh({ agents: 0 })
+  await chmod(mesh.directory, 0o711)
+  const { id, dataDir } = await mesh.addAgent('foreign', { overrides: { telemetry: quick } })
+  const host = await addHost(mesh, 'foreign')
+  await mesh.settled(id)
+  const path = join(dataDir, 'runtime', 'access.log')
+  await requestTimes(host.port, host.name, 300)
+  await rename(path, `${path}.1`)
+  // Until nginx is told, it goes on in the old file.
+  await requestTimes(host.port, host.name, 100)
+  process.kill((await nginxPid(dataDir))!, 'SIGUSR1')
+  await until('a new log', async () => (await stat(path).catch(() => undefined)) !== undefined)
+  await requestTimes(host.port, host.name, 100)
+  expect(await arrived(mesh, 500)).toEqual(each(500))
+  await copyFile(path, `${path}.copy.gz`)
+  await truncate(path, 0)
+  await requestTimes(host.port, host.name, 20)
+  expect(await arrived(mesh, 520)).toEqual(each(520))
+})
+
+test('the error log comes with its levels, and what goes on over lines stays together', async () => {
+  await using mesh = await startMesh({ agents: 0 })
+  const { id } = await mesh.addAgent('erring', { overrides: { telemetry: quick } })
+  const body = { name: 'dead', server_name: 'dead.test', listen_port: (await addHost(mesh, 'alive')).port }
+  const locations = [{ path: '/', proxy_pass: 'http://127.0.0.1:9' }]
+  const params = { workspace_id: mesh.workspaceId }
+  await mesh.client.call(routes.createVirtualHost, { params, body: { ...body, locations } })
+  await mesh.settled(id)
+  expect(await requestTimes(body.listen_port, 'dead.test', 3)).toEqual({ 502: 3 })
+  const { data } = await until('its errors', async () => {
+    const page = await mesh.client.call(routes.listErrorLogs, { params, query: { level: 'error' } })
+    return page.meta.total >= 3 && page
+  })
+  expect(data[0]).toMatchObject({ agent_id: id, level: 'error', message: expect.stringContaining('connect() failed (111') })
+  expect(Math.abs(Date.parse(data[0]!.timestamp) - Date.now())).toBeLessThan(60_000)
 })
