@@ -107,7 +107,8 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
     },
   })
   const health = healthMeter(scope, { trouble: () => reconciler.trouble, servers: () => checks.servers() })
-  const telemetry = await startTelemetry(scope, { ...defaultTelemetryLimits, ...overrides.telemetry }, reconciler.exclusive)
+  const limits = { ...defaultTelemetryLimits, ...overrides.telemetry }
+  const telemetry = await startTelemetry(scope, limits, (task) => reconciler.exclusive(task))
   const command = commandRunner(scope, reconciler, sendHealth)
   link =
     options.master === undefined

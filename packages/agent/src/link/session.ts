@@ -102,7 +102,7 @@ export async function runSession(
     if (last) stream.send({ case: 'configStatus', value: configStatus(last) })
     timers.add(setInterval(beat, heartbeatMs))
     beat()
-    parts.telemetry.opened(stream.sendBatch)
+    parts.telemetry.opened((kind, bytes) => stream.sendBatch(kind, bytes))
   }
 
   async function onMessage({ payload }: MasterMessage): Promise<void> {

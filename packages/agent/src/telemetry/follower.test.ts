@@ -1,0 +1,114 @@
+import { appendFileSync, existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fromBinary } from '@bufbuild/protobuf'
+import { LogBatchSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Progress } from './checkpoint.ts'
+import { openFollower } from './follower.ts'
+import { rotatedName } from './log-files.ts'
+
+let directory: string
+let path: string
+let counted: string[]
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'nxmesh-'))
+  path = join(directory, 'access.log')
+  counted = []
+})
+
+afterEach(() => rmSync(directory, { recursive: true }))
+
+function follow(progress: Progress = { spool: 's', last: 0, place: null, cuts: [], dropped: 0 }) {
+  const kind = {
+    read(message: string, isNew: boolean) {
+      if (isNew) counted.push(message)
+      return { time: 1, level: 'access', message, fields: [] }
+    },
+  }
+  const follower = openFollower({ path, kind, progress, processName: 'nobody', savedAt: 0, fromEnd: false })
+  const messages = (bytes: Uint8Array) => fromBinary(LogBatchSchema, bytes).entries.map(({ message }) => message)
+  const cut = () => {
+    const made = follower.cut()
+    return made && messages(made.bytes)
+  }
+  return { ...follower, progress, cut, again: () => progress.cuts.map((each) => messages(follower.again(each))) }
+}
+
+let turn = 0
+function rotate(): string {
+  const former = rotatedName(path, ++turn)
+  renameSync(path, former)
+  writeFileSync(path, '')
+  return former
+}
+
+test('whole lines are read once, and a line that is being written when it is whole', () => {
+  const log = follow()
+  expect(log.cut()).toBeUndefined()
+  writeFileSync(path, 'a\nb\nhal')
+  expect(log.cut()).toEqual(['a', 'b'])
+  expect(log.cut()).toBeUndefined()
+  appendFileSync(path, 'f\n')
+  expect(log.cut()).toEqual(['half'])
+  expect(log.again()).toEqual([['a', 'b'], ['half']])
+  expect(counted).toEqual(['a', 'b', 'half'])
+})
+
+test('it goes from file to file, and deletes those that have been acknowledged', () => {
+  const log = follow()
+  writeFileSync(path, 'a\n')
+  expect(log.cut()).toEqual(['a'])
+  const first = rotate()
+  appendFileSync(first, 'late\nend of file')
+  const second = rotate()
+  appendFileSync(path, 'c\n')
+  expect([log.cut(), log.cut(), log.cut(), log.cut()]).toEqual([['late'], ['end of file'], ['c'], undefined])
+  log.done(1)
+  log.done(2)
+  log.prune()
+  expect([existsSync(first), existsSync(second)]).toEqual([true, false])
+  log.done(3)
+  log.prune()
+  expect(existsSync(first)).toBe(false)
+  expect(log.again()).toEqual([['c']])
+})
+
+test('without room the oldest is let go, counted, and what was cut is kept', () => {
+  const log = follow()
+  writeFileSync(path, 'a\n')
+  log.cut()
+  appendFileSync(path, 'b\nc\n')
+  const first = rotate()
+  appendFileSync(path, 'd\n')
+  log.trim(100)
+  expect(log.progress.dropped).toBe(0)
+  log.trim(3)
+  expect(log.progress.dropped).toBe(2)
+  expect(counted).toEqual(['a', 'b', 'c'])
+  log.prune()
+  expect(existsSync(first)).toBe(true)
+  expect(log.again()).toEqual([['a']])
+  expect(log.cut()).toEqual(['d'])
+})
+
+test('a later process goes on from the saved progress with the same batches', () => {
+  const before = follow()
+  writeFileSync(path, 'a\nb\n')
+  before.cut()
+  const after = follow(JSON.parse(JSON.stringify(before.progress)) as Progress)
+  appendFileSync(path, 'c\n')
+  expect(after.again()).toEqual([['a', 'b']])
+  expect(after.cut()).toEqual(['c'])
+  expect(after.progress.last).toBe(2)
+})
+
+test('a batch whose file is gone keeps its number and counts as dropped', () => {
+  const log = follow()
+  writeFileSync(path, 'a\nb\n')
+  log.cut()
+  rmSync(path)
+  expect(log.again()).toEqual([[]])
+  expect(log.progress.dropped).toBe(2)
+})

@@ -1,0 +1,68 @@
+import { fromBinary } from '@bufbuild/protobuf'
+import { MetricsBatchSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Sample } from '../link/batches.ts'
+import { openMetricsSpool } from './metrics-spool.ts'
+
+const counter = (name: string, value: number): Sample => ({ name, value, type: 'counter' })
+
+// A master that takes each number once, as ours does, and knows of each counter what came last.
+function master() {
+  const taken = new Set<bigint>()
+  const values = new Map<string, number>()
+  return {
+    values,
+    take(bytes: Uint8Array) {
+      const { sequence, metrics } = fromBinary(MetricsBatchSchema, bytes)
+      if (taken.has(sequence)) return
+      taken.add(sequence)
+      for (const { name, value } of metrics) values.set(name, value)
+    },
+  }
+}
+
+test('whatever is lost on the way, sent twice or forgotten by a restart, the master comes to know each counter', () => {
+  const step = fc.record({
+    rise: fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 2 }),
+    arrives: fc.boolean(),
+    isAnswered: fc.boolean(),
+    restarts: fc.boolean(),
+  })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+      const there = master()
+      const counters: Record<string, number> = { a: 0, b: 0, c: 0 }
+      let state = { spool: 's', stored: 0 }
+      let saved = { ...state }
+      let spool = openMetricsSpool(state)
+      const samples = () => Object.entries(counters).map(([name, value]) => counter(name, value))
+      for (const { rise, arrives, isAnswered, restarts } of [
+        ...steps,
+        ...Array(3).fill({ rise: [], arrives: true, isAnswered: true, restarts: false }),
+      ]) {
+        for (const name of rise) counters[name]!++
+        const { batch, bytes } = spool.next(samples(), 1)
+        if (arrives) there.take(bytes)
+        if (arrives && isAnswered) spool.done(batch.sequence, true)
+        // What was stored last may not be in the checkpoint yet.
+        if (restarts) {
+          state = { ...saved }
+          spool = openMetricsSpool(state)
+        } else saved = { ...state }
+      }
+      expect(Object.fromEntries(there.values)).toEqual(counters)
+    }),
+  )
+})
+
+test('a counter that has not changed is left out, for an hour', () => {
+  const spool = openMetricsSpool({ spool: 's', stored: 0 })
+  const namesAt = (time: number) => {
+    const { batch, bytes } = spool.next([counter('a', 1)], time)
+    spool.done(batch.sequence, true)
+    return fromBinary(MetricsBatchSchema, bytes).metrics.map(({ name }) => name)
+  }
+  // Of the first number it is not known whether an earlier process used it.
+  expect([1, 2, 3, 4, 3_600_002].map(namesAt)).toEqual([['a'], ['a'], [], [], ['a']])
+})
