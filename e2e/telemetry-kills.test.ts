@@ -52,7 +52,7 @@ test('each request arrives once, whatever is killed or cut while they are served
     sent++
     await until('more to arrive', async () => (await metricsOf(place)).requests_total > requests_total)
   }
-  for (let round = 1; round <= 3; round++) {
+  for (let round = 1; round <= 2; round++) {
     await during(async () => {
       await someHaveArrived()
       await agent.end('SIGKILL')
@@ -73,4 +73,4 @@ test('each request arrives once, whatever is killed or cut while they are served
     await settled()
   }
   expect(await arrived(place, sent)).toEqual(each(sent))
-})
+}, 180_000)

@@ -6,7 +6,7 @@ import { build } from 'esbuild'
 await rm(new URL('dist', import.meta.url), { recursive: true, force: true })
 await build({
   absWorkingDir: import.meta.dirname,
-  entryPoints: { 'nxmesh-agent': 'src/main.ts' },
+  entryPoints: { 'nxmesh-agent': 'src/main.ts', thread: 'src/telemetry/thread.ts' },
   outdir: 'dist',
   outExtension: { '.js': '.mjs' },
   bundle: true,

@@ -16,9 +16,11 @@ export interface Shipping extends AsyncDisposable {
   measured(samples: Sample[]): void
 }
 
+// Beside this file, also where both have been bundled.
+const entry = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.mjs', import.meta.url)
 const fullPauseMs = 20
 const restartPauseMs = 10_000
-const mostHeapMb = 64
+const mostHeapMb = 32
 
 export function startShipping(setting: ThreadSetting, log: Log): Shipping {
   const underWay = new Map<string, BatchName>()
@@ -27,18 +29,20 @@ export function startShipping(setting: ThreadSetting, log: Log): Shipping {
   let paused: NodeJS.Timeout | undefined
   let restart: NodeJS.Timeout | undefined
   let stopping = false
+  let ended: Promise<void> = Promise.resolve()
   let thread = begin()
 
   function begin(): Worker {
-    const started = new Worker(new URL('./thread.ts', import.meta.url), {
+    const started = new Worker(entry, {
       workerData: setting,
-      resourceLimits: { maxOldGenerationSizeMb: mostHeapMb, maxYoungGenerationSizeMb: 8 },
+      resourceLimits: { maxOldGenerationSizeMb: mostHeapMb, maxYoungGenerationSizeMb: 4 },
       stdout: false,
       stderr: false,
     })
     started.on('message', (message: FromThread) => hear(message))
     // Nothing is lost with it: the next one goes on where the checkpoint is.
     started.on('error', (cause: Error) => log('error', 'the logs of nginx are not followed for a moment', { error: cause.message }))
+    ended = new Promise((resolve) => started.once('exit', () => resolve()))
     started.on('exit', () => {
       if (stopping || started !== thread) return
       restart = setTimeout(() => {
@@ -108,7 +112,6 @@ export function startShipping(setting: ThreadSetting, log: Log): Shipping {
       stopping = true
       clearTimeout(restart)
       clearTimeout(paused)
-      const ended = new Promise((resolve) => thread.once('exit', resolve))
       tell({ kind: 'stop' })
       const patience = setTimeout(() => void thread.terminate(), 2000)
       thread.ref()
