@@ -1,7 +1,9 @@
+import { accessLogEntry, errorLogEntry } from '@nxmesh/model/access-log'
 import { labels } from '@nxmesh/model/labels'
 import { id, timestamp } from '@nxmesh/model/text'
 import { z } from 'zod'
 import { errorBody } from './errors.ts'
+import { accessLogFilters, errorLogFilters } from './log-filters.ts'
 
 /** Why the stream of an agent ended, as far as the master knows. */
 export const disconnectReasons = [
@@ -88,8 +90,11 @@ const pattern = z
   .string()
   .max(64)
   .refine((text) => eventTypes.some((type) => isOfPattern(text, type)), 'is the pattern of no event')
+const skipped = z.int()
 const patterns = z.array(pattern).min(1).max(50)
 const filter = z.strictObject({ workspace_id: id.optional(), agent_id: id.optional() })
+const accessTail = { log: z.literal('access'), filter: z.strictObject({ workspace_id: id, ...accessLogFilters }) }
+const errorTail = { log: z.literal('error'), filter: z.strictObject({ workspace_id: id, ...errorLogFilters }) }
 
 /** Whether a pattern stands for a type: `*`, the beginning of a type and `.*`, or a type itself. */
 export function isOfPattern(text: string, type: string): boolean {
@@ -112,9 +117,15 @@ export const clientMessage = z.discriminatedUnion('action', [
     events: patterns.optional(),
     request_id,
   }),
+  z.discriminatedUnion('log', [
+    z.strictObject({ action: z.literal('tail'), ...accessTail, request_id }),
+    z.strictObject({ action: z.literal('tail'), ...errorTail, request_id }),
+  ]),
+  z.strictObject({ action: z.literal('untail'), tail_id: z.string().max(64).optional(), request_id }),
 ])
 
 export type ClientMessage = z.output<typeof clientMessage>
+export type Tail = Extract<ClientMessage, { action: 'tail' }>
 
 /** What the address may carry. */
 export const eventsQuery = z.strictObject({ token: z.string().optional(), last_event_id: cursor.optional() })
@@ -130,10 +141,23 @@ export const serverAnswer = z.discriminatedUnion('type', [
     last_event_id: z.string().nullable(),
   }),
   z.strictObject({ type: z.literal('unsubscribed'), request_id: z.string(), subscriptions: z.array(z.string()) }),
+  z.strictObject({ type: z.literal('tailing'), request_id: z.string(), tail_id: z.string() }),
+  z.strictObject({ type: z.literal('untailed'), request_id: z.string(), tails: z.array(z.string()) }),
   errorBody.extend({ type: z.literal('error') }),
 ])
 
 export type ServerAnswer = z.infer<typeof serverAnswer>
+
+/** What the master sends of a log that a client follows: new lines in the order in which they came, and how many were left out before them. */
+export const tailMessage = z.discriminatedUnion('type', [
+  z.discriminatedUnion('log', [
+    z.strictObject({ type: z.literal('log.entries'), tail_id: z.string(), log: accessTail.log, skipped, entries: z.array(accessLogEntry) }),
+    z.strictObject({ type: z.literal('log.entries'), tail_id: z.string(), log: errorTail.log, skipped, entries: z.array(errorLogEntry) }),
+  ]),
+  errorBody.extend({ type: z.literal('tail.ended'), tail_id: z.string() }),
+])
+
+export type TailMessage = z.infer<typeof tailMessage>
 
 /** Why the master closes a socket, beyond the codes of RFC 6455. */
 export const closeCodes = {

@@ -1,13 +1,15 @@
 import { invalid } from '@nxmesh/api/errors'
+import type { Tail } from '@nxmesh/api/events'
 import type { AccessLogQuery, ErrorLogQuery, TopQuery } from '@nxmesh/api/routes/access-logs'
 import type { MetricsQuery } from '@nxmesh/api/routes/metrics'
 import type { Ctx } from './ctx.ts'
 import type { Ready } from './http/answer.ts'
 import { readCursor } from './telemetry/cursor.ts'
-import type { AccessFilters, Position, Query, Window } from './telemetry/query.ts'
+import type { AccessFilters, Followed, Position, Query, Window } from './telemetry/query.ts'
 
 const hour = 3_600_000
 const mostPoints = 1000
+const always: Window = { from: 0, to: Number.MAX_SAFE_INTEGER }
 
 /** What the agents of a workspace served in a window of time. */
 export async function workspaceMetrics(ctx: Ctx, workspaceId: string, query: MetricsQuery): Promise<Ready> {
@@ -46,6 +48,16 @@ export async function listErrorLogs(ctx: Ctx, workspaceId: string, query: ErrorL
   return ask(ctx, { kind: 'error-logs', filters, limit, after })
 }
 
+/** What a log was given from a row number on, as the text of a `TailPart`; without a number, where it ends now. */
+export async function readTail(ctx: Ctx, { log, filter }: Tail, from: number | undefined, limit: number): Promise<string> {
+  const { workspace_id, ...rest } = filter
+  const followed: Followed =
+    log === 'access'
+      ? { log, filters: await filtersOf(ctx, workspace_id, always, rest) }
+      : { log, filters: { ...always, ...rest, agents: await agentsOf(ctx, workspace_id, filter.agent_id) } }
+  return ctx.telemetry.ask({ kind: 'tail', ...followed, from, limit })
+}
+
 async function ask(ctx: Ctx, query: Query): Promise<Ready> {
   return { json: await ctx.telemetry.ask(query) }
 }
@@ -61,7 +73,7 @@ async function filtersOf(
   ctx: Ctx,
   workspaceId: string,
   window: Window,
-  query: Omit<AccessLogQuery, 'limit' | 'cursor'>,
+  query: Omit<AccessLogQuery, 'from' | 'to' | 'limit' | 'cursor'>,
 ): Promise<AccessFilters> {
   const { status_code, agent_id, virtual_host_id, host, method, uri, remote_addr, request_id, q } = query
   const agents = await agentsOf(ctx, workspaceId, agent_id)

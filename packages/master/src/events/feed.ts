@@ -7,6 +7,7 @@ import type { Reconciler } from '../reconcilers.ts'
 import { type Listener, openListener } from './listener.ts'
 import { eventsAfter, newestOf, placeOf } from './log.ts'
 import type { Limits, Pass, Socket } from './pass.ts'
+import { openTails } from './tails.ts'
 import { viewersOfEach } from './viewers.ts'
 
 /** Passes events on to the clients of this master, in the order of their numbers. */
@@ -27,6 +28,7 @@ const farewell = 1000
 
 export async function openFeed(ctx: Ctx, limits: Limits): Promise<Feed> {
   const listeners = new Map<Listener, Socket>()
+  const tails = openTails(ctx, limits)
   let head = await newestOf(ctx.db)
   let stopping = false
   let emptied: (() => void) | undefined
@@ -90,7 +92,7 @@ export async function openFeed(ctx: Ctx, limits: Limits): Promise<Feed> {
     async admit(socket, pass, after) {
       // Without a cursor it begins with what is committed from now on, also where that has not been passed on yet.
       const place = after === undefined ? await newestOf(ctx.db) : await placeOf(ctx.db, after)
-      const listener = openListener({ ctx, limits, head: () => head }, socket, pass, place ?? head)
+      const listener = openListener({ ctx, limits, head: () => head, tails }, socket, pass, place ?? head)
       listeners.set(listener, socket)
       if (place === undefined) listener.miss('last_event_id')
       if (stopping) listener.end(closeCodes.goingAway, 'the master is stopping')
@@ -105,6 +107,7 @@ export async function openFeed(ctx: Ctx, limits: Limits): Promise<Feed> {
     async [Symbol.asyncDispose]() {
       stopping = true
       clearInterval(pings)
+      tails[Symbol.dispose]()
       const left = new Promise<void>((resolve) => {
         emptied = resolve
       })

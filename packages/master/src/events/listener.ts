@@ -1,6 +1,6 @@
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import { ApiError } from '@nxmesh/api/errors'
-import { closeCodes } from '@nxmesh/api/events'
+import { type ClientMessage, closeCodes } from '@nxmesh/api/events'
 import { reaches } from '../access.ts'
 import type { Ctx } from '../ctx.ts'
 import { toAnswer } from '../http/errors.ts'
@@ -9,6 +9,7 @@ import { errorText, readMessage } from './messages.ts'
 import type { Limits, Pass, Socket } from './pass.ts'
 import { isDue, type Subscription } from './selection.ts'
 import { subscriptionsOf } from './subscriptions.ts'
+import type { Tails } from './tails.ts'
 import { type Viewers, viewersOfEach } from './viewers.ts'
 
 /** One client, from the opening of its socket to its end. */
@@ -32,13 +33,14 @@ interface Scope {
   limits: Limits
   /** The number up to which events have been passed on. */
   head: () => number
+  tails: Tails
 }
 
 const perPage = 200
 const window = 10_000
 
 /** Opens a listener that is told what comes after the number `from`. */
-export function openListener({ ctx, limits, head }: Scope, socket: Socket, pass: Pass, from: number): Listener {
+export function openListener({ ctx, limits, head, tails }: Scope, socket: Socket, pass: Pass, from: number): Listener {
   // All up to `position` is dealt with; all up to `high` has been at some time. Live means that nothing is read from the log.
   let position = from
   let high = from
@@ -47,6 +49,7 @@ export function openListener({ ctx, limits, head }: Scope, socket: Socket, pass:
   let isAlive = true
   let heard = { since: 0, messages: 0 }
   let answering = Promise.resolve()
+  const follower = { pass, isBehind: () => socket.bufferedAmount > limits.mostWaiting, isGone: () => over, say }
   const subscriptions = subscriptionsOf(ctx, pass, limits.mostSubscriptions, from)
 
   function offer(event: Told, viewers: Viewers): boolean {
@@ -124,16 +127,29 @@ export function openListener({ ctx, limits, head }: Scope, socket: Socket, pass:
     const { requestId, message } = readMessage(text)
     try {
       if (message instanceof ApiError) throw message
-      if (message.action === 'unsubscribe') return say(JSON.stringify(subscriptions.remove(message, requestId)))
-      const { answer: told, rewind } = await subscriptions.add(message, requestId, { position: () => position, high: () => high })
-      say(JSON.stringify(told))
-      if (rewind !== undefined && rewind < position) {
-        position = rewind
-        startReading()
+      switch (message.action) {
+        case 'subscribe':
+          return await subscribe(message, requestId)
+        case 'unsubscribe':
+          return say(JSON.stringify(subscriptions.remove(message, requestId)))
+        case 'tail':
+          return await tails.open(follower, message, requestId)
+        case 'untail':
+          return say(JSON.stringify(tails.close(follower, message, requestId)))
+        default:
+          message satisfies never
       }
     } catch (error) {
       say(errorText(toAnswer(ctx, error, requestId).body))
     }
+  }
+
+  async function subscribe(message: Extract<ClientMessage, { action: 'subscribe' }>, requestId: string): Promise<void> {
+    const { answer: told, rewind } = await subscriptions.add(message, requestId, { position: () => position, high: () => high })
+    say(JSON.stringify(told))
+    if (rewind === undefined || rewind >= position) return
+    position = rewind
+    startReading()
   }
 
   read()
@@ -167,6 +183,7 @@ export function openListener({ ctx, limits, head }: Scope, socket: Socket, pass:
     miss,
     closed() {
       over = true
+      tails.leave(follower)
     },
   }
 }

@@ -27,6 +27,7 @@ export interface Limits {
   /** Messages of a client within ten seconds. */
   mostMessages: number
   mostSubscriptions: number
+  mostTails: number
   /** Open sockets of one principal. */
   mostSockets: number
 }
@@ -37,5 +38,6 @@ export const defaultLimits: Limits = {
   drainWithin: 30_000,
   mostMessages: 100,
   mostSubscriptions: 50,
+  mostTails: 5,
   mostSockets: 1000,
 }

@@ -6,30 +6,44 @@ import type { AccessFilters, ErrorFilters, Position, Query } from './query.ts'
 import { accessFields, quoted } from './schema.ts'
 import { type Ask, type Condition, conditionOf, scopeCondition } from './sql.ts'
 
-type Row = Record<string, unknown> & { ts: number; seq: number; agent: string }
+export type Row = Record<string, unknown> & { ts: number; seq: number; agent: string }
 
 type LogQuery = Extract<Query, { kind: 'access-logs' | 'error-logs' }>
 
 /** A page of a log, newest first. */
 export async function listLogs(store: Store, ask: Ask, query: LogQuery): Promise<unknown> {
   const isAccess = query.kind === 'access-logs'
-  const table = isAccess ? 'access' : 'errors'
+  const { table, columns, shown } = isAccess ? accessLog : errorLog
   const condition = isAccess ? accessCondition(query.filters) : errorCondition(query.filters)
   const { limit, after, filters } = query
   const files = filesWithin(store, table, filters.from, filters.to)
   const total = await countRows(ask, files, table, condition)
-  const columns = isAccess ? accessColumns : 'level, message'
   const rows = await newest(ask, files, { table, columns, condition, after, wanted: limit + 1 })
-  const shown: (row: Row) => AccessLogEntry | ErrorLogEntry = isAccess ? shownAccess : shownError
   const data = rows.slice(0, limit).map(shown)
   const last = rows[limit - 1]
   const next = rows.length > limit && last ? { next_cursor: writeCursor(filters, last) } : {}
   return { data, meta: { total, limit, ...next } }
 }
 
-const accessColumns = Object.entries(accessFields)
-  .map(([name, cell]) => (cell === 'integer' ? `${name}::DOUBLE AS ${name}` : name))
-  .join(', ')
+interface Log {
+  table: 'access' | 'errors'
+  columns: string
+  shown: (row: Row) => AccessLogEntry | ErrorLogEntry
+}
+
+const headColumns = 'ts::DOUBLE AS ts, seq::DOUBLE AS seq, agent::VARCHAR AS agent'
+
+/** Where the requests are, and how they are shown. */
+export const accessLog: Log = {
+  table: 'access',
+  columns: `${headColumns}, ${Object.entries(accessFields)
+    .map(([name, cell]) => (cell === 'integer' ? `${name}::DOUBLE AS ${name}` : name))
+    .join(', ')}`,
+  shown: shownAccess,
+}
+
+/** Where the lines of error logs are, and how they are shown. */
+export const errorLog: Log = { table: 'errors', columns: `${headColumns}, level, message`, shown: shownError }
 
 interface Wanted {
   table: 'access' | 'errors'
@@ -49,7 +63,7 @@ async function newest(ask: Ask, files: OpenFile[], { table, columns, condition, 
     const from = `${quoted(file.name)}.${table}`
     // Which rows first, and all their columns then: a third of the work of doing both at once.
     const found = await ask(
-      `SELECT ts::DOUBLE AS ts, seq::DOUBLE AS seq, agent::VARCHAR AS agent, ${columns} FROM ${from} WHERE rowid IN
+      `SELECT ${columns} FROM ${from} WHERE rowid IN
        (SELECT rowid FROM ${from} WHERE ${condition.sql}${older} ORDER BY ts DESC, seq DESC LIMIT ${wanted})`,
       condition.values,
     )
@@ -90,7 +104,8 @@ export async function topValues(store: Store, ask: Ask, { filters, by, limit }: 
   return { data: rows as TopEntry[], meta: { total, limit } }
 }
 
-function accessCondition(filters: AccessFilters): Condition {
+/** The condition that requests of these filters fulfil. */
+export function accessCondition(filters: AccessFilters): Condition {
   const { status, uri, q, host, method, remote_addr, request_id, virtual_host } = filters
   const equal = Object.entries({ host, method, remote_addr, request_id, virtual_host })
   return conditionOf([
@@ -104,7 +119,8 @@ function accessCondition(filters: AccessFilters): Condition {
 
 const searched = ['uri', 'host', 'remote_addr', 'user_agent', 'referer', 'request_id', 'upstream_addr']
 
-function errorCondition(filters: ErrorFilters): Condition {
+/** The condition that lines of error logs of these filters fulfil. */
+export function errorCondition(filters: ErrorFilters): Condition {
   const { level, q } = filters
   return conditionOf([
     scopeCondition(filters),

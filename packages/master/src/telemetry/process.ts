@@ -13,6 +13,7 @@ import { batchReader } from './pipe.ts'
 import type { Query } from './query.ts'
 import { quoted } from './schema.ts'
 import type { Ask } from './sql.ts'
+import { readTail } from './tail-query.ts'
 
 // The process of the embedded telemetry store. Whatever it cannot get over ends it: the master starts another one.
 
@@ -153,6 +154,8 @@ function answerOf(opened: Store, ask: Ask, query: Query): Promise<unknown> {
     case 'access-logs':
     case 'error-logs':
       return listLogs(opened, ask, query)
+    case 'tail':
+      return readTail(opened, ask, query)
     case 'top':
       return topValues(opened, ask, query)
     case 'metrics':

@@ -33,9 +33,13 @@ export interface Position {
   seq: number
 }
 
+/** The log that is followed, and what of it. */
+export type Followed = { log: 'access'; filters: AccessFilters } | { log: 'error'; filters: ErrorFilters }
+
 /** What can be asked of the store. Each is answered by JSON as the API shows it. */
 export type Query =
   | { kind: 'access-logs'; filters: AccessFilters; limit: number; after?: Position | undefined }
   | { kind: 'error-logs'; filters: ErrorFilters; limit: number; after?: Position | undefined }
   | { kind: 'top'; filters: AccessFilters; by: TopBy; limit: number }
+  | ({ kind: 'tail'; limit: number; from?: number | undefined } & Followed)
   | { kind: 'metrics'; scope: Scope; step?: number | undefined; now: number }

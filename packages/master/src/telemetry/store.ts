@@ -25,6 +25,8 @@ export interface TelemetryStatus {
   quarantined: number
   /** How often its process has ended by itself. */
   restarts: number
+  /** Batches that have been dealt with since the master started: where this has not changed, there is nothing new to ask for. */
+  settled: number
   /** The process, while there is one. */
   pid: number | undefined
 }
@@ -52,6 +54,7 @@ export function openTelemetry({ log, ...setting }: Options): Telemetry {
   let state: TelemetryStatus['state'] = 'idle'
   let quarantined = 0
   let restarts = 0
+  let settled = 0
   let pause = shortestPause
   let retry: NodeJS.Timeout | undefined
   let steady: NodeJS.Timeout | undefined
@@ -92,6 +95,7 @@ export function openTelemetry({ log, ...setting }: Options): Telemetry {
         log.debug({ files: report.files, quarantined }, 'telemetry store ready')
         return
       case 'taken':
+        settled += report.outcomes.length
         for (const { id, taken } of report.outcomes) settle(id, taken)
         return
       case 'answer':
@@ -152,11 +156,11 @@ export function openTelemetry({ log, ...setting }: Options): Telemetry {
     take(batch) {
       if (!isThere()) return Promise.resolve({ ok: false, reason: away })
       if (waitingBytes > mostWaitingBytes) return Promise.resolve({ ok: false, reason: busy })
-      return new Promise((settled) => {
+      return new Promise((resolve) => {
         const id = ++lastId
         const bytes = batch.bytes.length
         waitingBytes += bytes
-        taking.set(id, { settle: settled, bytes })
+        taking.set(id, { settle: resolve, bytes })
         batches?.cork()
         batches?.write(headOf(id, batch))
         batches?.write(batch.bytes)
@@ -182,7 +186,7 @@ export function openTelemetry({ log, ...setting }: Options): Telemetry {
         asking.delete(id)
       }
     },
-    status: () => ({ state, quarantined, restarts, pid: child?.pid }),
+    status: () => ({ state, quarantined, restarts, settled, pid: child?.pid }),
     async [Symbol.asyncDispose]() {
       closed = true
       clearTimeout(retry)

@@ -1,6 +1,15 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import { type EventEnvelope, type EventType, eventData, eventEnvelope, type ServerAnswer, serverAnswer } from '@nxmesh/api/events'
+import {
+  type EventEnvelope,
+  type EventType,
+  eventData,
+  eventEnvelope,
+  type ServerAnswer,
+  serverAnswer,
+  type TailMessage,
+  tailMessage,
+} from '@nxmesh/api/events'
 import { until } from '@nxmesh/testkit/until'
 import { WebSocket } from 'ws'
 
@@ -9,6 +18,8 @@ export interface Listening extends AsyncDisposable {
   /** What came, each held to the schema of its type. */
   events: EventEnvelope[]
   answers: ServerAnswer[]
+  /** What came of the logs that it follows. */
+  tails: TailMessage[]
   closed: Promise<{ code: number; reason: string }>
   /** Sends a message and returns what is answered to it. */
   ask(message: unknown): Promise<ServerAnswer>
@@ -27,11 +38,13 @@ export async function listen(base: string, way: Way): Promise<Listening> {
   const socket = new WebSocket(addressOf(base, way), way.protocols ?? [], { headers: way.headers ?? {} })
   const events: EventEnvelope[] = []
   const answers: ServerAnswer[] = []
+  const tails: TailMessage[] = []
   const faults: unknown[] = []
   socket.on('message', (data: Buffer) => {
     try {
       const message = JSON.parse(data.toString()) as { type: string }
       if (message.type in eventData) events.push(eventOf(message))
+      else if (message.type.includes('.')) tails.push(tailMessage.parse(message))
       else answers.push(serverAnswer.parse(message))
     } catch (error) {
       faults.push(error)
@@ -48,6 +61,7 @@ export async function listen(base: string, way: Way): Promise<Listening> {
     socket,
     events,
     answers,
+    tails,
     closed,
     async ask(message) {
       const before = answers.length
