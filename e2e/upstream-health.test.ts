@@ -1,11 +1,13 @@
 import { routes } from '@nxmesh/api/routes'
 import { get } from '@nxmesh/testkit/get'
+import { accessToken } from '@nxmesh/testkit/master'
 import { startMesh } from '@nxmesh/testkit/mesh'
 import { nginxBinaries } from '@nxmesh/testkit/nginx'
 import { startOrigin } from '@nxmesh/testkit/origin'
 import { freePort } from '@nxmesh/testkit/ports'
 import { until } from '@nxmesh/testkit/until'
 import { expect, test } from 'vitest'
+import { listenWith } from '../packages/master/tests/events/listening.ts'
 
 const binaries = nginxBinaries()
 
@@ -14,6 +16,7 @@ test.each([binaries[0]!, binaries.at(-1)!])(
   async (nginx) => {
     await using mesh = await startMesh({ agents: 0 })
     const { id } = await mesh.addAgent('checking', { nginx })
+    await using events = await listenWith(mesh.base, await accessToken(mesh.base))
     const well = await startOrigin('well')
     const gone = await startOrigin('gone')
     await using stack = new AsyncDisposableStack()
@@ -54,6 +57,18 @@ test.each([binaries[0]!, binaries.at(-1)!])(
     expect(conf).toMatch(new RegExp(`server ${gone.address} (down|backup);`))
     const { files } = await mesh.client.call(routes.diffAgentConfig, { params: { agent_id: id } })
     expect(files).toEqual([])
+
+    const { data: fell } = await events.next('upstream.server_down')
+    expect(fell).toMatchObject({
+      agent_id: id,
+      upstream_id: upstream.id,
+      address: gone.address,
+      error: expect.stringContaining('ECONNREFUSED'),
+    })
+    await using _back = await startOrigin('back', gone.port)
+    const { data: rose } = await events.next('upstream.server_up')
+    expect(rose).toEqual({ agent_id: id, upstream_id: upstream.id, address: gone.address })
+    expect(events.events.filter(({ type }) => type.startsWith('upstream.server_'))).toHaveLength(2)
 
     await mesh.agents[0]!.agent[Symbol.asyncDispose]()
     await until('nobody to know any more', async () => (await server(well.address))?.state === 'unknown')

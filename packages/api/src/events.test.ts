@@ -15,7 +15,7 @@ test.each(types)('the example of %s is one, and stands on the page', (type) => {
 })
 
 test('the page names no other type, and every reason', () => {
-  const named = [...page.matchAll(/^\| `([a-z_]+\.[a-z]+)` \|/gm)].map(([, type]) => type)
+  const named = [...page.matchAll(/^\| `([a-z_]+\.[a-z_]+)` \|/gm)].map(([, type]) => type)
   expect(named).toEqual(types)
   for (const reason of disconnectReasons) expect(page).toContain(`\`${reason}\``)
 })

@@ -24,6 +24,7 @@ const agent_id = id
 const named = { name: z.string() }
 const host = z.strictObject({ virtual_host_id: id, ...named, version })
 const upstream = z.strictObject({ upstream_id: id, ...named, version })
+const server = { agent_id, upstream_id: id, address: z.string() }
 
 /** Every type of event and what it carries. */
 export const eventData = {
@@ -57,6 +58,8 @@ export const eventData = {
   'upstream.created': upstream,
   'upstream.updated': upstream,
   'upstream.deleted': upstream,
+  'upstream.server_down': z.strictObject({ ...server, error: z.string() }),
+  'upstream.server_up': z.strictObject(server),
   'settings.updated': z.strictObject({ version }),
   'revision.created': z.strictObject({ version, author: z.string(), reason: z.string(), changes: z.int() }),
 } as const satisfies Record<string, z.ZodType>

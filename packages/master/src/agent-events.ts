@@ -1,12 +1,14 @@
 import type { DisconnectReason, EventData, EventType } from '@nxmesh/api/events'
+import type { ServerHealth } from '@nxmesh/model/server-health'
 import type { AgentRow, ApplyRow } from './db/schema.ts'
 import { configIdOf } from './rollout/desired.ts'
+import { serversIn } from './upstream-health.ts'
 
 /** Something that an agent warned of, as its row keeps it. */
 export type AgentAlert = Omit<EventData<'health.alert'>, 'agent_id'>
 
 /** The facts whose changes are told. */
-export const toldColumns = ['connected', 'hostname', 'ip_address', 'state', 'state_reason', 'drift', 'alerts'] as const
+export const toldColumns = ['connected', 'hostname', 'ip_address', 'state', 'state_reason', 'drift', 'alerts', 'health'] as const
 export type ToldFacts = Pick<AgentRow, 'id' | 'workspace_id' | (typeof toldColumns)[number]>
 
 /** What a row does not say about a change of its connection. */
@@ -34,7 +36,7 @@ export function agentEvents(before: ToldFacts, after: ToldFacts, { began = false
     if (after.state === 'online') events.push({ type: 'agent.online', data: { agent_id } })
     if (after.state === 'degraded') events.push({ type: 'agent.degraded', data: { agent_id, reason: after.state_reason ?? '' } })
   }
-  return [...events, ...newAlerts(before, after)]
+  return [...events, ...serverEvents(before, after), ...newAlerts(before, after)]
 }
 
 /** What to tell of an attempt to apply a config. */
@@ -46,6 +48,40 @@ export function applyEvent(workspaceId: string, { agent_id, version, duration_ms
 /** Whether two reports warn of the same, whatever their figures are. */
 export function warnsOfSame(one: string, other: string): boolean {
   return one === other || namesOf(one) === namesOf(other)
+}
+
+/** Whether two reports find the same servers down. */
+export function findsSameDown(one: string | null, other: string | null): boolean {
+  if (one === other) return true
+  const downs = [one, other].map((health) => [...downIn(health).keys()].sort().join())
+  return downs[0] === downs[1]
+}
+
+function serverEvents({ health: before }: ToldFacts, { id: agent_id, health: after }: ToldFacts): AgentEvent[] {
+  if (before === after) return []
+  const [wereDown, areDown] = [downIn(before), downIn(after)]
+  const passed = (after === null ? [] : serversIn({ health: after, state: 'online' })).filter(
+    (server) => server.state === 'up' && wereDown.has(serverKey(server)),
+  )
+  return [
+    ...[...areDown]
+      .filter(([key]) => !wereDown.has(key))
+      .map(([, { upstream_id, address, last_error }]): AgentEvent => {
+        return { type: 'upstream.server_down', data: { agent_id, upstream_id, address, error: last_error ?? '' } }
+      }),
+    ...passed.map(({ upstream_id, address }): AgentEvent => ({ type: 'upstream.server_up', data: { agent_id, upstream_id, address } })),
+  ]
+}
+
+function downIn(health: string | null): Map<string, ServerHealth> {
+  // Most reports find none, and need not be read for it.
+  if (!health?.includes('"down"')) return new Map()
+  const down = serversIn({ health, state: 'online' }).filter(({ state }) => state === 'down')
+  return new Map(down.map((server) => [serverKey(server), server]))
+}
+
+function serverKey({ upstream_id, address }: Pick<ServerHealth, 'upstream_id' | 'address'>): string {
+  return `${upstream_id} ${address}`
 }
 
 function newAlerts(before: ToldFacts, after: ToldFacts): AgentEvent[] {

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import { writeAgents } from './agent-batch.ts'
-import { type Connection, warnsOfSame } from './agent-events.ts'
+import { type Connection, findsSameDown, warnsOfSame } from './agent-events.ts'
 import { stateOf } from './agent-state.ts'
 import type { AgentRow, ApplyRow, Database } from './db/schema.ts'
 
@@ -233,5 +233,5 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, o
 
 function isTold(before: AgentFacts, after: AgentFacts): boolean {
   const same = (['connected', 'state', 'state_reason', 'drift'] as const).every((column) => before[column] === after[column])
-  return !same || !warnsOfSame(before.alerts, after.alerts)
+  return !same || !warnsOfSame(before.alerts, after.alerts) || !findsSameDown(before.health, after.health)
 }

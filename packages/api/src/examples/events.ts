@@ -3,6 +3,7 @@ import type { EventData, EventEnvelope, EventType } from '../events.ts'
 const agent_id = '770e8400-e29b-41d4-a716-446655440002'
 const host = { virtual_host_id: '880e8400-e29b-41d4-a716-446655440004', name: 'Main Website', version: 42 }
 const upstream = { upstream_id: 'aa0e8400-e29b-41d4-a716-446655440006', name: 'api-backend', version: 42 }
+const server = { agent_id, upstream_id: upstream.upstream_id, address: '10.0.1.20:8080' }
 const named = { agent_id, name: 'web-server-01' }
 
 /** What events carry. Where the published contract shows a type, it is the contract's own example. */
@@ -30,6 +31,8 @@ export const eventExamples: { [T in EventType]: EventData<T> } = {
   'upstream.created': upstream,
   'upstream.updated': upstream,
   'upstream.deleted': upstream,
+  'upstream.server_down': { ...server, error: 'status 503' },
+  'upstream.server_up': server,
   'settings.updated': { version: 42 },
   'revision.created': { version: 42, author: 'user@example.com', reason: 'changed upstream "api-backend"', changes: 1 },
 }
