@@ -7,12 +7,14 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { routes } from '@nxmesh/api/routes'
 import { AgentMessageSchema, LogBatchSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import { logRowCells } from '@nxmesh/proto/log-rows'
 import { connectTelemetryAgent } from '../packages/master/tests/telemetry-agent.ts'
 import { percentile } from './figures.ts'
 import { processorMilliseconds, runMaster } from './programs.ts'
 
 const lines = Number(process.env['NXMESH_BENCH_LINES'] ?? 1_000_000)
 const perBatch = 1000
+const mostEntries = 200_000
 const unacknowledged = 32
 const asks = 7
 const blocksAtMost = 200
@@ -33,16 +35,19 @@ stack.defer(() => rm(directory, { recursive: true, force: true }))
   await agent.logs({ entries: [lineAt(0)] })
   const store = await childOf(master.pid)
 
-  const frames = framesOf(made.agent_id)
-  const before = [await processorMilliseconds(master.pid), await processorMilliseconds(store)] as const
-  const started = performance.now()
-  await sendAll(agent.stream, frames)
-  const seconds = (performance.now() - started) / 1000
-  const used = [(await processorMilliseconds(master.pid)) - before[0], (await processorMilliseconds(store)) - before[1]] as const
-  const per1000 = (milliseconds: number) => ((milliseconds / lines) * 1000).toFixed(2)
-  console.log(`${lines} lines in batches of ${perBatch}, ${unacknowledged} of them under way`)
-  console.log(`  from messages to rows that are durable and can be asked for: ${Math.round(lines / seconds)} lines a second`)
-  console.log(`  processor of the master's main process: ${per1000(used[0])} ms for 1,000 lines; of its store: ${per1000(used[1])} ms`)
+  for (const form of ['entries', 'rows'] as const) {
+    const count = form === 'rows' ? lines : Math.min(lines, mostEntries)
+    const frames = framesOf(made.agent_id, form, count)
+    const before = [await processorMilliseconds(master.pid), await processorMilliseconds(store)] as const
+    const started = performance.now()
+    await sendAll(agent.stream, frames, count)
+    const seconds = (performance.now() - started) / 1000
+    const used = [(await processorMilliseconds(master.pid)) - before[0], (await processorMilliseconds(store)) - before[1]] as const
+    const per1000 = (milliseconds: number) => ((milliseconds / count) * 1000).toFixed(2)
+    console.log(`${count} lines as ${form} in batches of ${perBatch}, ${unacknowledged} of them under way`)
+    console.log(`  from messages to rows that are durable and can be asked for: ${Math.round(count / seconds)} lines a second`)
+    console.log(`  processor of the master's main process: ${per1000(used[0])} ms for 1,000 lines; of its store: ${per1000(used[1])} ms`)
+  }
 
   const window = { from: new Date(begin).toISOString(), to: new Date(end + 1000).toISOString() }
   const list = (query: object) => () => client.call(routes.listAccessLogs, { params, query: { ...window, ...query } })
@@ -83,7 +88,7 @@ function lineAt(index: number) {
     host: `site-${index % 20}.example.com`,
     status: failed ? (index % 1000 === 0 ? '500' : '502') : index % 20 === 0 ? '404' : '200',
     body_bytes_sent: String(200 + (index % 40_000)),
-    response_time_ms: String(1 + ((index * 31) % 4000) / 10),
+    response_time_ms: String(1 + ((index * 31) % 400)),
     user_agent: `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.${index % 200} (KHTML, like Gecko) Chrome/1${index % 90}.0.0.0 Safari/537.36`,
     referer: 'https://example.com/',
     request_id: ((index * 2_654_435_761) % 2 ** 32).toString(16).padStart(32, '0'),
@@ -93,23 +98,42 @@ function lineAt(index: number) {
     request_bytes: String(300 + (index % 200)),
     bytes_sent: String(500 + (index % 40_000)),
   }
-  const timestamp = BigInt(begin + Math.floor((index / (blocksAtMost * perBatch)) * day))
+  const timestamp = BigInt(begin + Math.floor((index / mostEntries) * day))
   return { timestamp, level: 'access', message: `${fields.method} ${fields.uri} ${fields.protocol}`, fields }
 }
 
-// Entries are encoded beforehand, so that an agent's own work is little of what is measured; the same blocks come over and over.
-function framesOf(agentId: string): (batch: number) => Buffer {
+// Batches are encoded beforehand, so that an agent's own work is little of what is measured: blocks that come over and over, as rows with
+// other times.
+function framesOf(agentId: string, form: 'entries' | 'rows', count: number): (batch: number) => Buffer {
   const now = BigInt(Date.now()) * 1000n
-  const blocks = Array.from({ length: Math.min(blocksAtMost, lines / perBatch) }, (_, block) => {
+  const blocks = Array.from({ length: Math.min(blocksAtMost, count / perBatch) }, (_, block) => {
     const entries = Array.from({ length: perBatch }, (_line, index) => lineAt(block * perBatch + index))
-    return toBinary(LogBatchSchema, create(LogBatchSchema, { entries }))
+    return form === 'entries' ? toBinary(LogBatchSchema, create(LogBatchSchema, { entries })) : rowsOf(entries)
   })
   return (batch) => {
-    const number = toBinary(LogBatchSchema, create(LogBatchSchema, { spool: 'bench', sequence: BigInt(batch + 1) }))
-    const logs = Buffer.concat([blocks[batch % blocks.length]!, number])
+    const block = Buffer.from(blocks[batch % blocks.length]!)
+    if (form === 'rows') setTimes(block, begin + (batch / (count / perBatch)) * day, day / count)
+    const rows = form === 'rows' ? { rows: block } : {}
+    const rest = toBinary(LogBatchSchema, create(LogBatchSchema, { ...rows, spool: form, sequence: BigInt(batch + 1) }))
+    const logs = form === 'rows' ? rest : Buffer.concat([block, rest])
     const head = toBinary(AgentMessageSchema, create(AgentMessageSchema, { agentId, timestamp: now + BigInt(batch) }))
     return Buffer.concat([head, Buffer.from([0x3a, ...varint(logs.length)]), logs])
   }
+}
+
+// Each row begins with thirteen digits.
+function setTimes(rows: Buffer, from: number, step: number) {
+  for (let [at, index] = [0, 0]; at < rows.length; at = rows.indexOf(0x0a, at) + 1, index++) {
+    rows.write(String(Math.floor(from + index * step)), at, 'latin1')
+  }
+}
+
+function rowsOf(entries: ReturnType<typeof lineAt>[]): Buffer {
+  const rows = entries.map(({ timestamp, fields }) => {
+    const named: Record<string, string> = { ...fields, timestamp: String(timestamp) }
+    return logRowCells.map((name) => named[name]).join('\t')
+  })
+  return Buffer.from(`${rows.join('\n')}\n`)
 }
 
 function varint(value: number): number[] {
@@ -119,9 +143,10 @@ function varint(value: number): number[] {
 async function sendAll(
   { sendRaw, received }: Awaited<ReturnType<typeof connectTelemetryAgent>>['stream'],
   frameOf: (batch: number) => Buffer,
+  total: number,
 ) {
   received.length = 0
-  const count = lines / perBatch
+  const count = total / perBatch
   let sent = 0
   for (;;) {
     const acks = received

@@ -3,5 +3,6 @@
  * 1: digests of configs, serving digest, drift, findings, client certificates over the session, `command.result`.
  * 2: the agent says what its nginx is and what files it wrote, so that the master can show them.
  * 3: requests are logged, and batches of logs and metrics are numbered.
+ * 4: the master takes requests as rows.
  */
-export const capability = 3
+export const capability = 4

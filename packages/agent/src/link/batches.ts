@@ -1,3 +1,5 @@
+export { logRowCells } from '@nxmesh/proto/log-rows'
+
 import { type ProtoWriter, protoWriter } from './proto-writer.ts'
 
 // Written by hand: a host that serves 50,000 requests a second has as many entries, each with some seventeen fields.
@@ -22,7 +24,7 @@ export interface Sample {
 
 // The numbers of agent.proto; `batches.test.ts` reads them with the generated code, which would cost the thread megabytes.
 const envelope = { agentId: 1, timestamp: 2, metrics: 6, logs: 7 } as const
-const logBatch = { entries: 1, spool: 100, sequence: 101 } as const
+const logBatch = { entries: 1, spool: 100, sequence: 101, rows: 102 } as const
 const logEntry = { timestamp: 1, level: 2, message: 3, fields: 4 } as const
 const metricsOf = { timestamp: 1, metrics: 2, spool: 101, sequence: 102 } as const
 const metric = { name: 1, value: 2, timestamp: 3, labels: 4, type: 5 } as const
@@ -30,9 +32,11 @@ const types = { gauge: 1, counter: 2, histogram: 3 } as const
 // Of an entry of a map. Source: protobuf.dev/programming-guides/encoding, "Maps".
 const pair = { key: 1, value: 2 } as const
 
-/** A LogBatch being written: entries first, then its number. */
+/** A LogBatch being written: entries and rows first, then its number. */
 export interface LogBatchWriter {
   add(entry: LogEntry): void
+  /** Requests as rows, all that the batch has. */
+  rows(bytes: Uint8Array): void
   finish(spool: string, sequence: number): Uint8Array<ArrayBuffer>
 }
 
@@ -46,6 +50,9 @@ export function logBatchWriter(): LogBatchWriter {
       out.text(logEntry.message, entry.message)
       for (const [name, text] of entry.fields) writePair(out, logEntry.fields, name, text)
       out.close(whole)
+    },
+    rows(bytes) {
+      out.bytes(logBatch.rows, bytes)
     },
     finish(spool, sequence) {
       out.text(logBatch.spool, spool)

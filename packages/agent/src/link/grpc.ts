@@ -34,7 +34,7 @@ const window = 1_048_576
  */
 export function openGrpcCall(
   to: { host: string; port: number; path: string; tls: ConnectionOptions; longestMessage: number },
-  on: { message: (bytes: Buffer) => void; end: (end: GrpcEnd) => void },
+  on: { message: (bytes: Buffer) => void; drain: () => void; end: (end: GrpcEnd) => void },
 ): GrpcCall {
   const authority = to.tls.servername ?? to.host
   const session = connect(`https://${authority}`, {
@@ -69,6 +69,7 @@ export function openGrpcCall(
     if (status !== 200) end(grpcStatus.unavailable, `the server answered with HTTP status ${status}`)
   })
   stream.on('trailers', endFrom)
+  stream.on('drain', on.drain)
   stream.on('error', (error) => end(grpcStatus.unavailable, error.message))
   stream.on('close', () => end(grpcStatus.unavailable, 'the call was closed'))
   const frames = frameReader(to.longestMessage, on.message)

@@ -25,6 +25,6 @@ export interface LinkParts {
   health: () => Promise<Health>
   onIdentity: (agentId: string) => Promise<void>
   onConfig: (update: { config_id: string; version: number; digest: string; config: () => AgentConfig }) => void
-  telemetry: Pick<Shipping, 'opened' | 'closed' | 'answered'>
+  telemetry: Pick<Shipping, 'opened' | 'drained' | 'closed' | 'answered'>
   onCommand: (id: string, command: Command) => Promise<CommandResult>
 }

@@ -24,6 +24,8 @@ const hopeless: ReadonlySet<number> = new Set([grpcStatus.unauthenticated, grpcS
 const registrationTimeoutMs = 15_000
 const renewalPauseMs = 60_000
 const defaultHeartbeatSeconds = 30
+// From here on a master takes requests as rows.
+const rowsCapability = 4
 
 /** Runs one session with the master from its registration to its end. `ready` is called once the master has accepted the agent. */
 export async function runSession(
@@ -50,6 +52,7 @@ export async function runSession(
         .then(() => onMessage(message))
         .catch((cause: Error) => log('error', 'a message of the master could not be handled', { error: cause.message }))
     },
+    drain: () => parts.telemetry.drained(),
     end({ code, message }) {
       const text = words || message || (code === grpcStatus.ok ? 'the master ended the session' : `gRPC status ${code}`)
       end({ kind: hopeless.has(code) ? 'refused' : 'lost', message: text, registered })
@@ -102,7 +105,7 @@ export async function runSession(
     if (last) stream.send({ case: 'configStatus', value: configStatus(last) })
     timers.add(setInterval(beat, heartbeatMs))
     beat()
-    parts.telemetry.opened((kind, bytes) => stream.sendBatch(kind, bytes))
+    parts.telemetry.opened((kind, bytes) => stream.sendBatch(kind, bytes), response.capability >= rowsCapability)
   }
 
   async function onMessage({ payload }: MasterMessage): Promise<void> {

@@ -21,12 +21,12 @@ export function openStream(
   address: string,
   { ca, client }: Credentials,
   agentId: () => string,
-  on: { message: (message: MasterMessage) => void; end: (end: GrpcEnd) => void },
+  on: { message: (message: MasterMessage) => void; drain: () => void; end: (end: GrpcEnd) => void },
 ): MasterStream {
   const tls = { ca, minVersion: 'TLSv1.3', servername: masterName, ...(client && { key: client.key, cert: client.chain }) } as const
   const call = openGrpcCall(
     { ...parseAddress(address), path, tls, longestMessage },
-    { message: (bytes) => on.message(fromBinary(MasterMessageSchema, bytes)), end: on.end },
+    { ...on, message: (bytes) => on.message(fromBinary(MasterMessageSchema, bytes)) },
   )
   let last = 0n
   function nextTime() {

@@ -1,11 +1,13 @@
 import { appendFileSync, existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import { fromBinary } from '@bufbuild/protobuf'
 import { LogBatchSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Progress } from './checkpoint.ts'
-import { openFollower } from './follower.ts'
+import { type LogKind, openFollower } from './follower.ts'
 import { rotatedName } from './log-files.ts'
 
 let directory: string
@@ -21,10 +23,13 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }))
 
 function follow(progress: Progress = { spool: 's', last: 0, place: null, cuts: [], dropped: 0 }) {
-  const kind = {
-    read(message: string, isNew: boolean) {
-      if (isNew) counted.push(message)
-      return { time: 1, level: 'access', message, fields: [] }
+  const kind: LogKind = {
+    add(lines, batch, isNew) {
+      const messages = lines.toString().split('\n')
+      if (messages.at(-1) === '') messages.pop()
+      for (const message of messages) batch.add({ time: 1, level: 'access', message, fields: [] })
+      if (isNew) counted.push(...messages)
+      return messages.length
     },
   }
   const follower = openFollower({ path, kind, progress, processName: 'nobody', savedAt: 0, fromEnd: false })
@@ -111,4 +116,34 @@ test('a batch whose file is gone keeps its number and counts as dropped', () => 
   rmSync(path)
   expect(log.again()).toEqual([[]])
   expect(log.progress.dropped).toBe(2)
+})
+
+test('a file that is renamed while it is looked for is neither lost nor read again', async () => {
+  const log = follow()
+  writeFileSync(path, '')
+  // Three renames at a time, in a thread of its own.
+  const renaming = new Worker(
+    `const { appendFileSync, renameSync, writeFileSync } = require('node:fs')
+     const { workerData: path } = require('node:worker_threads')
+     for (let turn = 1; turn <= 300; turn++) {
+       appendFileSync(path, turn + '\\n')
+       renameSync(path, path + '.' + String(turn).padStart(13, '0'))
+       writeFileSync(path, '')
+       if (turn % 3 === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3)
+     }`,
+    { eval: true, workerData: path },
+  )
+  let over = false
+  renaming.once('exit', () => {
+    over = true
+  })
+  const seen: string[] = []
+  for (let isLast = false; !isLast; ) {
+    isLast = over
+    for (let lines = log.cut(); lines; lines = log.cut()) seen.push(...lines)
+    for (const { sequence } of log.progress.cuts) log.done(sequence)
+    log.prune()
+    await turnOfTheLoop()
+  }
+  expect(seen).toEqual(Array.from({ length: 300 }, (_, index) => String(index + 1)))
 })

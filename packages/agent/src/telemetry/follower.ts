@@ -1,12 +1,12 @@
 import { closeSync, fstatSync, openSync, readSync, rmSync } from 'node:fs'
-import { type LogEntry, logBatchWriter } from '../link/batches.ts'
+import { type LogBatchWriter, logBatchWriter } from '../link/batches.ts'
 import type { Cut, Progress } from './checkpoint.ts'
 import { idOf, isRotatedByUs, type LogFile, logFiles, mayBeWritten } from './log-files.ts'
 
 /** How the lines of a log are understood. */
 export interface LogKind {
-  /** What a line tells; undefined where it belongs to the one before. A line that is new is counted, too. */
-  read(text: string, isNew: boolean): LogEntry | undefined
+  /** Adds whole lines to a batch, and returns how many. What is new is counted, too. */
+  add(lines: Buffer, batch: LogBatchWriter, isNew: boolean): number
 }
 
 /** Reads a log in the order it was written, from file to file as it is rotated, and cuts it into batches. */
@@ -38,7 +38,6 @@ interface Options {
 }
 
 const chunk = 262_144
-const longestMessage = 16_384
 
 export function openFollower({ path, kind, progress, processName, savedAt, fromEnd }: Options): Follower {
   const memory = Buffer.allocUnsafe(chunk)
@@ -62,7 +61,8 @@ export function openFollower({ path, kind, progress, processName, savedAt, fromE
     return files.slice(files.indexOf(next))
   }
 
-  function next(): { text: string; file: LogFile; start: number; end: number } | undefined {
+  // Whole lines, in memory that the next call uses again.
+  function next(): { lines: Buffer; file: LogFile; start: number; end: number } | undefined {
     let isOver = false
     for (;;) {
       const [file, following] = ahead()
@@ -74,7 +74,7 @@ export function openFollower({ path, kind, progress, processName, savedAt, fromE
       if (length === undefined) continue
       const last = length === 0 ? -1 : memory.lastIndexOf(0x0a, length - 1)
       const whole = last >= 0 ? last + 1 : length === chunk || isOver ? length : 0
-      if (whole > 0) return { text: memory.toString('utf8', 0, whole), file, start: place.offset, end: place.offset + whole }
+      if (whole > 0) return { lines: memory.subarray(0, whole), file, start: place.offset, end: place.offset + whole }
       if (!following) return undefined
       if (isOver) progress.place = { file: following.id, offset: 0 }
       // What its last writer wrote meanwhile is read once more after that.
@@ -83,34 +83,23 @@ export function openFollower({ path, kind, progress, processName, savedAt, fromE
     }
   }
 
-  function encode(lines: readonly string[], sequence: number, isNew: boolean): Uint8Array<ArrayBuffer> {
+  function encode(lines: Buffer, sequence: number, isNew: boolean): { lines: number; bytes: Uint8Array<ArrayBuffer> } {
     const batch = logBatchWriter()
-    let entry: LogEntry | undefined
-    for (const line of lines) {
-      const read = kind.read(line, isNew)
-      if (read) {
-        if (entry) batch.add(entry)
-        entry = read
-      } else {
-        const message = entry ? `${entry.message}\n${line}` : line
-        entry = { time: entry?.time ?? Date.now(), level: entry?.level ?? 'error', fields: [['log', 'error']], message }
-      }
-      if (entry.message.length > longestMessage) entry = { ...entry, message: entry.message.slice(0, longestMessage) }
-    }
-    if (entry) batch.add(entry)
-    return batch.finish(progress.spool, sequence)
+    return { lines: kind.add(lines, batch, isNew), bytes: batch.finish(progress.spool, sequence) }
   }
 
   return {
     cut() {
       const found = next()
       if (!found) return undefined
-      const { text, file, start, end } = found
-      const lines = linesOf(text)
-      const cut = { sequence: ++progress.last, file: file.id, start, end, lines: lines.length }
+      const { file, start, end } = found
+      const sequence = progress.last + 1
+      const { lines, bytes } = encode(found.lines, sequence, true)
+      const cut = { sequence, file: file.id, start, end, lines }
+      progress.last = sequence
       progress.cuts.push(cut)
       progress.place = { file: file.id, offset: end }
-      return { cut, bytes: encode(lines, cut.sequence, true) }
+      return { cut, bytes }
     },
     again(cut) {
       const part = Buffer.allocUnsafe(cut.end - cut.start)
@@ -120,10 +109,10 @@ export function openFollower({ path, kind, progress, processName, savedAt, fromE
         file = logFiles(path).find(({ id }) => id === cut.file)
         length = file && read(file, cut.start, part)
       } while (file && length === undefined)
-      if (length === part.length) return encode(linesOf(part.toString('utf8')), cut.sequence, false)
+      if (length === part.length) return encode(part, cut.sequence, false).bytes
       // Emptied or deleted meanwhile. The number is used up all the same.
       progress.dropped += cut.lines
-      return encode([], cut.sequence, false)
+      return encode(Buffer.alloc(0), cut.sequence, false).bytes
     },
     done(sequence) {
       progress.cuts = progress.cuts.filter((cut) => cut.sequence !== sequence)
@@ -137,19 +126,19 @@ export function openFollower({ path, kind, progress, processName, savedAt, fromE
         for (let length = read(file, place.offset, memory); length; length = read(file, place.offset, memory)) {
           const last = memory.lastIndexOf(0x0a, length - 1)
           const whole = last >= 0 ? last + 1 : length
-          const lines = linesOf(memory.toString('utf8', 0, whole))
-          for (const line of lines) kind.read(line, true)
-          progress.dropped += lines.length
+          progress.dropped += kind.add(memory.subarray(0, whole), logBatchWriter(), true)
           place.offset += whole
         }
         progress.place = { file: following.id, offset: 0 }
       }
     },
     prune() {
-      const rest = new Set(ahead().map(({ id }) => id))
+      const files = logFiles(path)
+      const present = files.findIndex(({ id }) => id === progress.place?.file)
       const needed = new Set(progress.cuts.map(({ file }) => file))
-      for (const file of logFiles(path)) {
-        if (isRotatedByUs(file.path) && !rest.has(file.id) && !needed.has(file.id)) rmSync(file.path, { force: true })
+      // What comes after the present one has not been read, also where it was not there a moment ago.
+      for (const file of files.slice(0, Math.max(present, 0))) {
+        if (isRotatedByUs(file.path) && !needed.has(file.id)) rmSync(file.path, { force: true })
       }
     },
     backlog: () => waiting(ahead(), progress.place?.offset ?? 0),
@@ -175,10 +164,4 @@ function read({ path, id }: LogFile, offset: number, into: Buffer): number | und
   } finally {
     closeSync(file)
   }
-}
-
-function linesOf(text: string): string[] {
-  const lines = text.split('\n')
-  if (lines.at(-1) === '') lines.pop()
-  return lines
 }

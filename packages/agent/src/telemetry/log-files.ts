@@ -11,20 +11,37 @@ export interface LogFile {
 }
 
 const compressed = /\.(gz|bz2|xz|zst)$/
+const mostLooks = 10
 const ours = /\.\d{13}$/
 
 /** A log and its former files, in the order they were written in; the one that is written now is the last. */
 export function logFiles(path: string): LogFile[] {
+  let files = look(path)
+  // Whoever renames files while they are looked at can hide one of them.
+  for (let looks = 0; looks < mostLooks; looks++) {
+    const before = files
+    files = look(path)
+    if (
+      files.length === before.length &&
+      files.every(({ id, path: place }, index) => id === before[index]!.id && place === before[index]!.path)
+    )
+      break
+  }
+  return files
+}
+
+function look(path: string): LogFile[] {
   const name = basename(path)
   const files: LogFile[] = []
+  // Looked at first: if it is renamed meanwhile, it is seen here or there.
+  const present = fileAt(path)
   for (const other of readdirSync(dirname(path))) {
     if (!other.startsWith(`${name}.`) || compressed.test(other)) continue
     const file = fileAt(join(dirname(path), other))
     if (file) files.push(file)
   }
   files.sort((a, b) => rotationOf(a) - rotationOf(b) || (a.path < b.path ? -1 : 1))
-  const present = fileAt(path)
-  return present ? [...files, present] : files
+  return present && !files.some(({ id }) => id === present.id) ? [...files, present] : files
 }
 
 // One that we rotated tells when; a late writer may still change it.

@@ -42,7 +42,8 @@ export const defaultTelemetryLimits: TelemetryLimits = {
 
 /** What that thread is told. */
 export type ToThread =
-  | { kind: 'session'; open: boolean }
+  | { kind: 'session'; open: true; takesRows: boolean }
+  | { kind: 'session'; open: false }
   | { kind: 'outcome'; batch: BatchName; outcome: Outcome }
   | { kind: 'gauges'; samples: Sample[] }
   | { kind: 'stop' }

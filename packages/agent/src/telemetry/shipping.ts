@@ -9,7 +9,9 @@ export type SendBatch = (kind: BatchKind, bytes: Uint8Array) => string | undefin
 /** Passes batches from the thread that follows the logs on to the master, and what became of them back. */
 export interface Shipping extends AsyncDisposable {
   /** A session has begun; what was not acknowledged before is sent again. */
-  opened(send: SendBatch): void
+  opened(send: SendBatch, takesRows: boolean): void
+  /** The connection takes more again. */
+  drained(): void
   closed(): void
   /** Whether an acknowledgement was for a batch of ours. */
   answered(id: string, success: boolean, reason: string): boolean
@@ -18,7 +20,6 @@ export interface Shipping extends AsyncDisposable {
 
 // Beside this file, also where both have been bundled.
 const entry = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.mjs', import.meta.url)
-const fullPauseMs = 20
 const restartPauseMs = 10_000
 const mostHeapMb = 32
 
@@ -26,7 +27,7 @@ export function startShipping(setting: ThreadSetting, log: Log): Shipping {
   const underWay = new Map<string, BatchName>()
   let queue: { batch: BatchName; bytes: Uint8Array }[] = []
   let send: SendBatch | undefined
-  let paused: NodeJS.Timeout | undefined
+  let takesRows = false
   let restart: NodeJS.Timeout | undefined
   let stopping = false
   let ended: Promise<void> = Promise.resolve()
@@ -47,7 +48,7 @@ export function startShipping(setting: ThreadSetting, log: Log): Shipping {
       if (stopping || started !== thread) return
       restart = setTimeout(() => {
         thread = begin()
-        if (send) opened(send)
+        if (send) opened(send, takesRows)
       }, restartPauseMs)
     })
     started.unref()
@@ -69,33 +70,30 @@ export function startShipping(setting: ThreadSetting, log: Log): Shipping {
   }
 
   function flush() {
-    clearTimeout(paused)
     for (let next = queue[0]; next && send; next = queue[0]) {
       const id = send(next.batch.kind, next.bytes)
-      if (id === undefined) {
-        paused = setTimeout(flush, fullPauseMs)
-        return
-      }
+      if (id === undefined) return
       queue.shift()
       underWay.set(id, next.batch)
     }
   }
 
-  function opened(how: SendBatch) {
+  function opened(how: SendBatch, rows: boolean) {
     send = how
+    takesRows = rows
     queue = []
     underWay.clear()
-    tell({ kind: 'session', open: true })
+    tell({ kind: 'session', open: true, takesRows })
   }
 
   return {
     opened,
+    drained: flush,
     closed() {
       if (!send) return
       send = undefined
       queue = []
       underWay.clear()
-      clearTimeout(paused)
       tell({ kind: 'session', open: false })
     },
     answered(id, success, reason) {
@@ -111,7 +109,6 @@ export function startShipping(setting: ThreadSetting, log: Log): Shipping {
     async [Symbol.asyncDispose]() {
       stopping = true
       clearTimeout(restart)
-      clearTimeout(paused)
       tell({ kind: 'stop' })
       const patience = setTimeout(() => void thread.terminate(), 2000)
       thread.ref()

@@ -2,10 +2,11 @@ import { readlinkSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Sample } from '../link/batches.ts'
-import { readAccessLine } from './access-line.ts'
+import type { Request } from './access-line.ts'
+import { accessLineAdder } from './access-rows.ts'
 import { type Cut, loadCheckpoint, type Progress, saveCheckpoint } from './checkpoint.ts'
 import { count, samplesOf } from './counters.ts'
-import { readErrorLine } from './error-line.ts'
+import { addErrorLines } from './error-line.ts'
 import { type Follower, type LogKind, openFollower } from './follower.ts'
 import type { BatchName, FromThread, Outcome, ThreadSetting, ToThread } from './messages.ts'
 import { openMetricsSpool } from './metrics-spool.ts'
@@ -19,15 +20,14 @@ const laterMs = 1000
 
 const checkpoint = loadCheckpoint(path)
 const metrics = openMetricsSpool(checkpoint.metrics)
+const addAccessLines = accessLineAdder()
+const countNew = (request: Request) => count(checkpoint.counters, request)
 const access: LogKind = {
-  read(text, isNew) {
-    const { entry, request } = readAccessLine(text, Date.now())
-    if (isNew && request) count(checkpoint.counters, request)
-    return entry
-  },
+  add: (lines, batch, isNew) => addAccessLines(lines, batch, { asRows, onRequest: isNew ? countNew : () => undefined }),
 }
+let asRows = false
 const logs = [follow(accessLog, access, checkpoint.access, false)]
-if (errorLog !== undefined) logs.push(follow(errorLog, { read: readErrorLine }, checkpoint.error, isForeign))
+if (errorLog !== undefined) logs.push(follow(errorLog, { add: addErrorLines }, checkpoint.error, isForeign))
 
 let isOpen = false
 let trouble: string | undefined
@@ -38,6 +38,7 @@ parentPort!.on('message', (message: ToThread) => {
   switch (message.kind) {
     case 'session':
       isOpen = message.open
+      asRows = message.open && message.takesRows
       for (const log of logs) log.underWay.clear()
       return look()
     case 'outcome':
@@ -58,6 +59,8 @@ interface Followed {
   progress: Progress
   /** Cuts that were sent in this session and not answered yet. */
   underWay: Set<number>
+  /** Whether there was more to read than could be under way. */
+  isBehind: boolean
 }
 
 /** A batch to send; its bytes are read again where they are not at hand. */
@@ -69,7 +72,7 @@ interface Due {
 
 function follow(log: string, kind: LogKind, progress: Progress, fromEnd: boolean): Followed {
   const follower = openFollower({ path: log, kind, progress, processName, savedAt: checkpoint.at, fromEnd })
-  return { follower, progress, underWay: new Set() }
+  return { follower, progress, underWay: new Set(), isBehind: false }
 }
 
 // Reads what there is to read. Nothing is sent that the checkpoint does not hold: whatever happens, a number always means the same lines.
@@ -93,9 +96,13 @@ function cutMore(log: Followed): Due[] {
   const ready = () => underWay.size + fresh.length
   // Those first that were cut before and have not arrived, as far as is known.
   for (const cut of progress.cuts) if (!underWay.has(cut.sequence) && ready() < mostUnderWay) fresh.push({ log, cut, bytes: undefined })
+  log.isBehind = true
   while (ready() < mostUnderWay) {
     const made = follower.cut()
-    if (!made) break
+    if (!made) {
+      log.isBehind = false
+      break
+    }
     fresh.push({ log, ...made })
   }
   return fresh
@@ -121,11 +128,11 @@ function hear({ kind, spool, sequence }: BatchName, outcome: Outcome): void {
     }, laterMs)
     return
   }
-  const wasFull = log.underWay.size >= mostUnderWay
   if (outcome === 'refused') log.progress.dropped += log.progress.cuts.find((cut) => cut.sequence === sequence)?.lines ?? 0
   log.underWay.delete(sequence)
   log.follower.done(sequence)
-  if (wasFull) look()
+  // Each look saves the checkpoint: not one for each batch.
+  if (log.isBehind && log.underWay.size <= mostUnderWay / 2) look()
 }
 
 // Counters go out as they were saved: a later process must never know less than the master.

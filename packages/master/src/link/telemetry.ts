@@ -6,6 +6,7 @@ import {
   MetricsBatchSchema,
   MetricType,
 } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import { type LogRows, readRows } from './log-rows.ts'
 import { WireReader } from './wire.ts'
 
 /** What is common to batches: which spool they are from, and their number in it; 0 without a spool. */
@@ -115,9 +116,17 @@ export function fieldNamesOf(names: readonly string[]): FieldNames {
   return { bytes: names.map((name) => Buffer.from(name)), index: new Map(names.map((name, index) => [name, index])), places: [] }
 }
 
-/** Reads a batch of log entries in place. `each` visits them with the same view, changed for each. */
-export function readLogs(bytes: Uint8Array, names: FieldNames): Read<Numbered & { each(visit: (view: EntryView) => void): void }> {
+/** A batch of logs. `each` visits its entries with the same view, changed for each. */
+export interface LogsView extends Numbered {
+  each(visit: (view: EntryView) => void): void
+  rows: LogRows
+  bytes: Buffer
+}
+
+/** Reads a batch of logs in place. */
+export function readLogs(bytes: Uint8Array, names: FieldNames): Read<LogsView> {
   const numbered: Numbered = { spool: '', sequence: 0 }
+  let rows: LogRows = { places: [] }
   const entries: number[] = []
   const reader = new WireReader(bytes)
   try {
@@ -129,6 +138,12 @@ export function readLogs(bytes: Uint8Array, names: FieldNames): Read<Numbered & 
         if (badTime(timestampOf(reader, end))) {
           return { ok: false, reason: `entries.${entries.length / 2 - 1}.timestamp must be milliseconds since the epoch` }
         }
+      } else if (field === batch.rows.number && type === 2) {
+        const end = reader.span()
+        const read = readRows(reader.bytes, reader.at, end)
+        if ('reason' in read) return { ok: false, reason: read.reason }
+        rows = read
+        reader.at = end
       } else if (field === batch.spool.number && type === 2) {
         const end = reader.span()
         numbered.spool = reader.bytes.toString('utf8', reader.at, end)
@@ -151,6 +166,8 @@ export function readLogs(bytes: Uint8Array, names: FieldNames): Read<Numbered & 
   return {
     ok: true,
     ...numbered,
+    rows,
+    bytes: reader.bytes,
     each(visit) {
       for (let index = 0; index < entries.length; index += 2) {
         reader.at = entries[index]!

@@ -1,7 +1,8 @@
-import { type EntryView, fieldNamesOf, readLogs, readMetrics, type Sample } from '../link/telemetry.ts'
+import { cellsOf, eachRow, logRowCells, numberAt } from '../link/log-rows.ts'
+import { type EntryView, fieldNamesOf, type LogsView, readLogs, readMetrics, type Sample } from '../link/telemetry.ts'
 import type { Batch, Taken } from './batch.ts'
 import { increase } from './counters.ts'
-import { type AccessField, accessFields, type Cell, type Table } from './schema.ts'
+import { accessFields, type Cell, type Table } from './schema.ts'
 import { isTaken, type Ranges, take } from './sequences.ts'
 import { addMark, advance, counterKey, knowsName, markKey, type State, setCounter } from './state.ts'
 import { newTsv, type Tsv } from './tsv.ts'
@@ -19,8 +20,9 @@ export interface Range {
   max: number
 }
 
-const fieldNames = Object.keys(accessFields) as AccessField[]
-const cells = Object.values(accessFields) as Cell[]
+// In the order of rows, which most requests come in.
+const [, ...fieldNames] = logRowCells
+const cells = fieldNames.map((name): Cell => accessFields[name])
 // Beside the columns: what tells an entry of an error log.
 const names = fieldNamesOf([...fieldNames, 'log'])
 const logField = fieldNames.length
@@ -81,6 +83,7 @@ function encodeBatch(
       encodeEntry(state, encoded, batch, entry)
       count++
     })
+    count += encodeRows(state, encoded, batch, read)
   } else {
     for (const sample of read.samples) {
       const time = sample.timestamp || read.timestamp || batch.receivedAt
@@ -119,6 +122,28 @@ function encodeEntry(state: State, { rows, times }: Encoded, batch: Batch, view:
     else rows.access.text(said.slice(0, 8192))
   }
   rows.access.endRow()
+}
+
+function encodeRows(state: State, { rows: { access }, times }: Encoded, { agentId }: Batch, { rows, bytes }: LogsView): number {
+  let count = 0
+  eachRow(rows, (start, firstEnd, end, isPlain) => {
+    beginRow(state, access, times.access, numberAt(bytes, start, firstEnd), agentId)
+    if (isPlain) access.cells(bytes, firstEnd + 1, end)
+    else {
+      for (const [index, text] of cellsOf(bytes, firstEnd + 1, end).entries()) {
+        if (text === undefined) access.none()
+        else writeText(access, cells[index]!, text)
+      }
+    }
+    access.endRow()
+    count++
+  })
+  return count
+}
+
+function writeText(tsv: Tsv, cell: Cell, text: string): void {
+  const bytes = Buffer.from(text)
+  writeCell(tsv, cell, bytes, 0, bytes.length)
 }
 
 // What an agent that is not ours sends is an access log entry if it has what only those have.

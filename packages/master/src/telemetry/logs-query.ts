@@ -55,16 +55,22 @@ interface Wanted {
 
 // The newest file first: most often the others need not be read at all.
 async function newest(ask: Ask, files: OpenFile[], { table, columns, condition, after, wanted }: Wanted): Promise<Row[]> {
-  const older = after ? ` AND (ts < ${after.ts} OR (ts = ${after.ts} AND seq < ${after.seq}))` : ''
+  const older = after ? ` AND ts <= ${after.ts} AND (ts < ${after.ts} OR seq < ${after.seq})` : ''
+  const where = `${condition.sql}${older}`
   let rows: Row[] = []
   for (const file of files.toSorted((a, b) => b.times[table].max - a.times[table].max)) {
     const enough = rows[wanted - 1]
     if (enough && enough.ts > file.times[table].max) break
     const from = `${quoted(file.name)}.${table}`
-    // Which rows first, and all their columns then: a third of the work of doing both at once.
+    // From when on first, which needs few columns; then all columns, and little more than the rows that are wanted.
+    const [first] = await ask(
+      `SELECT min(ts)::DOUBLE AS least FROM (SELECT ts FROM ${from} WHERE ${where} ORDER BY ts DESC LIMIT ${wanted})`,
+      condition.values,
+    )
+    const { least } = first as { least: number | null }
+    if (least === null) continue
     const found = await ask(
-      `SELECT ${columns} FROM ${from} WHERE rowid IN
-       (SELECT rowid FROM ${from} WHERE ${condition.sql}${older} ORDER BY ts DESC, seq DESC LIMIT ${wanted})`,
+      `SELECT ${columns} FROM ${from} WHERE ${where} AND ts >= ${least} ORDER BY ${table}.ts DESC, ${table}.seq DESC LIMIT ${wanted}`,
       condition.values,
     )
     rows = [...rows, ...(found as Row[])].toSorted((a, b) => b.ts - a.ts || b.seq - a.seq).slice(0, wanted)

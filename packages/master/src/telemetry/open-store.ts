@@ -43,7 +43,7 @@ const mostAttempts = 3
 /** Opens every file of a directory. */
 export async function openStore(directory: string, limits: Limits, now: number): Promise<Store> {
   const instance = await DuckDBInstance.create(':memory:', {
-    threads: '2',
+    threads: '1',
     memory_limit: '1GB',
     temp_directory: join(directory, 'tmp'),
     preserve_insertion_order: 'false',

@@ -1,3 +1,5 @@
+import { logRowCells } from '../link/log-rows.ts'
+
 /** How the bytes of a field become a value of its column. */
 export type Cell = 'text' | 'integer' | 'number' | 'status'
 
@@ -75,13 +77,14 @@ export function creation(file: string): string[] {
   )
 }
 
-/** Adds the rows of a tab-separated file to a table. */
+/** Adds the rows of a tab-separated file to a table. Requests have their columns in the order of `logRowCells`. */
 export function insertion(file: string, table: Table, path: string): string {
-  const columns = Object.entries(tables[table])
-    .map(([name, type]) => `'${name}': '${type}'`)
-    .join(', ')
-  const options = `delim='\t', header=false, auto_detect=false, quote='"', escape='"', nullstr='\\N', allow_quoted_nulls=false, ignore_errors=true`
-  return `INSERT INTO ${quoted(file)}.${table} SELECT * FROM read_csv(${literal(path)}, ${options}, columns={${columns}})`
+  const types: Record<string, string> = tables[table]
+  const [, ...fields] = logRowCells
+  const names = table === 'access' ? ['ts', 'seq', 'agent', ...fields] : Object.keys(types)
+  const columns = names.map((name) => `'${name}': '${types[name]}'`).join(', ')
+  const options = `delim='\t', header=false, auto_detect=false, quote='"', escape='"', nullstr=['\\N', ''], allow_quoted_nulls=false, ignore_errors=true`
+  return `INSERT INTO ${quoted(file)}.${table} BY NAME SELECT * FROM read_csv(${literal(path)}, ${options}, columns={${columns}})`
 }
 
 export function quoted(name: string): string {

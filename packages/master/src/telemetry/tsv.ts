@@ -12,6 +12,8 @@ export interface Tsv {
   plain(text: string): void
   /** A cell: any bytes, cut after `most` of them. */
   bytes(source: Uint8Array, start: number, end: number, most?: number): void
+  /** Cells that are parted by tabs and need no quotes; empty ones have no value. */
+  cells(source: Uint8Array, start: number, end: number): void
   /** A cell: any text. */
   text(text: string): void
   /** A cell without a value. */
@@ -68,6 +70,12 @@ export function newTsv(): Tsv {
       memory[length++] = tab
     },
     bytes,
+    cells(source, start, end) {
+      room(end - start + 1)
+      memory.set(source.subarray(start, end), length)
+      length += end - start
+      memory[length++] = tab
+    },
     text(text) {
       const source = Buffer.from(text)
       bytes(source, 0, source.length)

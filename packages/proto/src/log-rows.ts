@@ -1,0 +1,20 @@
+/** The cells of a row of `LogBatch.rows`, in their order. The first is milliseconds since the epoch, the others are fields of a LogEntry. */
+export const logRowCells = [
+  'timestamp',
+  'request_id',
+  'virtual_host',
+  'status',
+  'request_bytes',
+  'bytes_sent',
+  'response_time_ms',
+  'body_bytes_sent',
+  'remote_addr',
+  'upstream_addr',
+  'upstream_status',
+  'protocol',
+  'method',
+  'host',
+  'uri',
+  'referer',
+  'user_agent',
+] as const
