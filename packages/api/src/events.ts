@@ -22,6 +22,7 @@ export type DisconnectReason = (typeof disconnectReasons)[number]
 const version = z.int()
 const agent_id = id
 const named = { name: z.string() }
+const alert = { agent_id, alert_id: z.string(), severity: z.string(), message: z.string(), metric: z.string(), value: z.number() }
 const host = z.strictObject({ virtual_host_id: id, ...named, version })
 const upstream = z.strictObject({ upstream_id: id, ...named, version })
 const server = { agent_id, upstream_id: id, address: z.string() }
@@ -44,14 +45,15 @@ export const eventData = {
     success: z.boolean(),
     error: z.string().optional(),
   }),
-  'health.alert': z.strictObject({
+  'health.alert': z.strictObject(alert),
+  'alert.acknowledged': z.strictObject({
     agent_id,
     alert_id: z.string(),
     severity: z.string(),
     message: z.string(),
-    metric: z.string(),
-    value: z.number(),
+    acknowledged_by: z.string(),
   }),
+  'alert.resolved': z.strictObject(alert),
   'virtual_host.created': host,
   'virtual_host.updated': host,
   'virtual_host.deleted': host,

@@ -1,5 +1,7 @@
 import * as accessLogs from './routes/access-logs.ts'
 import * as agents from './routes/agents.ts'
+import * as alertRules from './routes/alert-rules.ts'
+import * as alerts from './routes/alerts.ts'
 import * as apiTokens from './routes/api-tokens.ts'
 import * as audit from './routes/audit.ts'
 import * as auth from './routes/auth.ts'
@@ -25,6 +27,8 @@ export const routes = {
   ...agents,
   ...metrics,
   ...accessLogs,
+  ...alertRules,
+  ...alerts,
   ...virtualHosts,
   ...upstreams,
   ...revisions,

@@ -49,7 +49,12 @@ export async function authorise(db: Db, actor: Actor, access: Access, params: Re
   if (denied) throw new ApiError('FORBIDDEN', denied.needs)
 }
 
-const words: Partial<Record<Access['on'], string>> = { virtual_host: 'virtual host', account: 'user', api_token: 'API token' }
+const words: Partial<Record<Access['on'], string>> = {
+  virtual_host: 'virtual host',
+  account: 'user',
+  api_token: 'API token',
+  alert_rule: 'alert rule',
+}
 
 type Denial = 'unseen' | { needs: string } | undefined
 
@@ -76,7 +81,9 @@ async function denial(db: Db, actor: Actor, access: Access, params: Record<strin
     case 'workspace':
     case 'agent':
     case 'virtual_host':
-    case 'upstream': {
+    case 'upstream':
+    case 'alert_rule':
+    case 'alert': {
       const role = await workspaceRole(db, actor, access.on, params[`${access.on}_id`]!)
       if (!role) return 'unseen'
       if (isWorkspaceRole(role, access.need) || (access.self && isOneself(actor, params))) return undefined
@@ -121,10 +128,12 @@ const readRoles: Record<WorkspaceThing, ReturnType<typeof rolesOn>> = {
   agent: rolesOn('agents'),
   virtual_host: rolesOn('virtual_hosts'),
   upstream: rolesOn('upstreams'),
+  alert_rule: rolesOn('alert_rules'),
+  alert: rolesOn('alerts'),
 }
 
 // A user's roles in the workspace of a thing and in its organization.
-function rolesOn(table: 'agents' | 'virtual_hosts' | 'upstreams' | undefined) {
+function rolesOn(table: 'agents' | 'virtual_hosts' | 'upstreams' | 'alert_rules' | 'alerts' | undefined) {
   return prepared((db, userId: string, id: string) =>
     db
       .selectFrom('workspaces as w')

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { insertDefaultRules } from './alerts/default-rules.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import { transaction } from './db/transaction.ts'
 import { hashPassword } from './passwords.ts'
@@ -35,10 +36,9 @@ export async function firstStart(
       .insertInto('organization_members')
       .values({ organization_id: organization.id, user_id: user.id, role: 'owner', created_at: now })
       .execute()
-    await db
-      .insertInto('workspaces')
-      .values(newWorkspace(ctx, organization.id, { name: 'Default', slug: 'default' }))
-      .execute()
+    const workspace = newWorkspace(ctx, organization.id, { name: 'Default', slug: 'default' })
+    await db.insertInto('workspaces').values(workspace).execute()
+    await insertDefaultRules(ctx, db, workspace.id)
   })
   return admin.password === undefined ? { email: user.email, password } : undefined
 }

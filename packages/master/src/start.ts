@@ -7,6 +7,8 @@ import type { LogEvent } from 'kysely'
 import { type Logger, pino } from 'pino'
 import { localAgentToken } from './agent-tokens.ts'
 import { openAgentWrites } from './agent-writes.ts'
+import { deleteOldAlerts } from './alerts/alerts.ts'
+import { alertsReconciler } from './alerts/reconcile.ts'
 import { openAuthority } from './authority.ts'
 import type { Config } from './config.ts'
 import type { Ctx } from './ctx.ts'
@@ -71,7 +73,11 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
   await joinMasters({ db, now, wake: () => undefined }, masterId)
   stack.defer(() => leaveMasters(db, masterId).catch((error: unknown) => log.warn({ err: error }, 'could not sign off')))
   const onLost = () => reconcilers.wake('rollout')
-  const agentWrites = stack.use(openAgentWrites(db, log, { masterId, onLost, onTold: () => ctx.wake('events'), now }))
+  const onTold = () => {
+    ctx.wake('events')
+    ctx.wake('alerts')
+  }
+  const agentWrites = stack.use(openAgentWrites(db, log, { masterId, onLost, onTold, now }))
 
   const ctx: Ctx = {
     db,
@@ -103,6 +109,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
       [
         rolloutReconciler(ctx),
         livenessReconciler(ctx),
+        alertsReconciler(ctx),
         mastersReconciler(ctx),
         signingKeysReconciler(ctx),
         housekeeping(ctx),
@@ -161,6 +168,7 @@ function housekeeping(ctx: Ctx): Reconciler {
     run: async () => ({
       ended: (await deleteEndedSessions(ctx)) + (await deleteEndedFailures(ctx)) + (await deleteOldKeys(ctx)),
       events: await deleteOldEvents(ctx),
+      alerts: await deleteOldAlerts(ctx),
     }),
   }
 }

@@ -6,6 +6,7 @@ import { type Workspace, type WorkspaceInput, workspaceInput } from '@nxmesh/mod
 import type { Kysely, Selectable } from 'kysely'
 import { type Actor, visibleWorkspaces } from './access.ts'
 import { requireNoAgents } from './agents.ts'
+import { insertDefaultRules } from './alerts/default-rules.ts'
 import { audit } from './audit.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import type { Database } from './db/schema.ts'
@@ -31,6 +32,7 @@ export async function createWorkspace(ctx: Ctx, organizationId: string, input: W
   await refusingDuplicate('slug', taken, () =>
     transaction(ctx, async ({ db }) => {
       await db.insertInto('workspaces').values(row).execute()
+      await insertDefaultRules(ctx, db, row.id)
       await audit(ctx, db, { organizationId, workspaceId: row.id, object: objectOf(row), after: shown(row) })
     }),
   )

@@ -92,6 +92,21 @@ export const schemaRows: Record<string, [table: string, ...parts: Record<string,
     ['event_counter', { name: 'events', last: 1 }],
     ['events', { seq: 1, id: 'ev1', organization_id: 'o1', workspace_id: 'w1', type: 'agent.online', at: time, data: '{"agent_id":"a1"}' }],
   ],
+  '0006-alerts': [
+    [
+      'alert_rules',
+
+      { id: 'ar1', workspace_id: 'w1', name: 'Mine', enabled: 1, severity: 'warning', condition: '{"kind":"state","state":"drift"}' },
+      { for_seconds: 0, label_selector: '', revision: 1, created_at: time, updated_at: time },
+    ],
+    [
+      'alerts',
+
+      { id: 'al1', workspace_id: 'w1', agent_id: 'a1', rule_id: 'ar1', source: 'rule:ar1', name: 'Mine', severity: 'warning' },
+      { message: 'files differ', metric: null, value: null, threshold: null, active: 1, opened_at: time, updated_at: time },
+      { acknowledged_at: null, acknowledged_by: null, resolved_at: null, resolved_by: null },
+    ],
+  ],
 }
 
 /** Puts the rows of one migration into a database that has just seen it. */

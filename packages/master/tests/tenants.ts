@@ -1,4 +1,5 @@
 import type { Standing } from '@nxmesh/api/access-table'
+import { uuidv7 } from '@nxmesh/master/uuid'
 import type { TokenRole } from '@nxmesh/model/roles'
 import type { TestMaster } from '@nxmesh/testkit/master'
 import { newPerson, type Roles } from '@nxmesh/testkit/people'
@@ -55,12 +56,28 @@ export async function newTenant({ master, base }: TestMaster, word: string): Pro
     const upstream = await made(`${at}/upstreams`, { name: `${own}-upstream`, servers: [{ address: `${own.toLowerCase()}.internal:80` }] })
     const host = await made(`${at}/virtual-hosts`, { name: own, server_name: `${own.toLowerCase()}.example.com`, listen_port: 80 })
     const agent = await made(`${at}/agents/tokens`, { name: `${own}-agent` })
+    const rule = await made(`${at}/alert-rules`, { name: own, condition: { kind: 'state', state: 'drift' } })
     return [
       thing('workspace_id', workspaceId, own),
       thing('upstream_id', upstream.id, own),
       thing('virtual_host_id', host.id, own),
       thing('agent_id', agent.agent_id, own),
+      thing('alert_rule_id', rule.id, own),
+      thing('alert_id', await alertOf(workspaceId, agent.agent_id, own), own),
     ]
+  }
+  // None of a real agent: those come and go.
+  async function alertOf(workspace_id: string, agent_id: string, name: string): Promise<string> {
+    const at = new Date(ctx.now()).toISOString()
+    const none = { rule_id: null, metric: null, value: null, threshold: null }
+    const open = { acknowledged_at: null, acknowledged_by: null, resolved_at: null, resolved_by: null }
+    const id = uuidv7(ctx.now())
+    const row = { id, workspace_id, agent_id, source: 'agent:own', name, severity: 'info', message: name, active: 1 } as const
+    await ctx.db
+      .insertInto('alerts')
+      .values({ ...row, ...none, ...open, opened_at: at, updated_at: at })
+      .execute()
+    return id
   }
   const workspaces: [Thing[], Thing[]] = [await workspace(1), await workspace(2)]
   const workspaceId = workspaces[0][0]!.id

@@ -4,6 +4,7 @@ const agent_id = '770e8400-e29b-41d4-a716-446655440002'
 const host = { virtual_host_id: '880e8400-e29b-41d4-a716-446655440004', name: 'Main Website', version: 42 }
 const upstream = { upstream_id: 'aa0e8400-e29b-41d4-a716-446655440006', name: 'api-backend', version: 42 }
 const server = { agent_id, upstream_id: upstream.upstream_id, address: '10.0.1.20:8080' }
+const alert = { alert_id: 'alert-456', severity: 'warning', message: 'High CPU usage: 85%' }
 const named = { agent_id, name: 'web-server-01' }
 
 /** What events carry. Where the published contract shows a type, it is the contract's own example. */
@@ -17,14 +18,9 @@ export const eventExamples: { [T in EventType]: EventData<T> } = {
   'agent.updated': { ...named, labels: { env: 'production', region: 'us-east-1' } },
   'agent.deleted': named,
   'config.applied': { agent_id, config_id: 'config-123', version: 42, duration_ms: 150, success: true },
-  'health.alert': {
-    agent_id,
-    alert_id: 'alert-456',
-    severity: 'warning',
-    message: 'High CPU usage: 85%',
-    metric: 'cpu_percent',
-    value: 85,
-  },
+  'health.alert': { agent_id, ...alert, metric: 'cpu_percent', value: 85 },
+  'alert.acknowledged': { agent_id, ...alert, acknowledged_by: 'user@example.com' },
+  'alert.resolved': { agent_id, ...alert, metric: 'cpu_percent', value: 40 },
   'virtual_host.created': host,
   'virtual_host.updated': host,
   'virtual_host.deleted': host,

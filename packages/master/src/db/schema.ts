@@ -1,5 +1,6 @@
 import type { EventType } from '@nxmesh/api/events'
 import type { AgentState } from '@nxmesh/model/agent'
+import type { Severity } from '@nxmesh/model/alert-rule'
 import type { AuditEntry } from '@nxmesh/model/audit'
 import type { ConfigKind, RevisionChange } from '@nxmesh/model/revision'
 import type { OrganizationRole, TokenRole, WorkspaceRole } from '@nxmesh/model/roles'
@@ -30,6 +31,8 @@ export interface Database {
   idempotency_keys: IdempotencyKeys
   events: Events
   event_counter: EventCounter
+  alert_rules: AlertRules
+  alerts: Alerts
 }
 
 interface Organizations {
@@ -328,6 +331,46 @@ interface EventCounter {
   last: number
 }
 
+interface AlertRules {
+  id: string
+  workspace_id: string
+  name: string
+  enabled: number
+  severity: Severity
+  /** As AlertCondition. */
+  condition: string
+  for_seconds: number
+  label_selector: string
+  revision: number
+  created_at: string
+  updated_at: string
+}
+
+interface Alerts {
+  id: string
+  workspace_id: string
+  agent_id: string
+  rule_id: string | null
+  /** What it came from: `rule:ID`, or `agent:NAME` for what the agent itself warns of. An agent has one active row of each. */
+  source: string
+  name: string
+  severity: Severity
+  message: string
+  metric: string | null
+  value: number | null
+  threshold: number | null
+  /** 1 while its reason holds, also after somebody has resolved it. */
+  active: number
+  opened_at: string
+  updated_at: string
+  acknowledged_at: string | null
+  acknowledged_by: string | null
+  resolved_at: string | null
+  resolved_by: string | null
+}
+
+export type AlertRuleRow = Selectable<AlertRules>
+export type AlertRow = Selectable<Alerts>
 export type EventRow = Selectable<Events>
 export type AgentRow = Selectable<Agents>
 export type NewAgentRow = Insertable<Agents>

@@ -7,6 +7,8 @@ import type { Actor } from '../access.ts'
 import { diffAgentConfig, getAgentConfig } from '../agent-files.ts'
 import { createAgentToken } from '../agent-tokens.ts'
 import * as agents from '../agents.ts'
+import * as alerts from '../alerts/alerts.ts'
+import * as alertRules from '../alerts/rules.ts'
 import * as apiTokens from '../api-tokens.ts'
 import { listApplies } from '../applies.ts'
 import { readAuditLog } from '../audit-log.ts'
@@ -149,6 +151,16 @@ export const handlers: { [Name in keyof Routes]: Handler<Routes[Name]> } = {
   updateVirtualHost: (ctx, { actor, params, body, ifMatch }) =>
     virtualHosts.updateVirtualHost(ctx, actor, params.virtual_host_id, body, ifMatch),
   deleteVirtualHost: (ctx, { actor, params, ifMatch }) => virtualHosts.deleteVirtualHost(ctx, actor, params.virtual_host_id, ifMatch),
+
+  listAlertRules: (ctx, { params, query }) => alertRules.listAlertRules(ctx, params.workspace_id, query),
+  createAlertRule: (ctx, { params, body }) => alertRules.createAlertRule(ctx, params.workspace_id, body),
+  getAlertRule: (ctx, { params }) => alertRules.getAlertRule(ctx, params.alert_rule_id),
+  updateAlertRule: (ctx, { params, body, ifMatch }) => alertRules.updateAlertRule(ctx, params.alert_rule_id, body, ifMatch),
+  deleteAlertRule: (ctx, { params, ifMatch }) => alertRules.deleteAlertRule(ctx, params.alert_rule_id, ifMatch),
+  listAlerts: (ctx, { params, query }) => alerts.listAlerts(ctx, params.workspace_id, query),
+  getAlert: (ctx, { params }) => alerts.getAlert(ctx, params.alert_id),
+  acknowledgeAlert: (ctx, { actor, params }) => alerts.acknowledgeAlert(ctx, actor, params.alert_id),
+  resolveAlert: (ctx, { actor, params }) => alerts.resolveAlert(ctx, actor, params.alert_id),
 
   listUpstreams: (ctx, { params, query }) => listDocuments<Upstream>(ctx, 'upstreams', params.workspace_id, query),
   createUpstream: (ctx, { actor, params, body }) => upstreams.createUpstream(ctx, actor, params.workspace_id, body),

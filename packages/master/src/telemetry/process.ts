@@ -11,6 +11,7 @@ import { readMetricsOf } from './metrics-query.ts'
 import { Damaged, isCorruption, openStore, putDamagedAside, type Store } from './open-store.ts'
 import { batchReader } from './pipe.ts'
 import type { Query } from './query.ts'
+import { readRates } from './rates-query.ts'
 import { quoted } from './schema.ts'
 import type { Ask } from './sql.ts'
 import { readTail } from './tail-query.ts'
@@ -156,6 +157,8 @@ function answerOf(opened: Store, ask: Ask, query: Query): Promise<unknown> {
       return listLogs(opened, ask, query)
     case 'tail':
       return readTail(opened, ask, query)
+    case 'rates':
+      return readRates(opened, ask, query)
     case 'top':
       return topValues(opened, ask, query)
     case 'metrics':

@@ -33,6 +33,15 @@ export interface Position {
   seq: number
 }
 
+/** What one agent served in a window; times are in milliseconds. */
+export interface AgentRates {
+  agent: string
+  requests: number
+  server_errors: number
+  dropped: number
+  p99: number | null
+}
+
 /** The log that is followed, and what of it. */
 export type Followed = { log: 'access'; filters: AccessFilters } | { log: 'error'; filters: ErrorFilters }
 
@@ -42,4 +51,5 @@ export type Query =
   | { kind: 'error-logs'; filters: ErrorFilters; limit: number; after?: Position | undefined }
   | { kind: 'top'; filters: AccessFilters; by: TopBy; limit: number }
   | ({ kind: 'tail'; limit: number; from?: number | undefined } & Followed)
+  | { kind: 'rates'; scope: Scope; withTimes: boolean }
   | { kind: 'metrics'; scope: Scope; step?: number | undefined; now: number }

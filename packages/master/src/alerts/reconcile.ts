@@ -1,0 +1,215 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { AgentHealth } from '@nxmesh/model/agent'
+import type { AlertCondition, AlertMetric } from '@nxmesh/model/alert-rule'
+import { targetTest } from '@nxmesh/model/target-agents'
+import { sql } from 'kysely'
+import type { AgentAlert } from '../agent-events.ts'
+import { type Ctx, timestamp } from '../ctx.ts'
+import { inLists } from '../db/in-list.ts'
+import type { AgentRow, AlertRow, AlertRuleRow } from '../db/schema.ts'
+import { begin, type Tx } from '../db/transaction.ts'
+import { tell } from '../events/outbox.ts'
+import type { Reconciler } from '../reconcilers.ts'
+import { labelsOf } from '../rollout/desired.ts'
+import type { AgentRates } from '../telemetry/query.ts'
+import { uuidv7 } from '../uuid.ts'
+import { agentAlertOf, resolvedEvent } from './row.ts'
+import { type Pending, type Transition, transitionsOf } from './transitions.ts'
+
+export interface Rule {
+  row: AlertRuleRow
+  condition: AlertCondition
+  isFor: ReturnType<typeof targetTest>
+}
+
+const agentColumns = [
+  'id',
+  'workspace_id',
+  'connected',
+  'state',
+  'registered_at',
+  'last_seen_at',
+  'config_status',
+  'config_error',
+  'drift',
+  'health',
+  'alerts',
+  'token_labels',
+  'reported_labels',
+  'central_labels',
+] as const
+
+type Agent = Pick<AgentRow, (typeof agentColumns)[number]>
+
+const shortestPause = 1000
+// Of the time that a run took: with many agents it must not be all that the master does.
+const pausePerRun = 10
+const perTransaction = 200
+const perTurn = 200
+const fromStore: ReadonlySet<AlertMetric> = new Set(['server_error_percent', 'response_time_p99_ms', 'log_lines_dropped'])
+
+/**
+ * Holds the rules against the agents that this master is to judge: those that are connected to it, whose telemetry it has, and those that are
+ * connected to nobody. Several masters may find the same of the latter: an agent has one active alert of each rule.
+ */
+export function alertsReconciler(ctx: Ctx): Reconciler {
+  const pending: Pending = new Map()
+  let next = 0
+  return {
+    name: 'alerts',
+    every: 5000,
+    async run(signal) {
+      // Woken by each change of an agent, of which there may be thousands a second.
+      const begun = await until(next, signal)
+      const agents = await agentsToJudge(ctx)
+      const rules = await readRules(ctx, agents)
+      const active = await readActive(ctx, agents)
+      const rates = await ratesOf(ctx, agents, rules)
+      const changes: { agent: Agent; transition: Transition }[] = []
+      for (const [index, agent] of agents.entries()) {
+        const own = (rules.get(agent.workspace_id) ?? []).filter(({ isFor }) => isFor({ id: agent.id, labels: labelsOf(agent) }))
+        const place = { agentId: agent.id, subject: subjectOf(agent, rates), rules: own, active: active.get(agent.id) ?? [] }
+        for (const transition of transitionsOf(place, pending, ctx.now())) changes.push({ agent, transition })
+        if (index % perTurn === perTurn - 1) await delay(0)
+      }
+      forget(pending, agents)
+      for (let from = 0; from < changes.length; from += perTransaction) {
+        await begin(ctx.db, async (tx) => {
+          for (const { agent, transition } of changes.slice(from, from + perTransaction)) await write(ctx, tx, agent, transition)
+        })
+      }
+      const ended = performance.now()
+      next = Math.max(begun + shortestPause, ended + pausePerRun * (ended - begun))
+      return { agents: agents.length, changes: changes.length }
+    },
+  }
+}
+
+async function until(moment: number, signal: AbortSignal): Promise<number> {
+  const left = moment - performance.now()
+  if (left > 0) await delay(left, undefined, { signal })
+  return performance.now()
+}
+
+async function readRules({ db }: Ctx, agents: readonly Agent[]): Promise<Map<string, Rule[]>> {
+  const rows: AlertRuleRow[] = []
+  for (const ids of inLists(new Set(agents.map(({ workspace_id }) => workspace_id)))) {
+    rows.push(...(await db.selectFrom('alert_rules').selectAll().where('workspace_id', 'in', ids).where('enabled', '=', 1).execute()))
+  }
+  const rules = rows.map((row): Rule => {
+    const { label_selector } = row
+    return { row, condition: JSON.parse(row.condition), isFor: targetTest({ type: 'selector', label_selector }) }
+  })
+  return Map.groupBy(rules, ({ row }) => row.workspace_id)
+}
+
+function agentsToJudge({ db, masterId }: Ctx): Promise<Agent[]> {
+  return db
+    .selectFrom('agents')
+    .select(agentColumns)
+    .where('registered_at', 'is not', null)
+    .where((eb) => eb.or([eb('connected', '=', 0), eb('master_id', '=', masterId)]))
+    .orderBy('id')
+    .execute()
+}
+
+async function readActive({ db }: Ctx, agents: readonly Agent[]): Promise<Map<string, AlertRow[]>> {
+  const rows: AlertRow[] = []
+  for (const ids of inLists(agents.map(({ id }) => id))) {
+    // In so many words, for the index is one of active rows alone.
+    rows.push(...(await db.selectFrom('alerts').selectAll().where('agent_id', 'in', ids).where('active', '=', sql.lit(1)).execute()))
+  }
+  return Map.groupBy(rows, ({ agent_id }) => agent_id)
+}
+
+/** What agents served, by the length of each window that a rule looks at. While the store is away, nothing is known of it. */
+async function ratesOf(ctx: Ctx, agents: readonly Agent[], rules: Map<string, Rule[]>): Promise<Map<string, Map<number, AgentRates>>> {
+  const found = new Map<string, Map<number, AgentRates>>()
+  if (ctx.telemetry.status().state !== 'ready') return found
+  const ids = agents.filter(({ connected }) => connected === 1).map(({ id }) => id)
+  const conditions = [...rules.values()]
+    .flat()
+    .flatMap(({ condition }) => (condition.kind === 'metric' && fromStore.has(condition.metric) ? [condition] : []))
+  const windows = Map.groupBy(conditions, ({ window_seconds }) => window_seconds)
+  for (const [seconds, asking] of windows) {
+    const scope = { from: ctx.now() - seconds * 1000, to: ctx.now() + 60_000, agents: ids }
+    const withTimes = asking.some(({ metric }) => metric === 'response_time_p99_ms')
+    const rates = JSON.parse(await ctx.telemetry.ask({ kind: 'rates', scope, withTimes })) as AgentRates[]
+    for (const id of ids)
+      found.set(id, (found.get(id) ?? new Map()).set(seconds, { agent: id, requests: 0, server_errors: 0, dropped: 0, p99: null }))
+    for (const rate of rates) found.get(rate.agent)?.set(seconds, rate)
+  }
+  return found
+}
+
+function subjectOf(agent: Agent, rates: Map<string, Map<number, AgentRates>>) {
+  const health = agent.health === null ? null : (JSON.parse(agent.health) as AgentHealth)
+  return { agent, health, warnings: JSON.parse(agent.alerts) as AgentAlert[], rates: rates.get(agent.id) ?? new Map() }
+}
+
+function forget(pending: Pending, agents: readonly Agent[]): void {
+  if (pending.size === 0) return
+  const known = new Set(agents.map(({ id }) => id))
+  for (const key of pending.keys()) if (!known.has(key.split(' ')[0]!)) pending.delete(key)
+}
+
+async function write(ctx: Ctx, tx: Tx, agent: Agent, transition: Transition): Promise<void> {
+  const at = timestamp(ctx)
+  switch (transition.kind) {
+    case 'open':
+      return open(ctx, tx, agent, transition)
+    case 'update':
+      await tx.db
+        .updateTable('alerts')
+        .set({ ...transition.changes, updated_at: at })
+        .where('id', '=', transition.row.id)
+        .where('active', '=', 1)
+        .execute()
+      return
+    case 'end':
+      return end(ctx, tx, transition)
+    default:
+      transition satisfies never
+  }
+}
+
+async function open(
+  ctx: Ctx,
+  { db, ...tx }: Tx,
+  agent: Agent,
+  { kind: _kind, ...facts }: Extract<Transition, { kind: 'open' }>,
+): Promise<void> {
+  const at = timestamp(ctx)
+  const { id: agent_id, workspace_id } = agent
+  // The agent or the rule may be gone by now, and another master may have been first.
+  const there = await db.selectFrom('agents').select('id').where('id', '=', agent_id).executeTakeFirst()
+  const { rule_id } = facts
+  const rule = rule_id === null ? true : await db.selectFrom('alert_rules').select('id').where('id', '=', rule_id).executeTakeFirst()
+  if (!there || !rule) return
+  const none = { acknowledged_at: null, acknowledged_by: null, resolved_at: null, resolved_by: null }
+  const row: AlertRow = { id: uuidv7(ctx.now()), workspace_id, agent_id, ...facts, active: 1, opened_at: at, updated_at: at, ...none }
+  const made = await db
+    .insertInto('alerts')
+    .values(row)
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('id')
+    .executeTakeFirst()
+  // What an agent itself warns of has been told with the report that brought it.
+  if (!made || agentAlertOf(row) !== null) return
+  const { id, severity, message, metric, value } = row
+  tell(ctx, tx, workspace_id, 'health.alert', { agent_id, alert_id: id, severity, message, metric: metric ?? '', value: value ?? 0 })
+}
+
+async function end(ctx: Ctx, { db, ...tx }: Tx, { row, value }: Extract<Transition, { kind: 'end' }>): Promise<void> {
+  const ended = await db
+    .updateTable('alerts')
+    .set({ active: 0 })
+    .where('id', '=', row.id)
+    .where('active', '=', 1)
+    .returningAll()
+    .executeTakeFirst()
+  if (!ended || ended.resolved_at !== null) return
+  const at = timestamp(ctx)
+  await db.updateTable('alerts').set({ resolved_at: at, updated_at: at }).where('id', '=', row.id).execute()
+  tell(ctx, tx, row.workspace_id, 'alert.resolved', resolvedEvent(ended, value))
+}

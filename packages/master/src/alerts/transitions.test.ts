@@ -1,0 +1,104 @@
+import { alertCondition } from '@nxmesh/model/alert-rule'
+import { targetTest } from '@nxmesh/model/target-agents'
+import { expect, test } from 'vitest'
+import type { AlertRow } from '../db/schema.ts'
+import type { Subject } from './judge.ts'
+import { type Pending, transitionsOf } from './transitions.ts'
+
+const at = Date.parse('2026-03-02T12:00:00Z')
+const cpu = { kind: 'metric', metric: 'cpu_percent', operator: 'above', threshold: 90, clear_threshold: 80 }
+
+/** One agent and one rule, looked at again and again. */
+function watch(condition: object, for_seconds = 0) {
+  const pending: Pending = new Map()
+  let active: AlertRow[] = []
+  return (
+    seconds: number,
+    { health = {}, agent = {}, ...more }: { health?: object; agent?: object; warnings?: object[]; rates?: object },
+  ) => {
+    const row = { id: 'r', name: 'Rule', severity: 'warning', for_seconds } as never
+    const rules = [{ row, condition: alertCondition.parse(condition), isFor: targetTest({ type: 'all' }) }]
+    const subject = {
+      agent: { state: 'online', registered_at: 'once', drift: null, ...agent },
+      health,
+      warnings: [],
+      rates: new Map(),
+      ...more,
+    } as unknown as Subject
+    const transitions = transitionsOf({ agentId: 'a', subject, rules, active }, pending, at + seconds * 1000)
+    for (const transition of transitions) {
+      if (transition.kind === 'open')
+        active = [...active, { ...transition, id: 'x', updated_at: new Date(at + seconds * 1000).toISOString() } as never]
+      if (transition.kind === 'end') active = active.filter((each) => each !== transition.row)
+    }
+    return transitions.map(({ kind }) => kind)
+  }
+}
+
+test('an alert opens when its condition has held long enough without a break', () => {
+  const look = watch(cpu, 60)
+  const seen = [
+    [0, 95],
+    [59, 95],
+    [60, 50],
+    [61, 95],
+    [120, 95],
+    [121, 95],
+  ].map(([second, cpu_percent]) => look(second!, { health: { cpu_percent } }))
+  expect(seen).toEqual([[], [], [], [], [], ['open']])
+})
+
+test('it ends only beyond its clear threshold, and what is between keeps it as it is', () => {
+  const look = watch(cpu)
+  const seen = [90, 91, 85, 89, 80, 90].map((cpu_percent, second) => look(second, { health: { cpu_percent } }))
+  expect(seen).toEqual([[], ['open'], [], [], ['end'], []])
+})
+
+test('what cannot be known neither opens nor ends it', () => {
+  const look = watch(cpu)
+  const offline = { state: 'offline' }
+  expect(look(0, { agent: offline, health: { cpu_percent: 99 } })).toEqual([])
+  expect(look(1, { health: { cpu_percent: 99 } })).toEqual(['open'])
+  expect(look(2, { agent: offline, health: { cpu_percent: 1 } })).toEqual([])
+  expect(look(3, { health: { cpu_percent: 1 } })).toEqual(['end'])
+})
+
+test('below its threshold, for shares of requests only where there are enough', () => {
+  const look = watch({ kind: 'metric', metric: 'server_error_percent', operator: 'above', threshold: 5, min_requests: 50 })
+  const served = (requests: number, server_errors: number) => ({
+    rates: new Map([[300, { requests, server_errors, dropped: 0, p99: null }]]),
+  })
+  expect([
+    look(0, served(49, 49)),
+    look(1, served(100, 5)),
+    look(2, served(100, 6)),
+    look(3, served(10, 0)),
+    look(4, served(50, 2)),
+    look(5, {}),
+  ]).toEqual([[], [], ['open'], [], ['end'], []])
+  const idle = watch({ kind: 'metric', metric: 'requests_per_second', operator: 'below', threshold: 1, clear_threshold: 2 })
+  expect([1, 0.5, 1.5, 2].map((requests_per_second, second) => idle(second, { health: { requests_per_second } }))).toEqual([
+    [],
+    ['open'],
+    [],
+    ['end'],
+  ])
+})
+
+test('an agent that says itself that its nginx is down is reason for one alert', () => {
+  const look = watch({ kind: 'state', state: 'nginx_down' })
+  const health = { nginx_status: 'stopped' }
+  const warning = { alert_id: 'nginx.trouble', severity: 'critical', message: 'gone', metric: 'nginx_up', value: 0 }
+  expect(look(0, { health, warnings: [warning] })).toEqual(['open'])
+  expect(look(1, { health, warnings: [warning] })).toEqual([])
+  expect(look(2, { health: { nginx_status: 'running' } })).toEqual(['end'])
+  expect(look(3, { health })).toEqual(['open'])
+})
+
+test('the warnings of an agent that is offline stay as they were', () => {
+  const look = watch({ kind: 'state', state: 'drift' })
+  const warning = { alert_id: 'disk', severity: 'strange', message: 'full', metric: '', value: 0 }
+  expect(look(0, { warnings: [warning] })).toEqual(['open'])
+  expect(look(1, { warnings: [], agent: { state: 'offline' } })).toEqual([])
+  expect(look(2, { warnings: [] })).toEqual(['end'])
+})
