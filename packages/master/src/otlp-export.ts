@@ -26,7 +26,10 @@ function endpointsOf(config: Settings): ExportSetting['endpoints'] {
   const addresses = config['otlp-signals'].flatMap((signal): [Signal, string][] => {
     const own = config[`otlp-${signal}-endpoint`]
     if (own !== undefined) return [[signal, own]]
-    return base === undefined ? [] : [[signal, `${base.replace(/\/+$/, '')}/v1/${signal}`]]
+    if (base === undefined) return []
+    const address = new URL(base)
+    address.pathname = `${address.pathname.replace(/\/+$/, '')}/v1/${signal}`
+    return [[signal, address.href]]
   })
   return Object.fromEntries(addresses)
 }

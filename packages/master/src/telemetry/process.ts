@@ -125,7 +125,6 @@ async function write() {
         Date.now(),
       )
       if (lost > 0) say({ kind: 'log', level: 'warn', message: `${lost} rows could not be written` })
-      exporting?.wake()
       say({ kind: 'taken', outcomes: group.map(({ id }, index) => ({ id, taken: outcomes[index]! })) })
     }
   } catch (error) {
@@ -133,6 +132,8 @@ async function write() {
     return end(error)
   }
   writing = false
+  // It begins once what has had its time is gone.
+  exporting?.wake()
   if (closing) await close(store)
 }
 

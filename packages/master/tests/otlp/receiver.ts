@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import { gunzipSync } from 'node:zlib'
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import {
@@ -65,7 +65,6 @@ export interface Receiver extends AsyncDisposable {
 /** A receiver of OTLP over HTTP that takes nothing which the specification does not have. */
 export async function startReceiver(port = 0): Promise<Receiver> {
   let answer: (request: Received) => Behaviour = () => ({ status: 200 })
-  const hanging = new Set<ServerResponse>()
   const receiver: Omit<Receiver, 'port' | 'url' | typeof Symbol.asyncDispose> = {
     logs: [],
     points: [],
@@ -73,10 +72,9 @@ export async function startReceiver(port = 0): Promise<Receiver> {
     problems: [],
     behave(next) {
       answer = typeof next === 'function' ? next : () => next
-      // Who waited so far waits for ever.
     },
   }
-  const server = createServer(async (request, response) => {
+  async function take(request: IncomingMessage, response: ServerResponse) {
     const parts: Buffer[] = []
     try {
       for await (const part of request) parts.push(part as Buffer)
@@ -90,7 +88,12 @@ export async function startReceiver(port = 0): Promise<Receiver> {
       const body = Buffer.concat(parts)
       if (Number(request.headers['content-length']) !== body.length) throw new Error('length')
       const bytes = request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body
-      received = { path: request.url ?? '', headers: request.headers, bytes: bytes.length, ...decode(request.url ?? '', bytes) }
+      received = {
+        path: request.url ?? '',
+        headers: request.headers,
+        bytes: bytes.length,
+        ...decode(new URL(request.url ?? '', 'http://receiver').pathname, bytes),
+      }
     } catch (error) {
       receiver.problems.push(String(error))
       response.writeHead(400).end()
@@ -98,11 +101,7 @@ export async function startReceiver(port = 0): Promise<Receiver> {
     }
     receiver.requests.push(received)
     const behaviour = answer(received)
-    if (behaviour === 'hang') {
-      hanging.add(response)
-      response.once('close', () => hanging.delete(response))
-      return
-    }
+    if (behaviour === 'hang') return
     if (behaviour.status === 200) {
       receiver.logs.push(...received.logs)
       receiver.points.push(...received.points)
@@ -112,7 +111,8 @@ export async function startReceiver(port = 0): Promise<Receiver> {
         ? toBinary(ExportLogsServiceResponseSchema, create(ExportLogsServiceResponseSchema, behaviour.partial))
         : toBinary(RpcStatusSchema, create(RpcStatusSchema, { message: behaviour.message ?? '' }))
     response.writeHead(behaviour.status, { 'content-type': 'application/x-protobuf', ...behaviour.headers }).end(said)
-  })
+  }
+  const server = createServer((request, response) => void take(request, response))
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve))
   const address = server.address() as { port: number }
   return Object.assign(receiver, {
@@ -174,7 +174,7 @@ function refuseUnknown(message: object): void {
 
 function plainOf(pairs: KeyValue[]): Record<string, Plain> {
   const names = pairs.map(({ key }) => key)
-  if (new Set(names).size !== names.length) throw new Error(`an attribute twice among ${names}`)
+  if (new Set(names).size !== names.length) throw new Error(`an attribute twice among ${names.join(', ')}`)
   return Object.fromEntries(pairs.map(({ key, value }) => [key, valueOf(value)]))
 }
 

@@ -7,13 +7,13 @@ import type { Batch, Source } from './sources.ts'
 
 export interface SignalExport {
   /** Says that there may be rows. */
-  wake(): void
+  wake: () => void
   /** The number of the last row of a table that is exported or on its way. */
-  taken(table: string): number
+  taken: (table: string) => number
   /** Counts rows that went before they were exported. */
-  skip(rows: number): void
+  skip: (rows: number) => void
   /** Resolves once nothing is under way any more; a request may end. */
-  stop(): Promise<void>
+  stop: () => Promise<void>
 }
 
 interface Options {
@@ -21,12 +21,12 @@ interface Options {
   sources: Source[]
   post: Post
   progress: Progress
-  save(progress: Progress): Promise<void>
+  save: (progress: Progress) => Promise<void>
   /** Whether there is something to do that comes before this. */
-  isBusy(): boolean
-  onStatus(status: SignalStatus): void
-  onTrouble(error: unknown): void
-  log(level: 'info' | 'warn', message: string): void
+  isBusy: () => boolean
+  onStatus: (status: SignalStatus) => void
+  onTrouble: (error: unknown) => void
+  log: (level: 'info' | 'warn', message: string) => void
 }
 
 const mostRows = 2000
@@ -36,7 +36,7 @@ const pauses = { shortest: 500, longest: 30_000, afterTrouble: 5000 }
 const endWithin = 2000
 const warnAgainAfter = 60_000
 
-/** Exports the rows of some tables, one request at a time. */
+/** Exports the rows of some tables, one request at a time, once it is first woken. */
 export function exportSignal({ name, sources, post, progress, save, isBusy, onStatus, onTrouble, log }: Options): SignalExport {
   const ending = new AbortController()
   const cut = new AbortController()
@@ -46,6 +46,7 @@ export function exportSignal({ name, sources, post, progress, save, isBusy, onSt
   let wakeUp = Promise.withResolvers<void>()
   let warnedAt = Number.NEGATIVE_INFINITY
   let isSaved = true
+  let saving = Promise.resolve()
 
   const tell = () => onStatus({ exported: progress.exported, refused: progress.refused, skipped: progress.skipped, failing })
   // Ends early with the export.
@@ -53,19 +54,21 @@ export function exportSignal({ name, sources, post, progress, save, isBusy, onSt
 
   async function run() {
     tell()
+    let hasMore = false
     while (!ending.signal.aborted) {
-      const woken = wakeUp.promise
+      if (!hasMore) {
+        await wakeUp.promise
+        wakeUp = Promise.withResolvers()
+        await pause(gather)
+      }
       try {
-        if (await round()) continue
+        hasMore = await round()
       } catch (error) {
         if (ending.signal.aborted) return
         onTrouble(error)
         await pause(pauses.afterTrouble)
-        continue
+        hasMore = true
       }
-      await Promise.race([woken, ended])
-      wakeUp = Promise.withResolvers()
-      await pause(gather)
     }
   }
 
@@ -110,7 +113,7 @@ export function exportSignal({ name, sources, post, progress, save, isBusy, onSt
     progress.exported += rows - rejected
     progress.refused += rejected
     progress.after[table] = last
-    limit = Math.min(2 * limit, mostRows)
+    limit = Math.min(Math.ceil(1.1 * limit), mostRows)
     if (failing) log('info', `${name}: delivered again`)
     failing = undefined
     if (rejected > 0) warnOfRefusal(rejected, verdict.reason)
@@ -118,7 +121,13 @@ export function exportSignal({ name, sources, post, progress, save, isBusy, onSt
     tell()
   }
 
-  async function keep() {
+  // One after the other, so that the newest stays.
+  function keep(): Promise<void> {
+    saving = saving.then(write)
+    return saving
+  }
+
+  async function write() {
     try {
       await save(progress)
       isSaved = true
@@ -144,7 +153,6 @@ export function exportSignal({ name, sources, post, progress, save, isBusy, onSt
     log('warn', `${name}: the receiver refused ${rows} rows, which are dropped (${progress.refused} so far): ${reason}`)
   }
 
-  const ended = new Promise<void>((resolve) => ending.signal.addEventListener('abort', () => resolve()))
   const running = run()
   return {
     wake: () => wakeUp.resolve(),
@@ -152,12 +160,15 @@ export function exportSignal({ name, sources, post, progress, save, isBusy, onSt
     skip(rows) {
       progress.skipped += rows
       log('warn', `${name}: ${rows} rows were deleted before they could be exported (${progress.skipped} so far)`)
+      void keep()
       tell()
     },
     async stop() {
       ending.abort()
+      wakeUp.resolve()
       const timer = setTimeout(() => cut.abort(), endWithin)
       await running
+      await saving
       clearTimeout(timer)
     },
   }

@@ -9,19 +9,19 @@ import { type ExportSetting, type Signal, type SignalStatus, signals } from './s
 import { sourcesOf } from './sources.ts'
 
 export interface Export {
-  wake(): void
+  wake: () => void
   /** Counts what of a file was not exported, before it is deleted. */
-  leaving(file: OpenFile): Promise<void>
-  stop(): Promise<void>
+  leaving: (file: OpenFile) => Promise<void>
+  stop: () => Promise<void>
 }
 
 interface Options {
   setting: ExportSetting
   knownAgents: KnownAgents
-  isBusy(): boolean
-  onStatus(signal: Signal, status: SignalStatus): void
-  onTrouble(error: unknown): void
-  log(level: 'info' | 'warn', message: string): void
+  isBusy: () => boolean
+  onStatus: (signal: Signal, status: SignalStatus) => void
+  onTrouble: (error: unknown) => void
+  log: (level: 'info' | 'warn', message: string) => void
 }
 
 const tables: Record<Signal, ExportedTable[]> = { logs: ['access', 'errors'], metrics: ['samples'] }
@@ -81,7 +81,8 @@ async function begin(store: Store, signal: Signal, onProblem: (problem: string) 
     onProblem(`how far it was cannot be read (${(error as Error).message})`)
     return at(0)
   }
-  const progress = at(store.state.seq)
+  // The next row has that number at least.
+  const progress = at(Math.max(0, store.state.seq - 1))
   await saveProgress(store.directory, signal, progress)
   return progress
 }

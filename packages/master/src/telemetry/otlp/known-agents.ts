@@ -18,6 +18,17 @@ export function openKnownAgents(ask: (id: number, agents: string[]) => void): Kn
   const asking = new Map<number, (known: KnownAgent[] | undefined) => void>()
   let lastId = 0
 
+  async function answerTo(agents: string[], signal: AbortSignal): Promise<KnownAgent[] | undefined> {
+    const { promise, resolve } = Promise.withResolvers<KnownAgent[] | undefined>()
+    const giveUp = () => resolve(undefined)
+    asking.set(++lastId, resolve)
+    signal.addEventListener('abort', giveUp)
+    ask(lastId, agents)
+    const said = await promise
+    signal.removeEventListener('abort', giveUp)
+    return said
+  }
+
   return {
     async of(agents, signal) {
       const wanted = [...agents]
@@ -25,10 +36,7 @@ export function openKnownAgents(ask: (id: number, agents: string[]) => void): Kn
         const now = performance.now()
         const due = wanted.filter((id) => (kept.get(id)?.at ?? Number.NEGATIVE_INFINITY) < now - lifetime)
         if (due.length === 0) break
-        const said = await new Promise<KnownAgent[] | undefined>((resolve) => {
-          asking.set(++lastId, resolve)
-          ask(lastId, due)
-        })
+        const said = await answerTo(due, signal)
         if (said) {
           if (kept.size > mostKept) kept.clear()
           const found = new Map(said.map((known) => [known.id, known]))

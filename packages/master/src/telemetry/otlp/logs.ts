@@ -8,7 +8,9 @@ interface RowHead {
   agent: string
 }
 
-export type AccessRow = RowHead & Partial<Record<AccessField, string | number | null>>
+type Cell = string | number | null
+
+export type AccessRow = RowHead & Record<AccessField, Cell>
 
 export type ErrorRow = RowHead & { level: string | null; message: string | null }
 
@@ -38,7 +40,7 @@ const severities: Record<string, number> = {
 export function encodeAccess(rows: readonly AccessRow[], known: ReadonlyMap<string, KnownAgent>, idOf: (row: RowHead) => string) {
   return encode(rows, known, (out, row) => {
     writeHead(out, row, info, 'INFO')
-    out.message(field.body, () => out.text(textOfAny, [row.method, row.uri, row.protocol].filter((part) => part != null).join(' ')))
+    out.message(field.body, () => out.text(textOfAny, [row.method, row.uri, row.protocol].filter((part) => part !== null).join(' ')))
     writeAttributes(out, accessAttributes(row, idOf(row)))
   })
 }
@@ -111,17 +113,17 @@ function accessAttributes(row: AccessRow, id: string): Record<string, Value | un
     'http.response.size': integer(row.bytes_sent),
     'http.response.body.size': integer(row.body_bytes_sent),
     'nxmesh.request_id': textOf(row.request_id),
-    'nxmesh.response_time_ms': row.response_time_ms == null ? undefined : { double: Number(row.response_time_ms) },
+    'nxmesh.response_time_ms': row.response_time_ms === null ? undefined : { double: Number(row.response_time_ms) },
     'nxmesh.virtual_host_id': textOf(row.virtual_host),
     'nxmesh.upstream_addr': textOf(row.upstream_addr),
     'nxmesh.upstream_status': textOf(row.upstream_status),
   }
 }
 
-function textOf(cell: string | number | null | undefined): string | undefined {
-  return cell == null || cell === '' ? undefined : String(cell)
+function textOf(cell: Cell): string | undefined {
+  return cell === null || cell === '' ? undefined : String(cell)
 }
 
-function integer(cell: string | number | null | undefined): { integer: number } | undefined {
-  return cell == null ? undefined : { integer: Number(cell) }
+function integer(cell: Cell): { integer: number } | undefined {
+  return cell === null ? undefined : { integer: Number(cell) }
 }

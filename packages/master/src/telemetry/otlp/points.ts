@@ -12,6 +12,8 @@ export interface SampleRow {
   value: number
   /** Since when it counts; null for gauges. */
   began: number | null
+  /** A newer one of the same counter came before it. */
+  late?: boolean
 }
 
 export interface NumberPoint {
@@ -31,6 +33,7 @@ export function pointsOf(rows: readonly SampleRow[], histograms: Histograms): Po
   const points: Point[] = []
   const emit = (point: Point) => points.push(point)
   for (const row of rows) {
+    if (row.late) continue
     if (histograms.take(row, JSON.parse(row.labels) as Record<string, string>, emit)) continue
     const { agent, name, labels, ts, value, began } = row
     points.push({ agent, name, kind: began === null ? 'gauge' : 'sum', labels, began: began ?? undefined, ts, value })

@@ -17,9 +17,11 @@ export function openReading(store: Store, ask: Ask): ReadAfter {
   // Nothing is added any more to a file that another one follows.
   const done = new Set<string>()
   return async <Row>(table: ExportedTable, columns: string, after: number, limit: number) => {
-    for (const file of [...store.files]) {
+    const files = store.files.slice()
+    for (const file of files) {
       const key = `${file.name} ${table}`
-      if (done.has(key)) continue
+      // It may have been let go meanwhile.
+      if (done.has(key) || !store.files.includes(file)) continue
       const isLast = file === store.files.at(-1)
       const rows = await reading(file, () => ask(pageOf(file.name, table, columns, after, limit), {}))
       if (rows.length > 0) return { rows: rows as Row[], file }

@@ -62,7 +62,8 @@ function logSource<Row extends { seq: number; agent: string }>(
 function samplesSource(read: ReadAfter, ask: Ask, describe: Describe): Source {
   let histograms = openHistograms()
   let known = -1
-  const columns = `spool, name, labels, value, coalesce(began, CASE WHEN increase IS NOT NULL THEN ts END)::DOUBLE AS began`
+  const columns = `spool, name, labels, value, coalesce(began, CASE WHEN increase IS NOT NULL THEN ts END)::DOUBLE AS began,
+    (began IS NOT NULL AND increase IS NULL) AS late`
   return {
     table: 'samples',
     async take(after, limit) {
