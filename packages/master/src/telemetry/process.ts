@@ -125,6 +125,7 @@ async function write() {
         Date.now(),
       )
       if (lost > 0) say({ kind: 'log', level: 'warn', message: `${lost} rows could not be written` })
+      exporting?.wake()
       say({ kind: 'taken', outcomes: group.map(({ id }, index) => ({ id, taken: outcomes[index]! })) })
     }
   } catch (error) {
