@@ -27,7 +27,7 @@ export async function listLogs(store: Store, ask: Ask, query: LogQuery): Promise
   return { data, meta: { total, limit, ...next } }
 }
 
-export const accessColumns = Object.entries(accessFields)
+const accessColumns = Object.entries(accessFields)
   .map(([name, cell]) => (cell === 'integer' ? `${name}::DOUBLE AS ${name}` : name))
   .join(', ')
 

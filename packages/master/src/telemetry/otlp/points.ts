@@ -13,7 +13,7 @@ export interface SampleRow {
   /** Since when it counts; null for gauges. */
   began: number | null
   /** A newer one of the same counter came before it. */
-  late?: boolean
+  late: boolean
 }
 
 export interface NumberPoint {

@@ -1,12 +1,12 @@
-import { accessColumns, idOf } from '../logs-query.ts'
+import { idOf } from '../logs-query.ts'
 import type { OpenFile } from '../open-store.ts'
-import { quoted } from '../schema.ts'
+import { accessFields, quoted } from '../schema.ts'
 import type { Ask } from '../sql.ts'
 import { openHistograms } from './histograms.ts'
 import { type AccessRow, type ErrorRow, encodeAccess, encodeErrors } from './logs.ts'
 import { encodeMetrics } from './metrics.ts'
 import { pointsOf, type SampleRow, wholeHistograms } from './points.ts'
-import { type ExportedTable, type ReadAfter, reading } from './read.ts'
+import { type Columns, type ExportedTable, type ReadAfter, reading } from './read.ts'
 import type { KnownAgent } from './resource.ts'
 import type { Signal } from './setting.ts'
 
@@ -29,6 +29,17 @@ export interface Source {
 
 type Describe = (agents: Iterable<string>) => Promise<ReadonlyMap<string, KnownAgent>>
 
+const accessColumns = Object.fromEntries(Object.keys(accessFields).map((name) => [name, name])) as Columns<AccessRow>
+
+const sampleColumns: Columns<SampleRow> = {
+  spool: 'spool',
+  name: 'name',
+  labels: 'labels',
+  value: 'value',
+  began: 'coalesce(began, CASE WHEN increase IS NOT NULL THEN ts END)',
+  late: '(began IS NOT NULL AND increase IS NULL)',
+}
+
 // Of what is read, before it is encoded.
 const mostCharacters = 1_000_000
 
@@ -36,13 +47,13 @@ export function sourcesOf(signal: Signal, read: ReadAfter, ask: Ask, describe: D
   if (signal === 'metrics') return [samplesSource(read, ask, describe)]
   return [
     logSource<AccessRow>('access', accessColumns, read, describe, (rows, known) => encodeAccess(rows, known, idOf)),
-    logSource<ErrorRow>('errors', 'level, message', read, describe, (rows, known) => encodeErrors(rows, known, idOf)),
+    logSource<ErrorRow>('errors', { level: 'level', message: 'message' }, read, describe, (rows, known) => encodeErrors(rows, known, idOf)),
   ]
 }
 
 function logSource<Row extends { seq: number; agent: string }>(
   table: ExportedTable,
-  columns: string,
+  columns: Columns<Row>,
   read: ReadAfter,
   describe: Describe,
   encode: (rows: readonly Row[], known: ReadonlyMap<string, KnownAgent>) => Uint8Array<ArrayBuffer>,
@@ -50,7 +61,7 @@ function logSource<Row extends { seq: number; agent: string }>(
   return {
     table,
     async take(after, limit) {
-      const page = await read<Row>(table, columns, after, limit)
+      const page = await read(table, columns, after, limit)
       if (!page) return undefined
       const rows = page.rows.slice(0, fitting(page.rows))
       const body = encode(rows, await describe(agentsOf(rows)))
@@ -62,12 +73,10 @@ function logSource<Row extends { seq: number; agent: string }>(
 function samplesSource(read: ReadAfter, ask: Ask, describe: Describe): Source {
   let histograms = openHistograms()
   let known = -1
-  const columns = `spool, name, labels, value, coalesce(began, CASE WHEN increase IS NOT NULL THEN ts END)::DOUBLE AS began,
-    (began IS NOT NULL AND increase IS NULL) AS late`
   return {
     table: 'samples',
     async take(after, limit) {
-      const page = await read<SampleRow>('samples', columns, after, limit)
+      const page = await read('samples', sampleColumns, after, limit)
       if (!page) return undefined
       const isFull = page.rows.length === limit
       const rows = isFull ? wholeHistograms(page.rows) : page.rows
@@ -89,7 +98,7 @@ async function standing(ask: Ask, file: OpenFile, after: number): Promise<Sample
   const [samples, counters] = [`${quoted(file.name)}.samples`, `${quoted(file.name)}.counters`]
   const found = await reading(file, () =>
     ask(
-      `SELECT agent::VARCHAR AS agent, spool, name, labels, arg_max(value, seq) AS value, arg_max(ts, seq)::DOUBLE AS ts,
+      `SELECT agent::VARCHAR AS agent, spool, name, labels, false AS late, arg_max(value, seq) AS value, arg_max(ts, seq)::DOUBLE AS ts,
          max(seq)::DOUBLE AS seq, arg_max(began, seq)::DOUBLE AS began FROM
          (SELECT ${columns} FROM ${samples} WHERE seq <= ${after} AND increase IS NOT NULL UNION ALL SELECT ${columns} FROM ${counters})
        WHERE regexp_matches(name, '_(bucket|sum|count)$') GROUP BY agent, spool, name, labels ORDER BY name`,
