@@ -29,11 +29,11 @@ export function openPost(address: string, { headers, compression, ca }: Omit<Exp
           agent,
           signal: limit,
           headers: {
-            'content-type': 'application/x-protobuf',
             'user-agent': 'nxmesh-master',
+            ...headers,
+            'content-type': 'application/x-protobuf',
             'content-length': content.length,
             ...encoding,
-            ...headers,
           },
         })
         sent.once('response', resolve).once('error', reject).end(content)
