@@ -1,4 +1,4 @@
-import { readdir, rename } from 'node:fs/promises'
+import { readdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { routes } from '@nxmesh/api/routes'
@@ -304,6 +304,7 @@ test('what the receiver took only in part is counted as refused', async () => {
   const { place, agent } = await withAgent()
   await send(agent, 'one', 'two', 'three')
   await counted(place, 1, 2)
+  expect(ids()).toEqual(['one', 'two', 'three'])
 })
 
 test('requests become smaller for a receiver that wants no large ones', async () => {
@@ -354,6 +355,31 @@ test('addresses of signals, headers and no compression are as the settings say',
   expect(new Set(receiver.requests.map(({ path }) => path))).toEqual(new Set(['/own/v1/logs', '/base/v1/metrics?tenant=1']))
   expect(receiver.requests[0]!.headers).toMatchObject({ authorization: 'Bearer s3cret', 'x-scope': 'a' })
   expect(receiver.requests[0]!.headers['content-encoding']).toBeUndefined()
+})
+
+test('a receiver with a certificate of a private CA is trusted where that is named', async () => {
+  let identity: { id: string; token: string }
+  const ca = join(directory, 'receiver-ca.pem')
+  {
+    await using place = await startPlace([])
+    using agent = await newTelemetryAgent(place, 'one')
+    identity = agent
+    const certificate = await place.master.ctx.authority.serverCertificate(['127.0.0.1'])
+    receiver = stack.use(await startReceiver(0, certificate))
+    await writeFile(ca, place.caPem)
+  }
+  {
+    await using place = await startPlace()
+    using agent = await connectTelemetryAgent(place, identity)
+    await send(agent, 'one')
+    const { reason } = await until('the failure to be told', () => place.statusOf('logs')?.failing)
+    expect(reason).toMatch(/certificate/)
+    expect(receiver.requests).toEqual([])
+  }
+  await using place = await startPlace(['--otlp-endpoint', receiver.url, '--otlp-ca-file', ca])
+  await arrive(1)
+  await counted(place, 1)
+  expect(ids()).toEqual(['one'])
 })
 
 test('the export begins with what comes after it was set up, and goes on where it was', async () => {

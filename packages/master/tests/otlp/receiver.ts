@@ -1,4 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { gunzipSync } from 'node:zlib'
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import {
@@ -63,7 +64,7 @@ export interface Receiver extends AsyncDisposable {
 }
 
 /** A receiver of OTLP over HTTP that takes nothing which the specification does not have. */
-export async function startReceiver(port = 0): Promise<Receiver> {
+export async function startReceiver(port = 0, tls?: { certPem: string; keyPem: string }): Promise<Receiver> {
   let answer: (request: Received) => Behaviour = () => ({ status: 200 })
   const receiver: Omit<Receiver, 'port' | 'url' | typeof Symbol.asyncDispose> = {
     logs: [],
@@ -112,12 +113,13 @@ export async function startReceiver(port = 0): Promise<Receiver> {
         : toBinary(RpcStatusSchema, create(RpcStatusSchema, { message: behaviour.message ?? '' }))
     response.writeHead(behaviour.status, { 'content-type': 'application/x-protobuf', ...behaviour.headers }).end(said)
   }
-  const server = createServer((request, response) => void take(request, response))
+  const listener = (request: IncomingMessage, response: ServerResponse) => void take(request, response)
+  const server = tls ? createSecureServer({ cert: tls.certPem, key: tls.keyPem }, listener) : createServer(listener)
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve))
   const address = server.address() as { port: number }
   return Object.assign(receiver, {
     port: address.port,
-    url: `http://127.0.0.1:${address.port}`,
+    url: `${tls ? 'https' : 'http'}://127.0.0.1:${address.port}`,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
