@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { routes } from '@nxmesh/api/routes'
 import { connectTelemetryAgent } from '../packages/master/tests/telemetry-agent.ts'
 import { percentile } from './figures.ts'
-import { processorMilliseconds, runMaster, runOtlpReceiver } from './programs.ts'
+import { processorMilliseconds, residentMegabytes, runMaster, runOtlpReceiver } from './programs.ts'
 import { begin, childOf, end, framesOf, lineAt, perBatch, sendAll } from './telemetry-load.ts'
 
 const lines = Number(process.env['NXMESH_BENCH_LINES'] ?? 200_000)
@@ -49,7 +49,7 @@ async function run(data: string, isExporting = false): Promise<number> {
   console.log(
     `  ${isExporting ? 'with an export' : 'without one'}: ${Math.round(rate)} lines a second taken, ` +
       `the contract's query meanwhile p50 ${percentile(asked, 0.5).toFixed(0)} ms, p90 ${percentile(asked, 0.9).toFixed(0)} ms; ` +
-      `${(processor * 1000).toFixed(1)} ms of the store's processor for 1,000 lines`,
+      `${(processor * 1000).toFixed(1)} ms of the store's processor for 1,000 lines, ${(await residentMegabytes(store)).toFixed(0)} MB resident`,
   )
   if (isExporting) {
     const left = 1 - meanwhile / requests
