@@ -1,4 +1,4 @@
-import { readdir, rename, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { routes } from '@nxmesh/api/routes'
@@ -327,7 +327,9 @@ test('while the receiver hangs, lines are taken and questions answered, and the 
   const query = { from: '2026-03-01T00:00:00Z' }
   const { meta } = await place.client.call(routes.listAccessLogs, { params: { workspace_id: place.workspaceId }, query })
   expect(meta.total).toBe(3001)
-  expect(receiver.requests).toHaveLength(1)
+  expect(new Set(receiver.requests.flatMap(({ logs }) => logs.map(({ attributes }) => attributes['nxmesh.request_id'])))).toEqual(
+    new Set(['first']),
+  )
   const { reason } = await until('the failure to be told', () => place.statusOf('logs')?.failing, 40)
   expect(reason).toBe('no answer within 10 s')
   receiver.behave({ status: 200 })
@@ -348,13 +350,15 @@ test('long lines make smaller requests', async () => {
 test('addresses of signals, headers and no compression are as the settings say', async () => {
   const settings = ['--otlp-logs-endpoint', `${receiver.url}/own/v1/logs`, '--otlp-endpoint', `${receiver.url}/base/?tenant=1`]
   const headers = 'Authorization=Bearer%20s3cret, X-Scope = a'
-  const { agent } = await withAgent([...settings, '--otlp-headers', headers, '--otlp-compression', 'none'])
+  const { place, agent } = await withAgent([...settings, '--otlp-headers', headers, '--otlp-compression', 'none'])
   await send(agent, 'one')
   await agent.metrics({ metrics: [gauge(start, 'nginx_up', 1)] })
   await until('both to arrive', () => receiver.logs.length > 0 && receiver.points.length > 0)
   expect(new Set(receiver.requests.map(({ path }) => path))).toEqual(new Set(['/own/v1/logs', '/base/v1/metrics?tenant=1']))
   expect(receiver.requests[0]!.headers).toMatchObject({ authorization: 'Bearer s3cret', 'x-scope': 'a' })
   expect(receiver.requests[0]!.headers['content-encoding']).toBeUndefined()
+  // Whoever may list processes learns nothing of it.
+  expect(await readFile(`/proc/${place.telemetry.status().pid}/cmdline`, 'utf8')).not.toContain('s3cret')
 })
 
 test('a receiver with a certificate of a private CA is trusted where that is named', async () => {

@@ -95,6 +95,7 @@ export function exportSignal({ name, sources, post, progress, save, isBusy, onSt
       if (cut.signal.aborted) return false
       if (verdict.kind === 'too-large' && batch.rows > 1) {
         limit = Math.ceil(batch.rows / 2)
+        taken[table] = progress.after[table] ?? 0
         return true
       }
       if (verdict.kind !== 'later') {
