@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Client, createClient } from '@nxmesh/api/client'
 import { routes } from '@nxmesh/api/routes'
 import { accessToken, administrator, unlimited } from '@nxmesh/testkit/master'
@@ -50,6 +51,26 @@ export async function runBareRoute(answers: { one: object; page: object }) {
   const entry = new URL('bare-route.ts', import.meta.url).pathname
   const program = await run(entry, [], { ANSWERS: JSON.stringify(answers) }, /^ready (\S+)/)
   return { ...program, base: program.match[1]! }
+}
+
+/** Runs a receiver of OTLP that takes everything. */
+export async function runOtlpReceiver() {
+  const program = await run(new URL('otlp-receiver-process.ts', import.meta.url).pathname, [], {}, /^ready (\d+)/)
+  const url = `http://127.0.0.1:${program.match[1]}`
+  const counts = async () => (await (await fetch(url)).json()) as { requests: number; bytes: number; lastAt: number }
+  return {
+    ...program,
+    url,
+    counts,
+    /** What it has once nothing has come for three seconds. */
+    async quiet() {
+      for (const asked = Date.now(); ; ) {
+        const now = await counts()
+        if (Date.now() - Math.max(asked, now.lastAt) > 3000) return now
+        await delay(500)
+      }
+    },
+  }
 }
 
 async function run(entry: string, args: string[], env: Record<string, string>, awaited: RegExp) {

@@ -73,6 +73,30 @@ describe('the environment', () => {
   })
 })
 
+describe('the settings of the export', () => {
+  test('hold headers as pairs, also from a file', () => {
+    const file = fileOf('headers', 'Authorization=Bearer%20s3cret%3D, x-scope = a\n')
+    expect(readConfig([], { NXMESH_OTLP_HEADERS_FILE: file })).toMatchObject({
+      config: { 'otlp-headers': { authorization: 'Bearer s3cret=', 'x-scope': 'a' }, 'otlp-signals': ['logs', 'metrics'] },
+    })
+  })
+
+  test.each([
+    ['--otlp-headers', 'secret'],
+    ['--otlp-headers', 'a=%zz'],
+    ['--otlp-headers', 'a=%0d%0ab'],
+    ['--otlp-headers', 'a b=c'],
+    ['--otlp-signals', 'traces'],
+    ['--otlp-endpoint', 'localhost:4318'],
+    ['--otlp-endpoint', 'ftp://localhost'],
+    ['--otlp-compression', 'zstd'],
+  ])('%s %s is refused without a word of the value', (flag, value) => {
+    const asked = readConfig([flag, value], {})
+    expect(asked).toMatchObject({ kind: 'refused', message: expect.stringContaining(flag) })
+    expect(JSON.stringify(asked)).not.toContain(value)
+  })
+})
+
 test('--help names every setting with its variable', () => {
   for (const [name, { env }] of Object.entries(settings)) expect(helpText()).toMatch(new RegExp(`--${name} +${env} `))
 })

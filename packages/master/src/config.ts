@@ -26,6 +26,29 @@ const size = z
   .regex(/^[1-9]\d{0,8}(MB|GB|TB)$/, 'must be a size as in 500MB, 10GB or 2TB')
   .transform((text) => Number(text.slice(0, -2)) * units[text.slice(-2) as keyof typeof units])
 
+const httpAddress = z
+  .string()
+  .refine((text) => /^https?:\/\//.test(text) && URL.canParse(text), 'must be an address that begins with http:// or https://')
+  .optional()
+
+const headers = z
+  .string()
+  .default('')
+  .transform((text, context) => {
+    // As in OTEL_EXPORTER_OTLP_HEADERS: name=value,name=value with percent-encoded values.
+    const parts = text
+      .split(',')
+      .flatMap((part) => (part.trim() === '' ? [] : [/^\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*(.*?)\s*$/.exec(part)]))
+    try {
+      const pairs = parts.map((part) => [part![1]!.toLowerCase(), decodeURIComponent(part![2]!)] as const)
+      if (pairs.every(([, value]) => /^[\t\x20-\x7e]*$/.test(value))) return Object.fromEntries(pairs)
+    } catch {
+      // Told below, without the value: it may be a secret.
+    }
+    context.addIssue({ code: 'custom', message: 'must be name=value, comma-separated, with values percent-encoded' })
+    return z.NEVER
+  })
+
 const number = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
 
 /** Every setting of the master: its schema, its variable in the environment and its line of help. */
@@ -105,6 +128,46 @@ export const settings = {
     env: 'NXMESH_TELEMETRY_MAX_SIZE',
     help: 'room for logs and metrics in DATA_DIR/telemetry, as in 500MB; the oldest go when it is used up (10GB)',
   },
+  'otlp-endpoint': {
+    schema: httpAddress,
+    env: 'NXMESH_OTLP_ENDPOINT',
+    help: 'OpenTelemetry receiver for logs and metrics, as in http://localhost:4318; /v1/logs and /v1/metrics are added',
+  },
+  'otlp-logs-endpoint': {
+    schema: httpAddress,
+    env: 'NXMESH_OTLP_LOGS_ENDPOINT',
+    help: 'whole address of a receiver for logs',
+  },
+  'otlp-metrics-endpoint': {
+    schema: httpAddress,
+    env: 'NXMESH_OTLP_METRICS_ENDPOINT',
+    help: 'whole address of a receiver for metrics',
+  },
+  'otlp-signals': {
+    schema: z
+      .string()
+      .default('logs,metrics')
+      .transform((text) => text.split(',').map((name) => name.trim()))
+      .pipe(z.array(z.enum(['logs', 'metrics'], 'must be logs, metrics or both, comma-separated'))),
+    env: 'NXMESH_OTLP_SIGNALS',
+    help: 'what is exported there (logs,metrics)',
+  },
+  'otlp-headers': {
+    schema: headers,
+    env: 'NXMESH_OTLP_HEADERS',
+    help: 'headers for the receiver as name=value, comma-separated, with values percent-encoded',
+    secret: true,
+  },
+  'otlp-compression': {
+    schema: z.enum(['gzip', 'none']).default('gzip'),
+    env: 'NXMESH_OTLP_COMPRESSION',
+    help: 'how requests to the receiver are compressed: gzip or none (gzip)',
+  },
+  'otlp-ca-file': {
+    schema: z.string().min(1).optional(),
+    env: 'NXMESH_OTLP_CA_FILE',
+    help: 'certificates in PEM to trust for the receiver, in the place of the usual ones',
+  },
   'heartbeat-interval': {
     schema: number(1, 3600).default(10),
     env: 'NXMESH_HEARTBEAT_INTERVAL',
@@ -171,7 +234,7 @@ export function helpText(): string {
     '  --help, --version',
     '',
     'A flag wins over the environment, the environment over the file, the file over defaults (in parentheses).',
-    'NXMESH_ADMIN_PASSWORD_FILE and NXMESH_DATABASE_FILE name files to read these from.',
+    'NXMESH_ADMIN_PASSWORD_FILE, NXMESH_DATABASE_FILE and NXMESH_OTLP_HEADERS_FILE name files to read these from.',
     'Exit codes: 0 stopped as asked, 1 failed, 2 wrong settings.',
   ].join('\n')
 }

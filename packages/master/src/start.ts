@@ -25,6 +25,7 @@ import { startLink } from './link/server.ts'
 import { openSessions } from './link/sessions.ts'
 import { livenessReconciler } from './liveness.ts'
 import { joinMasters, leaveMasters, mastersReconciler } from './masters.ts'
+import { exportingOf } from './otlp-export.ts'
 import { openPeers } from './peers.ts'
 import { openRateLimit } from './rate-limit.ts'
 import { type Reconciler, startReconcilers } from './reconcilers.ts'
@@ -96,7 +97,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
     authority,
     sessions: openSessions(),
     agentWrites,
-    telemetry: stack.use(openTelemetry({ ...telemetryOf(config), log })),
+    telemetry: stack.use(openTelemetry({ ...telemetryOf(config), exporting: exportingOf(config, db), log })),
     masterId,
     workspaceConfigs: new Map(),
     desired: new Map(),

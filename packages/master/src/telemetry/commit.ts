@@ -71,17 +71,17 @@ function knowledge({ state }: Store): { batches: Tsv; counters: Tsv } {
       batches.endRow()
     }
   }
-  for (const { agent, spool, name, labels, value, sequence, time, seq } of state.counters.values()) {
+  for (const { agent, spool, name, labels, value, sequence, time, seq, began } of state.counters.values()) {
     counters.plain(agent)
     for (const text of [spool, name, labels]) counters.text(text)
-    for (const number of [value, sequence, time, seq]) counters.plain(String(number))
+    for (const number of [value, sequence, time, seq, began]) counters.plain(String(number))
     counters.endRow()
   }
   return { batches, counters }
 }
 
-/** Deletes the files that have had their time or have no room. */
-export async function retire(store: Store, now: number): Promise<string[]> {
+/** Deletes the files that have had their time or have no room, each after `leaving` had a last look. */
+export async function retire(store: Store, now: number, leaving?: (file: OpenFile) => Promise<void>): Promise<string[]> {
   const gone = expired(listFiles(store.directory), now, store.limits)
   const retired: string[] = []
   for (const name of gone) {
@@ -90,6 +90,7 @@ export async function retire(store: Store, now: number): Promise<string[]> {
     if (file && file.readers > 0) continue
     if (file) {
       store.files.splice(store.files.indexOf(file), 1)
+      await leaving?.(file)
       await store.writer.run(`DETACH ${quoted(name)}`)
     }
     removeFile(store.directory, name)

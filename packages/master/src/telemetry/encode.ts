@@ -1,10 +1,10 @@
 import { cellsOf, eachRow, logRowCells, numberAt } from '../link/log-rows.ts'
 import { type EntryView, fieldNamesOf, type LogsView, readLogs, readMetrics, type Sample } from '../link/telemetry.ts'
 import type { Batch, Taken } from './batch.ts'
-import { increase } from './counters.ts'
+import { beginningOf, increase } from './counters.ts'
 import { accessFields, type Cell, type Table } from './schema.ts'
 import { isTaken, type Ranges, take } from './sequences.ts'
-import { addMark, advance, counterKey, knowsName, markKey, type State, setCounter } from './state.ts'
+import { addMark, advance, counterKey, knowsName, markKey, type State, setCounter, spoolBegan } from './state.ts'
 import { newTsv, type Tsv } from './tsv.ts'
 
 /** Rows for the tables of a file, and what to answer for each batch once they are durable. */
@@ -202,11 +202,15 @@ function encodeSample(
   if (text.length > longestLabels) return false
   const series = { agent: agentId, spool, name, labels: text }
   let rise: number | undefined
+  let began: number | undefined
   if (cumulative) {
     if (value < 0) return false
     const now = { value, sequence, time: timestamp }
-    rise = increase(state.counters.get(counterKey(series)), now, isFollowed)
-    if (rise !== undefined && !setCounter(state, { ...series, ...now, seq: state.seq })) return false
+    const before = state.counters.get(counterKey(series))
+    rise = increase(before, now, isFollowed)
+    // Of one that is late nothing more is known than of the later one.
+    began = rise === undefined ? before?.began : beginningOf(before, now, isFollowed, spoolBegan(state, agentId, spool))
+    if (rise !== undefined && !setCounter(state, { ...series, ...now, began: began!, seq: state.seq })) return false
   }
   const { samples } = rows
   beginRow(state, samples, times.samples, timestamp, agentId)
@@ -219,8 +223,10 @@ function encodeSample(
     else samples.text(labels[label].slice(0, 200))
   }
   samples.plain(String(value))
-  if (rise === undefined) samples.none()
-  else samples.plain(String(rise))
+  for (const number of [rise, began]) {
+    if (number === undefined) samples.none()
+    else samples.plain(String(number))
+  }
   samples.endRow()
   return true
 }

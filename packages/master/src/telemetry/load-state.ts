@@ -33,9 +33,9 @@ GROUP BY agent, kind, spool, part ORDER BY "first"`
 
 const counters = `
 SELECT agent::VARCHAR AS agent, spool, name, labels, arg_max(value, seq) AS value, arg_max(sequence, seq)::DOUBLE AS sequence,
-  arg_max(ts, seq)::DOUBLE AS time, max(seq)::DOUBLE AS seq FROM (
-    SELECT agent, spool, name, labels, value, sequence, ts, seq FROM FILE.samples WHERE increase IS NOT NULL
-    UNION ALL SELECT agent, spool, name, labels, value, sequence, ts, seq FROM FILE.counters)
+  arg_max(ts, seq)::DOUBLE AS time, max(seq)::DOUBLE AS seq, arg_max(coalesce(began, ts), seq)::DOUBLE AS began FROM (
+    SELECT agent, spool, name, labels, value, sequence, ts, seq, began FROM FILE.samples WHERE increase IS NOT NULL
+    UNION ALL SELECT agent, spool, name, labels, value, sequence, ts, seq, began FROM FILE.counters)
 GROUP BY agent, spool, name, labels`
 
 const newestRow = `

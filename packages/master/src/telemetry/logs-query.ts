@@ -144,11 +144,11 @@ function shownError({ ts, seq, agent, level, message }: Row): ErrorLogEntry {
 }
 
 function head({ ts, seq, agent }: { ts: number; seq: number; agent: string }) {
-  return { id: idOf(ts, seq), agent_id: agent, timestamp: new Date(ts).toISOString() }
+  return { id: idOf({ ts, seq }), agent_id: agent, timestamp: new Date(ts).toISOString() }
 }
 
-// A UUID of version 8 (RFC 9562): the time, and the number of the row, which no other row has.
-function idOf(ts: number, seq: number): string {
+/** What names a row: a UUID of version 8 (RFC 9562) of its time and its number, which no other row has. */
+export function idOf({ ts, seq }: { ts: number; seq: number }): string {
   const time = (ts % 2 ** 48).toString(16).padStart(12, '0')
   const number = seq.toString(16).padStart(15, '0')
   return `${time.slice(0, 8)}-${time.slice(8)}-8${number.slice(0, 3)}-8${number.slice(3, 6)}-${number.slice(6).padStart(12, '0')}`

@@ -84,6 +84,10 @@ async function openFile(writer: DuckDBConnection, directory: string, name: strin
     removeFile(directory, name)
     return undefined
   }
+  // A file from before counters had it.
+  for (const table of ['samples', 'counters']) {
+    if (!(await hasColumn(writer, name, table, 'began'))) await writer.run(`ALTER TABLE ${quoted(name)}.${table} ADD COLUMN began BIGINT`)
+  }
   const times = { access: emptyRange(), errors: emptyRange(), samples: emptyRange() }
   for (const table of ['access', 'errors', 'samples'] as const) {
     const read = await writer.runAndReadAll(`SELECT min(ts)::DOUBLE, max(ts)::DOUBLE FROM ${quoted(name)}.${table}`)
@@ -91,6 +95,13 @@ async function openFile(writer: DuckDBConnection, directory: string, name: strin
     if (min !== null && max !== null) times[table] = { min, max }
   }
   return { name, times, readers: 0 }
+}
+
+async function hasColumn(writer: DuckDBConnection, file: string, table: string, column: string): Promise<boolean> {
+  const where = Object.entries({ database_name: file, table_name: table, column_name: column }).map(
+    ([key, value]) => `${key} = ${literal(value)}`,
+  )
+  return (await writer.runAndReadAll(`SELECT 1 FROM duckdb_columns() WHERE ${where.join(' AND ')}`)).currentRowCount > 0
 }
 
 export async function attach(writer: DuckDBConnection, directory: string, name: string): Promise<void> {

@@ -9,6 +9,9 @@ import { listLogs, topValues } from './logs-query.ts'
 import { batchPipe, type Order, type Report, type Setting } from './messages.ts'
 import { readMetricsOf } from './metrics-query.ts'
 import { Damaged, isCorruption, openStore, putDamagedAside, type Store } from './open-store.ts'
+import { type Export, startExport } from './otlp/export.ts'
+import { openKnownAgents } from './otlp/known-agents.ts'
+import type { ExportSetting } from './otlp/setting.ts'
 import { batchReader } from './pipe.ts'
 import type { Query } from './query.ts'
 import { readRates } from './rates-query.ts'
@@ -26,7 +29,10 @@ const retentionEvery = 60_000
 const waiting: { id: number; batch: Batch }[] = []
 const asked: { id: number; query: Query }[] = []
 const running = new Map<number, DuckDBConnection>()
+const exportOrder = Promise.withResolvers<ExportSetting>()
+const knownAgents = openKnownAgents((id, agents) => say({ kind: 'describe', id, agents }))
 let store: Store | undefined
+let exporting: Export | undefined
 let writing = false
 let closing = false
 let due = true
@@ -54,6 +60,12 @@ process.on('message', (order: Order) => {
       closing = true
       void write()
       break
+    case 'export':
+      exportOrder.resolve(order.setting)
+      break
+    case 'described':
+      knownAgents.hear(order.id, order.agents)
+      break
     default:
       order satisfies never
   }
@@ -66,7 +78,10 @@ async function open() {
     // Serving and config come first.
     setPriority(5)
     mkdirSync(setting.directory, { recursive: true, mode: 0o700 })
-    store = await openStore(setting.directory, setting.limits, Date.now())
+    const opened = await openStore(setting.directory, setting.limits, Date.now())
+    // Before the first row comes.
+    if (setting.exports) exporting = await startExport(opened, exportOptions(await exportOrder.promise, opened))
+    store = opened
     say({ kind: 'ready', files: store.files.length, quarantined: countQuarantined(setting.directory) })
   } catch (error) {
     return end(error)
@@ -79,6 +94,20 @@ async function open() {
   answerNext()
 }
 
+function exportOptions(order: ExportSetting, opened: Store): Parameters<typeof startExport>[1] {
+  return {
+    setting: order,
+    knownAgents,
+    isBusy: () => writing || running.size > 0,
+    onStatus: (signal, status) => say({ kind: 'exports', signal, status }),
+    onTrouble(error) {
+      say({ kind: 'log', level: 'error', message: `rows could not be read for the export: ${(error as Error).message}` })
+      if (isCorruption(error)) void putDamagedAside(opened, Date.now()).catch(end)
+    },
+    log: (level, message) => say({ kind: 'log', level, message }),
+  }
+}
+
 // One writer: what comes while it commits is committed together after that.
 async function write() {
   if (writing || !store) return
@@ -87,7 +116,8 @@ async function write() {
     for (;;) {
       if (due) {
         due = false
-        for (const name of await retire(store, Date.now())) say({ kind: 'log', level: 'info', message: `${name} has had its time` })
+        for (const name of await retire(store, Date.now(), exporting?.leaving))
+          say({ kind: 'log', level: 'info', message: `${name} has had its time` })
       }
       const group = nextGroup()
       if (group.length === 0) break
@@ -97,6 +127,7 @@ async function write() {
         Date.now(),
       )
       if (lost > 0) say({ kind: 'log', level: 'warn', message: `${lost} rows could not be written` })
+      exporting?.wake()
       say({ kind: 'taken', outcomes: group.map(({ id }, index) => ({ id, taken: outcomes[index]! })) })
     }
   } catch (error) {
@@ -104,6 +135,8 @@ async function write() {
     return end(error)
   }
   writing = false
+  // It begins once what has had its time is gone.
+  exporting?.wake()
   if (closing) await close(store)
 }
 
@@ -115,6 +148,7 @@ function nextGroup() {
 }
 
 async function close({ files, writer, instance }: Store) {
+  await exporting?.stop()
   const newest = files.at(-1)
   // What is in the log is as durable; a checkpoint makes the next start quick.
   if (newest) await writer.run(`CHECKPOINT ${quoted(newest.name)}`).catch(() => undefined)

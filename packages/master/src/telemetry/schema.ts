@@ -49,6 +49,8 @@ export const tables = {
     value: 'DOUBLE',
     /** By how much a counter rose; null for gauges. */
     increase: 'DOUBLE',
+    /** Since when a counter counts; null for gauges. */
+    began: 'BIGINT',
   },
   /** Which batches are in here, and at the beginning of a file which were in those before it. */
   batches: { agent: 'UUID', kind: 'VARCHAR', spool: 'VARCHAR', first: 'BIGINT', last: 'BIGINT', at: 'BIGINT' },
@@ -62,6 +64,7 @@ export const tables = {
     sequence: 'BIGINT',
     ts: 'BIGINT',
     seq: 'BIGINT',
+    began: 'BIGINT',
   },
 } as const
 

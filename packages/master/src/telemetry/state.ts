@@ -28,6 +28,8 @@ export interface State {
   perAgent: Map<string, number>
   /** Names of counters that an agent sent, by the same key without labels. */
   names: Set<string>
+  /** The earliest that any counter of an agent's spool is known to count since. */
+  spools: Map<string, number>
   /** The number of the next row. Rows come in the order of their numbers, and 1024 of them go into a millisecond. */
   seq: number
 }
@@ -37,7 +39,7 @@ const mostCounters = 20_000
 const counterLifetime = 7 * 86_400_000
 
 export function newState(): State {
-  return { marks: new Map(), counters: new Map(), perAgent: new Map(), names: new Set(), seq: 0 }
+  return { marks: new Map(), counters: new Map(), perAgent: new Map(), names: new Set(), spools: new Map(), seq: 0 }
 }
 
 export function markKey(agent: string, kind: string, spool: string): string {
@@ -69,7 +71,13 @@ export function setCounter(state: State, counter: KeptCounter): boolean {
     state.names.add(nameKey(counter.agent, counter.spool, counter.name))
   }
   state.counters.set(key, counter)
+  const spool = spoolKey(counter.agent, counter.spool)
+  state.spools.set(spool, Math.min(state.spools.get(spool) ?? counter.began, counter.began))
   return true
+}
+
+export function spoolBegan(state: State, agent: string, spool: string): number | undefined {
+  return state.spools.get(spoolKey(agent, spool))
 }
 
 export function knowsName(state: State, agent: string, spool: string, name: string): boolean {
@@ -85,7 +93,12 @@ export function forgetOld(state: State, now: number, retentionDays: number): voi
   state.counters.clear()
   state.perAgent.clear()
   state.names.clear()
+  state.spools.clear()
   for (const counter of kept) setCounter(state, counter)
+}
+
+function spoolKey(agent: string, spool: string): string {
+  return `${agent}\0${spool}`
 }
 
 function nameKey(agent: string, spool: string, name: string): string {

@@ -6,6 +6,7 @@ import type { Logger } from 'pino'
 import type { Batch, Taken } from './batch.ts'
 import { listFiles } from './day-files.ts'
 import { batchPipe, type Order, type Report, type Setting } from './messages.ts'
+import type { Exporting, Signal, SignalStatus } from './otlp/setting.ts'
 import { headOf } from './pipe.ts'
 import type { Query } from './query.ts'
 
@@ -29,9 +30,12 @@ export interface TelemetryStatus {
   settled: number
   /** The process, while there is one. */
   pid: number | undefined
+  /** How the export of each signal stood last, where there is one. */
+  exports: Partial<Record<Signal, SignalStatus>>
 }
 
-interface Options extends Setting {
+interface Options extends Omit<Setting, 'exports'> {
+  exporting?: Exporting | undefined
   log: Logger
 }
 
@@ -48,7 +52,9 @@ const away = 'the telemetry store is away; try again later'
 const busy = 'the telemetry store is behind; try again later'
 
 /** Makes the store ready to be used. Its process starts at once if it holds something, otherwise when it is first needed. */
-export function openTelemetry({ log, ...setting }: Options): Telemetry {
+export function openTelemetry({ log, exporting, ...rest }: Options): Telemetry {
+  const setting: Setting = { ...rest, exports: exporting !== undefined }
+  const exports: TelemetryStatus['exports'] = {}
   let child: ChildProcess | undefined
   let batches: Writable | undefined
   let state: TelemetryStatus['state'] = 'idle'
@@ -81,6 +87,7 @@ export function openTelemetry({ log, ...setting }: Options): Telemetry {
     started.on('error', (error) => log.error({ err: error }, 'the telemetry store cannot be started'))
     // Also for a process that could not be started.
     started.once('close', (code, signal) => ended(started, code, signal))
+    if (exporting) send({ kind: 'export', setting: exporting.setting })
   }
 
   function hear(report: Report) {
@@ -105,6 +112,12 @@ export function openTelemetry({ log, ...setting }: Options): Telemetry {
         log.error({ reason: report.reason }, 'a question to the telemetry store failed')
         asking.get(report.id)?.reject(unavailable('the telemetry store could not answer'))
         return
+      case 'describe':
+        void describe(report.id, report.agents)
+        return
+      case 'exports':
+        exports[report.signal] = report.status
+        return
       case 'log':
         log[report.level](report.message)
         return
@@ -114,6 +127,15 @@ export function openTelemetry({ log, ...setting }: Options): Telemetry {
         return
       default:
         report satisfies never
+    }
+  }
+
+  async function describe(id: number, agents: string[]) {
+    try {
+      send({ kind: 'described', id, agents: (await exporting?.describe(agents)) ?? [] })
+    } catch (error) {
+      log.debug({ err: error }, 'agents cannot be described for the export')
+      send({ kind: 'described', id })
     }
   }
 
@@ -186,7 +208,7 @@ export function openTelemetry({ log, ...setting }: Options): Telemetry {
         asking.delete(id)
       }
     },
-    status: () => ({ state, quarantined, restarts, settled, pid: child?.pid }),
+    status: () => ({ state, quarantined, restarts, settled, pid: child?.pid, exports }),
     async [Symbol.asyncDispose]() {
       closed = true
       clearTimeout(retry)
