@@ -22,6 +22,7 @@ const statements = [
     for_seconds integer not null, label_selector text not null,
     revision integer not null, created_at text not null, updated_at text not null)`,
   `create unique index alert_rules_name on alert_rules (workspace_id, name)`,
+  `create index alert_rules_creation on alert_rules (workspace_id, created_at, id)`,
   // A row is active while its reason holds, also after somebody has resolved it.
   `create table alerts (
     id text primary key, workspace_id text not null references workspaces (id) on delete cascade,
@@ -32,6 +33,7 @@ const statements = [
     active integer not null, opened_at text not null, updated_at text not null,
     acknowledged_at text, acknowledged_by text, resolved_at text, resolved_by text)`,
   `create unique index alerts_active on alerts (agent_id, source) where active = 1`,
+  `create index alerts_agent on alerts (agent_id)`,
   `create index alerts_workspace on alerts (workspace_id, opened_at)`,
   `create index alerts_rule on alerts (rule_id)`,
   `create index alerts_resolved on alerts (resolved_at)`,
