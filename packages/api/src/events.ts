@@ -1,5 +1,6 @@
 import { accessLogEntry, errorLogEntry } from '@nxmesh/model/access-log'
 import { labels } from '@nxmesh/model/labels'
+import { severities } from '@nxmesh/model/severity'
 import { id, timestamp } from '@nxmesh/model/text'
 import { z } from 'zod'
 import { errorBody } from './errors.ts'
@@ -24,6 +25,7 @@ const agent_id = id
 const named = { name: z.string() }
 const host = z.strictObject({ virtual_host_id: id, ...named, version })
 const upstream = z.strictObject({ upstream_id: id, ...named, version })
+const alert = { agent_id, alert_id: z.string(), severity: z.enum(severities), message: z.string() }
 const server = { agent_id, upstream_id: id, address: z.string() }
 
 /** Every type of event and what it carries. */
@@ -52,6 +54,8 @@ export const eventData = {
     metric: z.string(),
     value: z.number(),
   }),
+  'alert.acknowledged': z.strictObject({ ...alert, acknowledged_by: z.string() }),
+  'alert.resolved': z.strictObject({ ...alert, metric: z.string(), value: z.number() }),
   'virtual_host.created': host,
   'virtual_host.updated': host,
   'virtual_host.deleted': host,
@@ -89,10 +93,7 @@ const request_id = z
   .regex(/^[A-Za-z0-9._:-]{1,128}$/, 'must be 1 to 128 letters, digits, dots, dashes, colons or underscores')
   .optional()
 
-const pattern = z
-  .string()
-  .max(64)
-  .refine((text) => eventTypes.some((type) => isOfPattern(text, type)), 'is the pattern of no event')
+const pattern = z.string().max(64).refine(isPattern, 'is the pattern of no event')
 const skipped = z.int()
 const patterns = z.array(pattern).min(1).max(50)
 const filter = z.strictObject({ workspace_id: id.optional(), agent_id: id.optional() })
@@ -103,6 +104,11 @@ const errorTail = { log: z.literal('error'), filter: z.strictObject({ workspace_
 export function isOfPattern(text: string, type: string): boolean {
   if (text === '*') return true
   return text.endsWith('.*') ? type.startsWith(text.slice(0, -1)) : type === text
+}
+
+/** Whether a pattern stands for any type of event. */
+export function isPattern(text: string): boolean {
+  return eventTypes.some((type) => isOfPattern(text, type))
 }
 
 /** What a client may send. */

@@ -4,6 +4,7 @@ const agent_id = '770e8400-e29b-41d4-a716-446655440002'
 const host = { virtual_host_id: '880e8400-e29b-41d4-a716-446655440004', name: 'Main Website', version: 42 }
 const upstream = { upstream_id: 'aa0e8400-e29b-41d4-a716-446655440006', name: 'api-backend', version: 42 }
 const server = { agent_id, upstream_id: upstream.upstream_id, address: '10.0.1.20:8080' }
+const alert = { agent_id, alert_id: 'alert-456', severity: 'warning', message: 'High CPU usage: 85%' } as const
 const named = { agent_id, name: 'web-server-01' }
 
 /** What events carry. Where the published contract shows a type, it is the contract's own example. */
@@ -25,6 +26,8 @@ export const eventExamples: { [T in EventType]: EventData<T> } = {
     metric: 'cpu_percent',
     value: 85,
   },
+  'alert.acknowledged': { ...alert, acknowledged_by: 'user@example.com' },
+  'alert.resolved': { ...alert, metric: 'cpu_percent', value: 41 },
   'virtual_host.created': host,
   'virtual_host.updated': host,
   'virtual_host.deleted': host,
