@@ -24,7 +24,7 @@ export type Access = By &
   )
 
 /** What a path can name that belongs to a workspace, which decides about access to it. */
-export type WorkspaceThing = 'workspace' | 'agent' | 'virtual_host' | 'upstream'
+export type WorkspaceThing = 'workspace' | 'agent' | 'virtual_host' | 'upstream' | 'notification_channel' | 'notification_delivery'
 
 /** One operation of the REST API as data: everything that the server, the client and the document need to know. */
 export interface Route<

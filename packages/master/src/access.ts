@@ -49,7 +49,13 @@ export async function authorise(db: Db, actor: Actor, access: Access, params: Re
   if (denied) throw new ApiError('FORBIDDEN', denied.needs)
 }
 
-const words: Partial<Record<Access['on'], string>> = { virtual_host: 'virtual host', account: 'user', api_token: 'API token' }
+const notificationWords = { notification_channel: 'notification channel', notification_delivery: 'notification delivery' }
+const words: Partial<Record<Access['on'], string>> = {
+  virtual_host: 'virtual host',
+  account: 'user',
+  api_token: 'API token',
+  ...notificationWords,
+}
 
 type Denial = 'unseen' | { needs: string } | undefined
 
@@ -76,7 +82,9 @@ async function denial(db: Db, actor: Actor, access: Access, params: Record<strin
     case 'workspace':
     case 'agent':
     case 'virtual_host':
-    case 'upstream': {
+    case 'upstream':
+    case 'notification_channel':
+    case 'notification_delivery': {
       const role = await workspaceRole(db, actor, access.on, params[`${access.on}_id`]!)
       if (!role) return 'unseen'
       if (isWorkspaceRole(role, access.need) || (access.self && isOneself(actor, params))) return undefined
@@ -121,10 +129,14 @@ const readRoles: Record<WorkspaceThing, ReturnType<typeof rolesOn>> = {
   agent: rolesOn('agents'),
   virtual_host: rolesOn('virtual_hosts'),
   upstream: rolesOn('upstreams'),
+  notification_channel: rolesOn('notification_channels'),
+  notification_delivery: rolesOn('notification_deliveries'),
 }
 
 // A user's roles in the workspace of a thing and in its organization.
-function rolesOn(table: 'agents' | 'virtual_hosts' | 'upstreams' | undefined) {
+type WorkspaceTable = 'agents' | 'virtual_hosts' | 'upstreams' | 'notification_channels' | 'notification_deliveries'
+
+function rolesOn(table: WorkspaceTable | undefined) {
   return prepared((db, userId: string, id: string) =>
     db
       .selectFrom('workspaces as w')

@@ -55,7 +55,12 @@ export async function newTenant({ master, base }: TestMaster, word: string): Pro
     const upstream = await made(`${at}/upstreams`, { name: `${own}-upstream`, servers: [{ address: `${own.toLowerCase()}.internal:80` }] })
     const host = await made(`${at}/virtual-hosts`, { name: own, server_name: `${own.toLowerCase()}.example.com`, listen_port: 80 })
     const agent = await made(`${at}/agents/tokens`, { name: `${own}-agent` })
+    // Names nothing that may be reached, so the test of it is over at once.
+    const channel = await made(`${at}/notification-channels`, { kind: 'webhook', name: own, url: 'http://localhost:1/' })
+    const delivery = await made(`/notification-channels/${channel.id}/test`, {})
     return [
+      thing('notification_channel_id', channel.id, own),
+      thing('notification_delivery_id', delivery.id, own),
       thing('workspace_id', workspaceId, own),
       thing('upstream_id', upstream.id, own),
       thing('virtual_host_id', host.id, own),
@@ -63,7 +68,7 @@ export async function newTenant({ master, base }: TestMaster, word: string): Pro
     ]
   }
   const workspaces: [Thing[], Thing[]] = [await workspace(1), await workspace(2)]
-  const workspaceId = workspaces[0][0]!.id
+  const workspaceId = workspaces[0].find(({ parameter }) => parameter === 'workspace_id')!.id
 
   async function person(who: string, roles: Roles) {
     const { id, token } = await newPerson(ctx, base, email(who), roles)

@@ -3,6 +3,7 @@ import * as masters from './0002-masters.ts'
 import * as history from './0003-history.ts'
 import * as identity from './0004-identity.ts'
 import * as events from './0005-events.ts'
+import * as notifications from './0007-notifications.ts'
 
 /** Every migration in order; forward only. */
 export const migrations = {
@@ -11,4 +12,5 @@ export const migrations = {
   '0003-history': history,
   '0004-identity': identity,
   '0005-events': events,
+  '0007-notifications': notifications,
 }
