@@ -55,14 +55,21 @@ export async function deleteOldDeliveries({ db, now }: Pick<Ctx, 'db' | 'now'>, 
   const over = () => db.deleteFrom('notification_deliveries').where('state', '!=', 'pending')
   const before = new Date(now() - keptFor).toISOString()
   let deleted = Number((await over().where('created_at', '<', before).executeTakeFirstOrThrow()).numDeletedRows)
-  for (const { id } of await db.selectFrom('notification_channels').select('id').execute()) {
-    const own = db.selectFrom('notification_deliveries').select('id').where('channel_id', '=', id)
-    const last = await own.orderBy('id', 'desc').limit(1).offset(most).executeTakeFirst()
-    if (!last) continue
-    const beyond = over().where('channel_id', '=', id).where('id', '<=', last.id)
-    deleted += Number((await beyond.executeTakeFirstOrThrow()).numDeletedRows)
+  for (let page = await channelsAfter(db, ''); page.length > 0; page = await channelsAfter(db, page.at(-1)!)) {
+    for (const id of page) {
+      const own = db.selectFrom('notification_deliveries').select('id').where('channel_id', '=', id)
+      const last = await own.orderBy('id', 'desc').limit(1).offset(most).executeTakeFirst()
+      if (!last) continue
+      const beyond = over().where('channel_id', '=', id).where('id', '<=', last.id)
+      deleted += Number((await beyond.executeTakeFirstOrThrow()).numDeletedRows)
+    }
   }
   return deleted
+}
+
+async function channelsAfter(db: Kysely<Database>, id: string): Promise<string[]> {
+  const rows = await db.selectFrom('notification_channels').select('id').where('id', '>', id).orderBy('id').limit(500).execute()
+  return rows.map((row) => row.id)
 }
 
 async function readRow(db: Kysely<Database>, id: string): Promise<DeliveryRow> {

@@ -52,7 +52,9 @@ export function openSender({ networks, smtp, now, timeout = 10_000, resolve = lo
       case 'slack':
         return call(target.url, {}, JSON.stringify({ text: escapedForSlack(words.text) }), signal)
       case 'email':
-        return mail ? mail(target.recipients, id, words) : failure('this master has no SMTP server: start it with --smtp-url')
+        return mail
+          ? unlessOver(mail(target.recipients, id, words), signal)
+          : failure('this master has no SMTP server: start it with --smtp-url')
       default:
         return target satisfies never
     }
@@ -73,6 +75,15 @@ export function openSender({ networks, smtp, now, timeout = 10_000, resolve = lo
     } catch (error) {
       return failure(deadline.aborted ? `no answer within ${timeout / 1000} s` : messageOf(error))
     }
+  }
+
+  // An exchange with an SMTP server has several steps, each with its own deadline.
+  async function unlessOver(sending: Promise<Outcome>, signal: AbortSignal): Promise<Outcome> {
+    const over = AbortSignal.any([signal, AbortSignal.timeout(3 * timeout)])
+    const ended = new Promise<Outcome>((resolve) => {
+      over.addEventListener('abort', () => resolve(failure('the SMTP server took too long')), { once: true })
+    })
+    return Promise.race([sending, ended])
   }
 
   return {

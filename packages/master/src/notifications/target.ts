@@ -9,7 +9,11 @@ export type ChannelTarget =
 /** A text of somebody else without what is secret in a target. */
 export function hidden(target: ChannelTarget, text: string): string {
   const secrets: string[] = []
-  if (target.kind === 'slack') secrets.push(target.url, `${new URL(target.url).pathname}${new URL(target.url).search}`)
+  if (target.kind === 'slack') {
+    const { pathname, search } = new URL(target.url)
+    const path = `${pathname}${search}`
+    secrets.push(target.url, path, ...path.split(/[/?&=]/).filter((part) => part.length >= 8))
+  }
   if (target.kind === 'webhook') secrets.push(target.secret, ...(target.former ? [target.former.secret] : []))
   return secrets.filter((secret) => secret.length > 1).reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text)
 }

@@ -16,14 +16,14 @@ export interface Receiver extends AsyncDisposable {
 
 /** Receives webhooks; `answer` says what comes back, 200 when left out. */
 export async function startReceiver(
-  answer: (response: ServerResponse, count: number) => void = (response) => response.end('ok'),
+  answer: (response: ServerResponse, count: number, heard: Heard) => void = (response) => response.end('ok'),
 ): Promise<Receiver> {
   const heard: Heard[] = []
   async function listen(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     heard.push({ headers: request.headers, body: Buffer.concat(chunks).toString('utf8'), path: request.url ?? '' })
-    answer(response, heard.length)
+    answer(response, heard.length, heard.at(-1)!)
   }
   const server = createServer((request, response) => void listen(request, response))
   server.listen(0, '127.0.0.1')

@@ -5,6 +5,7 @@ import { startTestMaster, type TestMaster } from '@nxmesh/testkit/master'
 import { scratch } from '@nxmesh/testkit/scratch'
 import type { OpenStore } from '@nxmesh/testkit/stores'
 import { until } from '@nxmesh/testkit/until'
+import { pino } from 'pino'
 import type { z } from 'zod'
 import { begin } from '../../src/db/transaction.ts'
 import { tell } from '../../src/events/outbox.ts'
@@ -21,11 +22,18 @@ export interface Rig extends AsyncDisposable, TestMaster {
 export const agent_id = '770e8400-e29b-41d4-a716-446655440002'
 
 /** A master that may send to this machine and tries again at once. */
-export async function openRig(store: OpenStore, overrides: Overrides['notifications'] = {}, settings: string[] = []): Promise<Rig> {
+export async function openRig(
+  store: Pick<OpenStore, 'settings'>,
+  pace: Overrides['notifications'] = {},
+  settings: string[] = [],
+  onLog?: (line: string) => void,
+): Promise<Rig> {
   await using opening = new AsyncDisposableStack()
   const directory = opening.use(await scratch())
   const all = [...(await store.settings()), '--notification-networks', '127.0.0.1', ...settings]
-  const mesh = opening.use(await startTestMaster(directory.path, all, { notifications: { backoff: () => 0, ...overrides } }))
+  const log = onLog && pino({ level: 'trace' }, { write: onLog })
+  const overrides = { notifications: { backoff: () => 0, ...pace }, ...(log && { log }) }
+  const mesh = opening.use(await startTestMaster(directory.path, all, overrides))
   const { client, workspaceId, master } = mesh
   const stack = opening.move()
   const deliveries = async (id: string) =>

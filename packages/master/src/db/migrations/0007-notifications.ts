@@ -11,6 +11,8 @@ const statements = [
     target text not null, begins_after integer not null, failing_since text, last_error text, disabled_reason text,
     created_at text not null, updated_at text not null, revision integer not null)`,
   `create unique index notification_channels_name on notification_channels (workspace_id, name)`,
+  `create index notification_channels_creation on notification_channels (workspace_id, created_at, id)`,
+  `create index notification_channels_enabled on notification_channels (enabled, id)`,
   `create table notification_deliveries (
     id text primary key, channel_id text not null references notification_channels (id) on delete cascade,
     workspace_id text not null, event_id text not null, event_type text not null, event_at text not null, body text not null,
