@@ -42,10 +42,12 @@ async function sendTo(name: string, times = 1) {
   return outcomes
 }
 
-test.each([
-  ...['127.0.0.2', '10.0.0.1', '169.254.169.254', '2130706434', '0x7f.2', '0177.0.0.2', '127.2', '0', '127.0.0.2.'],
-  ...['[::1]', '[::ffff:127.0.0.2]', '[::ffff:a9fe:a9fe]', '[64:ff9b::a00:1]', '[fd00:ec2::254]', '[fe80::1]', '[0:0:0:0:0:0:0:1]'],
-])('the address %s is refused when somebody gives it', async (host) => {
+test.each(
+  [
+    '127.0.0.2 10.0.0.1 169.254.169.254 2130706434 0x7f.2 0177.0.0.2 127.2 0 127.0.0.2.',
+    '[::1] [::ffff:127.0.0.2] [::ffff:a9fe:a9fe] [64:ff9b::a00:1] [fd00:ec2::254] [fe80::1] [0:0:0:0:0:0:0:1]',
+  ].flatMap((line) => line.split(' ')),
+)('the address %s is refused when somebody gives it', async (host) => {
   const refused = await rig.channel(webhook(`literal ${host}`, `http://${host}:${receiver.port}/`)).catch((error: unknown) => error)
   expect(refused).toMatchObject({ code: 'VALIDATION_ERROR', details: [{ field: 'url', code: 'NOT_ALLOWED' }] })
 })

@@ -2,6 +2,7 @@ import { routes } from '@nxmesh/api/routes'
 import { administrator } from '@nxmesh/testkit/master'
 import { type OpenStore, stores } from '@nxmesh/testkit/stores'
 import { unindexed } from '@nxmesh/testkit/unindexed'
+import { until } from '@nxmesh/testkit/until'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deleteOldDeliveries } from '../../src/notifications/deliveries.ts'
 import { type Door, openDoor } from '../door.ts'
@@ -78,7 +79,9 @@ describe.each(stores)('on $name', (store) => {
       query: { object: body.id },
     })
     expect(data.map(({ action }) => action)).toEqual([
-      ...['notification-channel.update', 'notification-channel.update', 'notification-channel.update'],
+      'notification-channel.update',
+      'notification-channel.update',
+      'notification-channel.update',
       'notification-channel.create',
     ])
     expect((await door('DELETE', path, { headers: { 'if-match': '"1"' } })).status).toBe(412)
@@ -102,7 +105,7 @@ describe.each(stores)('on $name', (store) => {
     const { id } = await rig.channel(webhook('old', receiver.url))
     for (const name of ['one', 'two', 'three']) await rig.alert(name)
     const { ctx } = rig.master
-    while ((await rig.deliveries(id)).filter(({ state }) => state === 'delivered').length < 3) await rig.settled(id, { state: 'delivered' })
+    await until('all to be delivered', async () => (await rig.deliveries(id)).filter(({ state }) => state === 'delivered').length === 3)
     const [newest] = await rig.deliveries(id)
     await deleteOldDeliveries(ctx, 1)
     expect((await rig.deliveries(id)).map((delivery) => delivery.id)).toEqual([newest!.id])
