@@ -50,7 +50,9 @@ export function verdict(access: Access, standing: Standing): Verdict {
     case 'virtual_host':
     case 'upstream':
     case 'alert_rule':
-    case 'alert': {
+    case 'alert':
+    case 'notification_channel':
+    case 'notification_delivery': {
       const role = inIt && isOrganizationRole(inIt, 'admin') ? 'admin' : inWorkspace[standing]
       if (!role) return 404
       return isWorkspaceRole(role, access.need) ? 'yes' : access.self ? 'self' : 403

@@ -91,10 +91,7 @@ const request_id = z
   .regex(/^[A-Za-z0-9._:-]{1,128}$/, 'must be 1 to 128 letters, digits, dots, dashes, colons or underscores')
   .optional()
 
-const pattern = z
-  .string()
-  .max(64)
-  .refine((text) => eventTypes.some((type) => isOfPattern(text, type)), 'is the pattern of no event')
+const pattern = z.string().max(64).refine(isPattern, 'is the pattern of no event')
 const skipped = z.int()
 const patterns = z.array(pattern).min(1).max(50)
 const filter = z.strictObject({ workspace_id: id.optional(), agent_id: id.optional() })
@@ -105,6 +102,11 @@ const errorTail = { log: z.literal('error'), filter: z.strictObject({ workspace_
 export function isOfPattern(text: string, type: string): boolean {
   if (text === '*') return true
   return text.endsWith('.*') ? type.startsWith(text.slice(0, -1)) : type === text
+}
+
+/** Whether a pattern stands for any type of event. */
+export function isPattern(text: string): boolean {
+  return eventTypes.some((type) => isOfPattern(text, type))
 }
 
 /** What a client may send. */

@@ -24,7 +24,15 @@ export type Access = By &
   )
 
 /** What a path can name that belongs to a workspace, which decides about access to it. */
-export type WorkspaceThing = 'workspace' | 'agent' | 'virtual_host' | 'upstream' | 'alert_rule' | 'alert'
+export type WorkspaceThing =
+  | 'workspace'
+  | 'agent'
+  | 'virtual_host'
+  | 'upstream'
+  | 'alert_rule'
+  | 'alert'
+  | 'notification_channel'
+  | 'notification_delivery'
 
 /** One operation of the REST API as data: everything that the server, the client and the document need to know. */
 export interface Route<

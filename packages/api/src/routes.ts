@@ -8,6 +8,7 @@ import * as auth from './routes/auth.ts'
 import * as invitations from './routes/invitations.ts'
 import * as members from './routes/members.ts'
 import * as metrics from './routes/metrics.ts'
+import * as notifications from './routes/notifications.ts'
 import * as organizations from './routes/organizations.ts'
 import * as revisions from './routes/revisions.ts'
 import * as upstreams from './routes/upstreams.ts'
@@ -31,6 +32,7 @@ export const routes = {
   ...alerts,
   ...virtualHosts,
   ...upstreams,
+  ...notifications,
   ...revisions,
   ...audit,
 }

@@ -54,6 +54,8 @@ const words: Partial<Record<Access['on'], string>> = {
   account: 'user',
   api_token: 'API token',
   alert_rule: 'alert rule',
+  notification_channel: 'notification channel',
+  notification_delivery: 'notification delivery',
 }
 
 type Denial = 'unseen' | { needs: string } | undefined
@@ -83,7 +85,9 @@ async function denial(db: Db, actor: Actor, access: Access, params: Record<strin
     case 'virtual_host':
     case 'upstream':
     case 'alert_rule':
-    case 'alert': {
+    case 'alert':
+    case 'notification_channel':
+    case 'notification_delivery': {
       const role = await workspaceRole(db, actor, access.on, params[`${access.on}_id`]!)
       if (!role) return 'unseen'
       if (isWorkspaceRole(role, access.need) || (access.self && isOneself(actor, params))) return undefined
@@ -130,10 +134,21 @@ const readRoles: Record<WorkspaceThing, ReturnType<typeof rolesOn>> = {
   upstream: rolesOn('upstreams'),
   alert_rule: rolesOn('alert_rules'),
   alert: rolesOn('alerts'),
+  notification_channel: rolesOn('notification_channels'),
+  notification_delivery: rolesOn('notification_deliveries'),
 }
 
+type WorkspaceTable =
+  | 'agents'
+  | 'virtual_hosts'
+  | 'upstreams'
+  | 'alert_rules'
+  | 'alerts'
+  | 'notification_channels'
+  | 'notification_deliveries'
+
 // A user's roles in the workspace of a thing and in its organization.
-function rolesOn(table: 'agents' | 'virtual_hosts' | 'upstreams' | 'alert_rules' | 'alerts' | undefined) {
+function rolesOn(table: WorkspaceTable | undefined) {
   return prepared((db, userId: string, id: string) =>
     db
       .selectFrom('workspaces as w')

@@ -53,6 +53,8 @@ describe('the file', () => {
     ['http: [1', 'Flow sequence'],
     ['http: nonsense', '--http (NXMESH_HTTP): must be host:port'],
     ['admin_password_file: /nowhere', 'ENOENT'],
+    ['smtp_url: smtp://mail.example.com', '--smtp-from (NXMESH_SMTP_FROM) go together'],
+    ['notification_networks: 10.0.0.0/33', '--notification-networks (NXMESH_NOTIFICATION_NETWORKS): must be addresses'],
   ])('%j is refused', (text, message) => {
     expect(fromFile(text)).toMatchObject({ kind: 'refused', message: expect.stringContaining(message) })
   })

@@ -168,6 +168,29 @@ export const settings = {
     env: 'NXMESH_OTLP_CA_FILE',
     help: 'certificates in PEM to trust for the receiver, in the place of the usual ones',
   },
+  'notification-networks': {
+    schema: z
+      .string()
+      .default('')
+      .transform((text) => text.split(',').filter((part) => part !== ''))
+      .refine((parts) => parts.every(isNetwork), 'must be addresses or networks (10.0.0.0/8), comma-separated'),
+    env: 'NXMESH_NOTIFICATION_NETWORKS',
+    help: 'addresses and networks that webhooks may reach although they are not public, comma-separated',
+  },
+  'smtp-url': {
+    schema: z
+      .string()
+      .refine((text) => /^smtps?:\/\//.test(text) && URL.canParse(text), 'must be an address that begins with smtp:// or smtps://')
+      .optional(),
+    env: 'NXMESH_SMTP_URL',
+    help: 'smtp://user:password@host:port of the server for e-mail, or smtps://; no e-mail when absent',
+    secret: true,
+  },
+  'smtp-from': {
+    schema: z.email().optional(),
+    env: 'NXMESH_SMTP_FROM',
+    help: 'address that e-mail is from; goes with --smtp-url',
+  },
   'heartbeat-interval': {
     schema: number(1, 3600).default(10),
     env: 'NXMESH_HEARTBEAT_INTERVAL',
@@ -234,7 +257,7 @@ export function helpText(): string {
     '  --help, --version',
     '',
     'A flag wins over the environment, the environment over the file, the file over defaults (in parentheses).',
-    'NXMESH_ADMIN_PASSWORD_FILE, NXMESH_DATABASE_FILE and NXMESH_OTLP_HEADERS_FILE name files to read these from.',
+    'NXMESH_ADMIN_PASSWORD_FILE, NXMESH_DATABASE_FILE, NXMESH_OTLP_HEADERS_FILE and NXMESH_SMTP_URL_FILE name files to read these from.',
     'Exit codes: 0 stopped as asked, 1 failed, 2 wrong settings.',
   ].join('\n')
 }
@@ -285,7 +308,11 @@ function fromEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
 function parse(values: Record<string, unknown>): Config {
   const schema = z.object(Object.fromEntries(Object.entries(settings).map(([name, setting]) => [name, setting.schema])))
   const result = schema.safeParse(values)
-  if (result.success) return Object.freeze(result.data) as Config
+  if (result.success) {
+    const config = result.data as Config
+    if ((config['smtp-url'] === undefined) === (config['smtp-from'] === undefined)) return Object.freeze(config)
+    throw new Error('--smtp-url (NXMESH_SMTP_URL) and --smtp-from (NXMESH_SMTP_FROM) go together')
+  }
   const issue = result.error.issues[0]!
   const name = String(issue.path[0])
   throw new Error(`--${name} (${settings[name as keyof Settings].env}): ${issue.message}`)

@@ -5,6 +5,7 @@ import type { Authority } from './authority.ts'
 import type { Database } from './db/schema.ts'
 import type { DocumentTotals } from './documents.ts'
 import type { Sessions } from './link/sessions.ts'
+import type { Sender } from './notifications/sender.ts'
 import type { Origin } from './origin.ts'
 import type { RateLimit } from './rate-limit.ts'
 import type { Wake } from './reconcilers.ts'
@@ -29,6 +30,8 @@ export interface Ctx {
   sessions: Sessions
   agentWrites: AgentWrites
   telemetry: Telemetry
+  /** Sends notifications. */
+  sender: Sender
   /** Names this start of this master among the masters of one database. */
   masterId: string
   workspaceConfigs: WorkspaceConfigs

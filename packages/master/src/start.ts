@@ -25,10 +25,13 @@ import { startLink } from './link/server.ts'
 import { openSessions } from './link/sessions.ts'
 import { livenessReconciler } from './liveness.ts'
 import { joinMasters, leaveMasters, mastersReconciler } from './masters.ts'
+import { deleteOldDeliveries } from './notifications/deliveries.ts'
+import { defaultPace, openDispatch, type Pace } from './notifications/dispatch.ts'
+import { openSender, type SenderSettings } from './notifications/sender.ts'
 import { exportingOf } from './otlp-export.ts'
 import { openPeers } from './peers.ts'
 import { openRateLimit } from './rate-limit.ts'
-import { type Reconciler, startReconcilers } from './reconcilers.ts'
+import { type Reconciler, type ReconcilerName, startReconcilers } from './reconcilers.ts'
 import { rolloutReconciler } from './rollout/reconcile.ts'
 import { openSecrets } from './secrets.ts'
 import { deleteEndedFailures, openSignInThrottle } from './sign-in-throttle.ts'
@@ -53,6 +56,7 @@ export interface Overrides {
   /** Ends the wait for a database that is away. */
   signal?: AbortSignal
   listeners?: Partial<Limits>
+  notifications?: Partial<Pace & Pick<SenderSettings, 'timeout' | 'resolve'>>
 }
 
 const closeWithin = 5000
@@ -80,12 +84,17 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
   }
   const agentWrites = stack.use(openAgentWrites(db, log, { masterId, onLost, onTold, now }))
 
+  const look = (name: ReconcilerName) => {
+    reconcilers.wake(name)
+    if (name === 'events') reconcilers.wake('notifications')
+  }
+
   const ctx: Ctx = {
     db,
     now,
     log,
     wake(name) {
-      reconcilers.wake(name)
+      look(name)
       if (name === 'rollout' || name === 'events') peers.tell(name)
     },
     // Masters that start together must not make two of anything.
@@ -98,6 +107,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
     sessions: openSessions(),
     agentWrites,
     telemetry: stack.use(openTelemetry({ ...telemetryOf(config), exporting: exportingOf(config, db), log })),
+    sender: openSender({ ...senderOf(config), ...overrides.notifications, now }),
     masterId,
     workspaceConfigs: new Map(),
     desired: new Map(),
@@ -105,6 +115,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
   }
   const administrator = await alone(db, () => firstStart(ctx, { email: config['admin-email'], password: config['admin-password'] }))
   const feed = await openFeed(ctx, { ...defaultLimits, ...overrides.listeners })
+  const dispatch = stack.use(openDispatch(ctx, { ...defaultPace, ...overrides.notifications }))
   const reconcilers = stack.use(
     startReconcilers(
       [
@@ -115,12 +126,13 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
         signingKeysReconciler(ctx),
         housekeeping(ctx),
         feed.reconciler,
+        dispatch.reconciler,
       ],
       log,
       now,
     ),
   )
-  const peers = stack.use(openPeers(db, { location: databaseOf(config), masterId, log, onLook: (what) => reconcilers.wake(what) }))
+  const peers = stack.use(openPeers(db, { location: databaseOf(config), masterId, log, onLook: look }))
   const names = [config.agents.host, hostname(), ...hostOf(config['public-url']), ...config['agent-names']]
   const heartbeat_interval_seconds = config['heartbeat-interval']
   const link = stack.use(await startLink(ctx, { ...config.agents, names, heartbeat_interval_seconds }))
@@ -141,6 +153,11 @@ export function databaseOf(config: Pick<Config, 'database' | 'data-dir'>): strin
 function telemetryOf(config: Config) {
   const limits = { retentionDays: config['telemetry-retention-days'], mostBytes: config['telemetry-max-size'] }
   return { directory: join(config['data-dir'], 'telemetry'), limits }
+}
+
+function senderOf(config: Config): Pick<SenderSettings, 'networks' | 'smtp'> {
+  const [url, from] = [config['smtp-url'], config['smtp-from']]
+  return { networks: config['notification-networks'], smtp: url === undefined || from === undefined ? undefined : { url, from } }
 }
 
 async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }) {
@@ -170,6 +187,7 @@ function housekeeping(ctx: Ctx): Reconciler {
       ended: (await deleteEndedSessions(ctx)) + (await deleteEndedFailures(ctx)) + (await deleteOldKeys(ctx)),
       events: await deleteOldEvents(ctx),
       alerts: await deleteOldAlerts(ctx),
+      deliveries: await deleteOldDeliveries(ctx),
     }),
   }
 }

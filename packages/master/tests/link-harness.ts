@@ -13,6 +13,7 @@ import type { AgentRow, NewAgentRow } from '../src/db/schema.ts'
 import { type LinkOptions, startLink } from '../src/link/server.ts'
 import { openSessions } from '../src/link/sessions.ts'
 import { livenessReconciler } from '../src/liveness.ts'
+import { openSender } from '../src/notifications/sender.ts'
 import { openRateLimit } from '../src/rate-limit.ts'
 import { startReconcilers } from '../src/reconcilers.ts'
 import { rolloutReconciler } from '../src/rollout/reconcile.ts'
@@ -66,6 +67,7 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
     telemetry: stack.use(
       openTelemetry({ directory: join(directory, 'telemetry'), limits: { retentionDays: 30, mostBytes: 2 ** 30 }, log }),
     ),
+    sender: openSender({ networks: [], smtp: undefined, now }),
     masterId,
     workspaceConfigs: new Map(),
     desired: new Map(),

@@ -107,6 +107,20 @@ export const schemaRows: Record<string, [table: string, ...parts: Record<string,
       { acknowledged_at: null, acknowledged_by: null, resolved_at: null, resolved_by: null },
     ],
   ],
+  '0007-notifications': [
+    [
+      'notification_channels',
+      { id: 'nc1', workspace_id: 'w1', name: 'On-call', kind: 'webhook', enabled: 1, events: '["health.alert"]', min_severity: 'info' },
+      { target: 'sealed', begins_after: 1, failing_since: null, last_error: null, disabled_reason: null },
+      { created_at: time, updated_at: time, revision: 1 },
+    ],
+    [
+      'notification_deliveries',
+      { id: 'nd1', channel_id: 'nc1', workspace_id: 'w1', event_id: 'ev1', event_type: 'agent.online', event_at: time, body: '{}' },
+      { state: 'delivered', attempts: 1, last_attempt_at: time, next_attempt_at: null, status: 200, response: 'ok', error: null },
+      { duration_ms: 12, replay_of: null, created_at: time },
+    ],
+  ],
 }
 
 /** Puts the rows of one migration into a database that has just seen it. */

@@ -57,7 +57,12 @@ export async function newTenant({ master, base }: TestMaster, word: string): Pro
     const host = await made(`${at}/virtual-hosts`, { name: own, server_name: `${own.toLowerCase()}.example.com`, listen_port: 80 })
     const agent = await made(`${at}/agents/tokens`, { name: `${own}-agent` })
     const rule = await made(`${at}/alert-rules`, { name: own, condition: { kind: 'state', state: 'drift' } })
+    // Names nothing that may be reached, so the test of it is over at once.
+    const channel = await made(`${at}/notification-channels`, { kind: 'webhook', name: own, url: 'http://localhost:1/' })
+    const delivery = await made(`/notification-channels/${channel.id}/test`, {})
     return [
+      thing('notification_channel_id', channel.id, own),
+      thing('notification_delivery_id', delivery.id, own),
       thing('workspace_id', workspaceId, own),
       thing('upstream_id', upstream.id, own),
       thing('virtual_host_id', host.id, own),
@@ -80,7 +85,7 @@ export async function newTenant({ master, base }: TestMaster, word: string): Pro
     return id
   }
   const workspaces: [Thing[], Thing[]] = [await workspace(1), await workspace(2)]
-  const workspaceId = workspaces[0][0]!.id
+  const workspaceId = workspaces[0].find(({ parameter }) => parameter === 'workspace_id')!.id
 
   async function person(who: string, roles: Roles) {
     const { id, token } = await newPerson(ctx, base, email(who), roles)

@@ -1,10 +1,7 @@
 import { z } from 'zod'
+import { severities } from './severity.ts'
 import { labelSelector } from './target-agents.ts'
 import { id, name, timestamp } from './text.ts'
-
-export const severities = ['info', 'warning', 'error', 'critical'] as const
-
-export type Severity = (typeof severities)[number]
 
 /** States of an agent that a rule can warn of. */
 export const alertStates = ['agent_offline', 'nginx_down', 'apply_failed', 'drift'] as const

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { severities } from './alert-rule.ts'
+import { severities } from './severity.ts'
 import { id, timestamp } from './text.ts'
 
 export const alertLifeCycle = ['open', 'acknowledged', 'resolved'] as const

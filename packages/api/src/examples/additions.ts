@@ -2,6 +2,7 @@ import { agentFilesExamples } from './agent-files.ts'
 import { alertExamples } from './alerts.ts'
 import type { Examples } from './example.ts'
 import { identity } from './identity.ts'
+import { notificationExamples } from './notifications.ts'
 import { telemetryExamples } from './telemetry.ts'
 
 const fact = { version: 42, digest: 'b7c2…' }
@@ -96,6 +97,7 @@ export const additions = {
   ...identity,
   ...agentFilesExamples,
   ...telemetryExamples,
+  ...notificationExamples,
   validateAgent: { body: { config_content: 'events {}\nhttp {\n  server {\n    listen 8081;\n  }\n}\n' } },
   stopAgent: { body: { graceful: true, timeout_seconds: 30 } },
   restartAgent: { body: { force: false } },

@@ -15,6 +15,8 @@ const descriptions: Record<string, string> = {
   'error-log': 'The lines of the error logs of agents.',
   revision: 'Versions of a workspace: what each changed, and what was there.',
   'audit-log': 'Who did what, from where, and how it was before and after.',
+  'notification-channel': 'Channels that tell of events: webhooks, Slack and e-mail.',
+  'notification-delivery': 'Events on their way through a channel, and what came of each.',
   upstream: 'Upstreams: groups of servers that locations pass requests to.',
 }
 

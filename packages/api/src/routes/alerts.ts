@@ -1,5 +1,5 @@
 import { alert, alertLifeCycle } from '@nxmesh/model/alert'
-import { severities } from '@nxmesh/model/alert-rule'
+import { severities } from '@nxmesh/model/severity'
 import { id } from '@nxmesh/model/text'
 import { z } from 'zod'
 import { ids, pageOf, paging, route } from '../route.ts'

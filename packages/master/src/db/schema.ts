@@ -1,9 +1,10 @@
 import type { EventType } from '@nxmesh/api/events'
 import type { AgentState } from '@nxmesh/model/agent'
-import type { Severity } from '@nxmesh/model/alert-rule'
 import type { AuditEntry } from '@nxmesh/model/audit'
+import type { ChannelKind, NotificationDelivery } from '@nxmesh/model/notification-channel'
 import type { ConfigKind, RevisionChange } from '@nxmesh/model/revision'
 import type { OrganizationRole, TokenRole, WorkspaceRole } from '@nxmesh/model/roles'
+import type { Severity } from '@nxmesh/model/severity'
 import type { Generated, Insertable, Selectable } from 'kysely'
 
 /** Times are RFC 3339 UTC text, ids UUIDs, documents JSON text, booleans 0 or 1: the same in every engine. */
@@ -33,6 +34,8 @@ export interface Database {
   event_counter: EventCounter
   alert_rules: AlertRules
   alerts: Alerts
+  notification_channels: NotificationChannels
+  notification_deliveries: NotificationDeliveries
 }
 
 interface Organizations {
@@ -371,6 +374,53 @@ interface Alerts {
 
 export type AlertRuleRow = Selectable<AlertRules>
 export type AlertRow = Selectable<Alerts>
+interface NotificationChannels {
+  id: string
+  workspace_id: string
+  name: string
+  kind: ChannelKind
+  enabled: number
+  /** Patterns of types of events, as JSON. */
+  events: string
+  min_severity: Severity
+  /** Where it leads, as ChannelTarget with its secrets, encrypted. */
+  target: string
+  /** It is told of what comes after this number. */
+  begins_after: number
+  failing_since: string | null
+  last_error: string | null
+  disabled_reason: string | null
+  created_at: string
+  updated_at: string
+  /** Raised by one with each change of what people say about it. */
+  revision: number
+}
+
+interface NotificationDeliveries {
+  id: string
+  channel_id: string
+  workspace_id: string
+  event_id: string
+  event_type: string
+  event_at: string
+  /** The event as it is sent. It may be let go before this is. */
+  body: string
+  state: NotificationDelivery['state']
+  /** Raised by whoever is about to try, which makes the attempt theirs. */
+  attempts: number
+  last_attempt_at: string | null
+  /** By the database's clock. While somebody tries: when others may believe that they are gone. */
+  next_attempt_at: string | null
+  status: number | null
+  response: string | null
+  error: string | null
+  duration_ms: number | null
+  replay_of: string | null
+  created_at: string
+}
+
+export type ChannelRow = Selectable<NotificationChannels>
+export type DeliveryRow = Selectable<NotificationDeliveries>
 export type EventRow = Selectable<Events>
 export type AgentRow = Selectable<Agents>
 export type NewAgentRow = Insertable<Agents>

@@ -6,8 +6,10 @@ import type { Database, EventRow } from '../db/schema.ts'
 type Db = Kysely<Database>
 
 /** An event on its way to listeners, put into words once for all of them. */
-export interface Told extends Pick<EventRow, 'seq' | 'id' | 'type' | 'organization_id' | 'workspace_id'> {
+export interface Told extends Pick<EventRow, 'seq' | 'id' | 'type' | 'organization_id' | 'workspace_id' | 'at'> {
   agentId: string | undefined
+  /** How bad what it tells of is, where it tells of an alert. */
+  severity: string | undefined
   readonly frame: Buffer
 }
 
@@ -68,7 +70,9 @@ function told({ at, data: text, ...row }: EventRow): Told {
   let frame: Buffer | undefined
   return {
     ...row,
+    at,
     agentId: typeof data['agent_id'] === 'string' ? data['agent_id'] : undefined,
+    severity: typeof data['severity'] === 'string' ? data['severity'] : undefined,
     get frame() {
       const { id, type, workspace_id } = row
       frame ??= Buffer.from(JSON.stringify({ id, type, timestamp: at, workspace_id, data } satisfies EventEnvelope))

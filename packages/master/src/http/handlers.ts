@@ -19,6 +19,9 @@ import { getDocument, listDocuments } from '../documents.ts'
 import type { Tagged } from '../etag.ts'
 import * as invitations from '../invitations.ts'
 import { meOf } from '../me.ts'
+import * as channels from '../notifications/channels.ts'
+import * as deliveries from '../notifications/deliveries.ts'
+import { tryChannel } from '../notifications/try-out.ts'
 import * as organizationMembers from '../organization-members.ts'
 import * as organizations from '../organizations.ts'
 import { diffRevision, getRevision, listRevisions } from '../revisions.ts'
@@ -168,4 +171,13 @@ export const handlers: { [Name in keyof Routes]: Handler<Routes[Name]> } = {
   getUpstreamHealth: (ctx, { params, query }) => getUpstreamHealth(ctx, params.upstream_id, query),
   updateUpstream: (ctx, { actor, params, body, ifMatch }) => upstreams.updateUpstream(ctx, actor, params.upstream_id, body, ifMatch),
   deleteUpstream: (ctx, { actor, params, ifMatch }) => upstreams.deleteUpstream(ctx, actor, params.upstream_id, ifMatch),
+
+  listNotificationChannels: (ctx, { params, query }) => channels.listChannels(ctx, params.workspace_id, query),
+  createNotificationChannel: (ctx, { params, body }) => channels.createChannel(ctx, params.workspace_id, body),
+  getNotificationChannel: (ctx, { params }) => channels.getChannel(ctx, params.notification_channel_id),
+  updateNotificationChannel: (ctx, { params, body, ifMatch }) => channels.updateChannel(ctx, params.notification_channel_id, body, ifMatch),
+  deleteNotificationChannel: (ctx, { params, ifMatch }) => channels.deleteChannel(ctx, params.notification_channel_id, ifMatch),
+  testNotificationChannel: (ctx, { params }) => tryChannel(ctx, params.notification_channel_id),
+  listNotificationDeliveries: (ctx, { params, query }) => deliveries.listDeliveries(ctx, params.notification_channel_id, query),
+  replayNotificationDelivery: (ctx, { params }) => deliveries.replayDelivery(ctx, params.notification_delivery_id),
 }

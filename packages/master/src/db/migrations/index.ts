@@ -4,6 +4,7 @@ import * as history from './0003-history.ts'
 import * as identity from './0004-identity.ts'
 import * as events from './0005-events.ts'
 import * as alerts from './0006-alerts.ts'
+import * as notifications from './0007-notifications.ts'
 
 /** Every migration in order; forward only. */
 export const migrations = {
@@ -13,4 +14,5 @@ export const migrations = {
   '0004-identity': identity,
   '0005-events': events,
   '0006-alerts': alerts,
+  '0007-notifications': notifications,
 }

@@ -1,0 +1,42 @@
+import { once } from 'node:events'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+export interface Heard {
+  headers: IncomingHttpHeaders
+  body: string
+  path: string
+}
+
+export interface Receiver extends AsyncDisposable {
+  url: string
+  port: number
+  heard: Heard[]
+}
+
+/** Receives webhooks; `answer` says what comes back, 200 when left out. */
+export async function startReceiver(
+  answer: (response: ServerResponse, count: number, heard: Heard) => void = (response) => response.end('ok'),
+): Promise<Receiver> {
+  const heard: Heard[] = []
+  async function listen(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    heard.push({ headers: request.headers, body: Buffer.concat(chunks).toString('utf8'), path: request.url ?? '' })
+    answer(response, heard.length, heard.at(-1)!)
+  }
+  const server = createServer((request, response) => void listen(request, response))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    port,
+    heard,
+    url: `http://127.0.0.1:${port}/hook`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
