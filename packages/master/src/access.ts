@@ -183,6 +183,19 @@ export async function visibleWorkspaces(db: Db, actor: Actor, organizationId: st
   return all.where('id', 'in', db.selectFrom('workspace_members').select('workspace_id').where('user_id', '=', actor.user_id))
 }
 
+/** Every workspace that the actor sees, in all organizations. */
+export async function seenWorkspaces(db: Db, actor: Actor): Promise<{ id: string; name: string }[]> {
+  const mine = (table: 'organization_members' | 'workspace_members') => db.selectFrom(table).where('user_id', '=', actor.user_id)
+  const administered = mine('organization_members').select('organization_id').where('role', 'in', ['admin', 'owner'])
+  const joined = mine('workspace_members').select('workspace_id')
+  const rows = await db
+    .selectFrom('workspaces')
+    .select(['id', 'name', 'organization_id'])
+    .where((eb) => eb.or([eb('organization_id', 'in', administered), eb('id', 'in', joined)]))
+    .execute()
+  return rows.filter((row) => reaches(actor, row))
+}
+
 /** Everybody who sees a workspace, before what limits an API token; nobody where it is gone. */
 export async function viewersOf(db: Db, workspaceId: string): Promise<Set<string>> {
   const rows = await db

@@ -17,8 +17,18 @@ export interface Batch {
   holderOf: (agentId: string) => string | false
 }
 
-/** Writes a batch and the events of what it changes. Returns the agents that are not the holder's any longer, whose rows were left alone, and how many events. */
-export async function writeAgents(db: Kysely<Database>, batch: Batch): Promise<{ lost: string[]; told: number }> {
+/** What came of writing a batch. */
+export interface Written {
+  /** Agents that are not the holder's any longer: their rows were left alone. */
+  lost: string[]
+  /** Attempts that were not known before. */
+  applied: ApplyRow[]
+  /** How many events. */
+  told: number
+}
+
+/** Writes a batch and the events of what it changes. */
+export async function writeAgents(db: Kysely<Database>, batch: Batch): Promise<Written> {
   return db.transaction().execute(async (trx) => {
     const before = await readTold(trx, [...batch.watched.keys(), ...batch.attempts.map(({ agent_id }) => agent_id)])
     const lost: string[] = []
@@ -30,9 +40,9 @@ export async function writeAgents(db: Kysely<Database>, batch: Batch): Promise<{
       const { numUpdatedRows } = await guarded.executeTakeFirstOrThrow()
       if (numUpdatedRows === 0n) lost.push(agentId)
     }
-    const kept: ApplyRow[] = []
-    for (const attempt of batch.attempts) if (await keepApply(trx, attempt)) kept.push(attempt)
-    return { lost, told: await appendEvents(trx, tidingsOf(batch, before, kept, new Set(lost))) }
+    const applied: ApplyRow[] = []
+    for (const attempt of batch.attempts) if (await keepApply(trx, attempt)) applied.push(attempt)
+    return { lost, applied, told: await appendEvents(trx, tidingsOf(batch, before, applied, new Set(lost))) }
   })
 }
 

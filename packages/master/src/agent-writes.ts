@@ -78,12 +78,14 @@ export interface Holder {
   masterId: string
   /** Is told of an agent that this master holds, and that is no longer its own. */
   onLost: (agentId: string) => void
+  /** Is told of each attempt to apply a config that was not known. */
+  onApplied: (attempt: ApplyRow) => void
   /** Is told when events have been written. */
   onTold: () => void
   now: () => number
 }
 
-export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, onLost, onTold, now }: Holder): AgentWrites {
+export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, onLost, onApplied, onTold, now }: Holder): AgentWrites {
   const held = new Map<string, AgentFacts>()
   const released = new Set<string>()
   const urgent = new Map<string, Partial<AgentFacts>>()
@@ -147,7 +149,8 @@ export function openAgentWrites(db: Kysely<Database>, log: Logger, { masterId, o
     const holderOf = (agentId: string) => held.has(agentId) && masterId
     const batch = { changes: writing, attempts: ended, watched: looked, at: new Date(now()).toISOString(), holderOf }
     try {
-      const { lost, told } = await writeAgents(db, batch)
+      const { lost, applied, told } = await writeAgents(db, batch)
+      for (const attempt of applied) onApplied(attempt)
       for (const agentId of lost) onLost(agentId)
       if (told > 0) onTold()
     } catch (error) {

@@ -128,6 +128,12 @@ export const settings = {
     env: 'NXMESH_TELEMETRY_MAX_SIZE',
     help: 'room for logs and metrics in DATA_DIR/telemetry, as in 500MB; the oldest go when it is used up (10GB)',
   },
+  'metrics-token': {
+    schema: z.string().min(16, 'must have at least 16 characters').max(1024).optional(),
+    env: 'NXMESH_METRICS_TOKEN',
+    help: 'bearer token with which Prometheus reads /metrics and /metrics/fleet; no /metrics when absent',
+    secret: true,
+  },
   'otlp-endpoint': {
     schema: httpAddress,
     env: 'NXMESH_OTLP_ENDPOINT',
@@ -244,6 +250,7 @@ function command([name, file, ...rest]: string[], replace: boolean, config: Conf
 /** The text of `--help`. */
 export function helpText(): string {
   const lines = Object.entries(settings).map(([name, { env, help }]) => `  --${name.padEnd(20)} ${env.padEnd(26)} ${help}`)
+  const secrets = Object.entries(settings).flatMap(([name, { env }]) => (isSecret(name) ? [`${env}_FILE`] : []))
   return [
     'nxmesh-master: stores what every nginx should serve, and brings it there.',
     '',
@@ -257,7 +264,7 @@ export function helpText(): string {
     '  --help, --version',
     '',
     'A flag wins over the environment, the environment over the file, the file over defaults (in parentheses).',
-    'NXMESH_ADMIN_PASSWORD_FILE, NXMESH_DATABASE_FILE, NXMESH_OTLP_HEADERS_FILE and NXMESH_SMTP_URL_FILE name files to read these from.',
+    `${secrets.join(', ')} name files to read these from.`,
     'Exit codes: 0 stopped as asked, 1 failed, 2 wrong settings.',
   ].join('\n')
 }

@@ -5,6 +5,7 @@ import type { Authority } from './authority.ts'
 import type { Database } from './db/schema.ts'
 import type { DocumentTotals } from './documents.ts'
 import type { Sessions } from './link/sessions.ts'
+import type { Monitoring } from './monitoring/monitoring.ts'
 import type { Sender } from './notifications/sender.ts'
 import type { Origin } from './origin.ts'
 import type { RateLimit } from './rate-limit.ts'
@@ -30,6 +31,7 @@ export interface Ctx {
   sessions: Sessions
   agentWrites: AgentWrites
   telemetry: Telemetry
+  monitoring: Monitoring
   /** Sends notifications. */
   sender: Sender
   /** Names this start of this master among the masters of one database. */

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import { helpText, readConfig } from './config.ts'
 import { type Maintenance, runMaintenance } from './maintenance.ts'
 import { startMaster } from './start.ts'
+import { version } from './version.ts'
 
 const asked = readConfig(process.argv.slice(2), process.env)
 switch (asked.kind) {
@@ -10,7 +10,7 @@ switch (asked.kind) {
     console.log(helpText())
     break
   case 'version':
-    console.log(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version)
+    console.log(version)
     break
   case 'refused':
     console.error(asked.message)

@@ -25,6 +25,8 @@ import { startLink } from './link/server.ts'
 import { openSessions } from './link/sessions.ts'
 import { livenessReconciler } from './liveness.ts'
 import { joinMasters, leaveMasters, mastersReconciler } from './masters.ts'
+import { openMonitoring } from './monitoring/monitoring.ts'
+import { watch } from './monitoring/watch.ts'
 import { deleteOldDeliveries } from './notifications/deliveries.ts'
 import { defaultPace, openDispatch, type Pace } from './notifications/dispatch.ts'
 import { openSender, type SenderSettings } from './notifications/sender.ts'
@@ -71,7 +73,12 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
 
   const keyFile = config['secret-key-file']
   const secrets = await openSecrets(keyFile ?? join(directory, 'secret.key'), keyFile === undefined)
-  const db = stack.adopt(await openDatabase(databaseOf(config), { ...overrides, log }), (opened) => opened.destroy())
+  const monitoring = openMonitoring()
+  const onQuery = (event: LogEvent) => {
+    monitoring.queried(event)
+    overrides.onQuery?.(event)
+  }
+  const db = stack.adopt(await openDatabase(databaseOf(config), { ...overrides, onQuery, log }), (opened) => opened.destroy())
   const authority = await openAuthority(db, secrets, now)
   await replaceFile(join(directory, 'ca.pem'), authority.caPem, 0o644)
   const masterId = randomUUID()
@@ -82,7 +89,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
     ctx.wake('events')
     ctx.wake('alerts')
   }
-  const agentWrites = stack.use(openAgentWrites(db, log, { masterId, onLost, onTold, now }))
+  const agentWrites = stack.use(openAgentWrites(db, log, { masterId, onLost, onApplied: monitoring.applied, onTold, now }))
 
   const look = (name: ReconcilerName) => {
     reconcilers.wake(name)
@@ -107,6 +114,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
     sessions: openSessions(),
     agentWrites,
     telemetry: stack.use(openTelemetry({ ...telemetryOf(config), exporting: exportingOf(config, db), log })),
+    monitoring,
     sender: openSender({ ...senderOf(config), ...overrides.notifications, now }),
     masterId,
     workspaceConfigs: new Map(),
@@ -132,11 +140,15 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
       now,
     ),
   )
+  watch(monitoring.registry, { ctx, reconcilers, listeners: feed.size })
   const peers = stack.use(openPeers(db, { location: databaseOf(config), masterId, log, onLook: look }))
   const names = [config.agents.host, hostname(), ...hostOf(config['public-url']), ...config['agent-names']]
   const heartbeat_interval_seconds = config['heartbeat-interval']
   const link = stack.use(await startLink(ctx, { ...config.agents, names, heartbeat_interval_seconds }))
-  const app = stack.adopt(createServer(ctx, feed, config['trusted-proxies']), closeSoon)
+  const app = stack.adopt(
+    createServer(ctx, feed, { trustedProxies: config['trusted-proxies'], metricsToken: config['metrics-token'] }),
+    closeSoon,
+  )
   stack.use(feed)
   const http = await listen(app, config.http)
   if (config['local-agent-token'] !== undefined) await offerLocalToken(ctx, config['local-agent-token'])

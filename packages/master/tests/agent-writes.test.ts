@@ -6,7 +6,7 @@ import type { Database } from '../src/db/schema.ts'
 import { startHarness, until } from './link-harness.ts'
 
 const log = pino({ level: 'silent' })
-const holder = { masterId: 'this', onLost: () => undefined, onTold: () => undefined, now: Date.now }
+const holder = { masterId: 'this', onLost: () => undefined, onApplied: () => undefined, onTold: () => undefined, now: Date.now }
 
 /** A database that counts its transactions and fails as many of the next as it is told to. */
 function counting(db: Kysely<Database>) {

@@ -13,6 +13,7 @@ import type { AgentRow, NewAgentRow } from '../src/db/schema.ts'
 import { type LinkOptions, startLink } from '../src/link/server.ts'
 import { openSessions } from '../src/link/sessions.ts'
 import { livenessReconciler } from '../src/liveness.ts'
+import { openMonitoring } from '../src/monitoring/monitoring.ts'
 import { openSender } from '../src/notifications/sender.ts'
 import { openRateLimit } from '../src/rate-limit.ts'
 import { startReconcilers } from '../src/reconcilers.ts'
@@ -50,7 +51,9 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
   const db = stack.adopt(await openSqlite(':memory:'), (opened) => opened.destroy())
   const masterId = 'this'
   const secrets = await openSecrets(join(directory, 'secret.key'), true)
-  const agentWrites = stack.use(openAgentWrites(db, log, { masterId, onLost: () => ctx.wake('rollout'), onTold: () => undefined, now }))
+  const agentWrites = stack.use(
+    openAgentWrites(db, log, { masterId, onLost: () => ctx.wake('rollout'), onApplied: () => undefined, onTold: () => undefined, now }),
+  )
   const ctx: Ctx = {
     db,
     now,
@@ -67,6 +70,7 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
     telemetry: stack.use(
       openTelemetry({ directory: join(directory, 'telemetry'), limits: { retentionDays: 30, mostBytes: 2 ** 30 }, log }),
     ),
+    monitoring: openMonitoring(),
     sender: openSender({ networks: [], smtp: undefined, now }),
     masterId,
     workspaceConfigs: new Map(),

@@ -3,7 +3,7 @@ import type { Request } from './access-line.ts'
 
 /** What one virtual host has served since the spool was made. */
 interface HostCounters {
-  /** Requests by class of status. */
+  /** Requests by class of status: also of those that have not been, so that the first one is seen as a rise. */
   requests: Record<string, number>
   request_bytes: number
   response_bytes: number
@@ -53,5 +53,11 @@ export function samplesOf(counters: Counters): Sample[] {
 const duration = 'nginx_http_request_duration_seconds'
 
 function blank(): HostCounters {
-  return { requests: {}, request_bytes: 0, response_bytes: 0, buckets: Array.from({ length: bounds.length + 1 }, () => 0), seconds: 0 }
+  return {
+    requests: { '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 },
+    request_bytes: 0,
+    response_bytes: 0,
+    buckets: Array.from({ length: bounds.length + 1 }, () => 0),
+    seconds: 0,
+  }
 }

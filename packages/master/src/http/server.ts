@@ -17,6 +17,7 @@ import { handlers, type Request } from './handlers.ts'
 import { callerOf, identify } from './identify.ts'
 import { readJson } from './json.ts'
 import { answerMalformed, ignoreExpectations } from './malformed.ts'
+import { serveMetrics } from './metrics.ts'
 import { perform } from './perform.ts'
 import { securityHeaders } from './security-headers.ts'
 
@@ -33,8 +34,14 @@ const largestBody = 16 * 1024 * 1024
 const largestBodyOfStrangers = 64 * 1024
 const longestRequest = 60_000
 
+interface ServerOptions {
+  /** Addresses of proxies whose word on who asks is believed. */
+  trustedProxies: string[]
+  metricsToken: string | undefined
+}
+
 /** Builds the HTTP server: the API under `/v1`, bound to the route table, and the probes beside it. It does not listen yet. */
-export function createServer(ctx: Ctx, feed: Feed, trustedProxies: string[]): FastifyInstance {
+export function createServer(ctx: Ctx, feed: Feed, { trustedProxies, metricsToken }: ServerOptions): FastifyInstance {
   const everywhere = securityHeaders(ctx.publicUrl)
   const commonHeaders = (request: FastifyRequest) => ({ 'x-request-id': request.id, ...everywhere })
   const app = fastify({
@@ -61,6 +68,10 @@ export function createServer(ctx: Ctx, feed: Feed, trustedProxies: string[]): Fa
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(commonHeaders(request))
   })
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, routeOptions } = request
+    ctx.monitoring.answered({ route: routeOptions.url, method, status: reply.statusCode, milliseconds: reply.elapsedTime })
+  })
   app.setErrorHandler((error, request, reply) => answerError(ctx, error, request, reply))
   app.setNotFoundHandler((request, reply) => answerError(ctx, nothingHere(), request, reply))
   ignoreExpectations(app)
@@ -68,6 +79,7 @@ export function createServer(ctx: Ctx, feed: Feed, trustedProxies: string[]): Fa
   for (const name of Object.keys(routes) as RouteName[]) bind(ctx, app, name, underWay)
   serveDocument(app)
   serveEvents(app, ctx, feed)
+  serveMetrics(app, ctx, metricsToken)
   app.get('/.well-known/jwks.json', async () => ctx.tokens.jwks)
   app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', async () => {

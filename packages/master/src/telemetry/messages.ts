@@ -21,7 +21,7 @@ export type Order =
 export type Report =
   | { kind: 'ready'; files: number; quarantined: number }
   | { kind: 'taken'; outcomes: { id: number; taken: Taken }[] }
-  | { kind: 'answer'; id: number; json: string }
+  | { kind: 'answer'; id: number; text: string }
   | { kind: 'failed'; id: number; reason: string }
   | { kind: 'log'; level: 'info' | 'warn' | 'error'; message: string }
   | { kind: 'describe'; id: number; agents: string[] }

@@ -5,6 +5,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Batch } from './batch.ts'
 import { commit, retire } from './commit.ts'
 import { countQuarantined } from './day-files.ts'
+import { readExposition } from './exposition-query.ts'
 import { listLogs, topValues } from './logs-query.ts'
 import { batchPipe, type Order, type Report, type Setting } from './messages.ts'
 import { readMetricsOf } from './metrics-query.ts'
@@ -172,7 +173,8 @@ async function answer(opened: Store, { id, query }: { id: number; query: Query }
   for (const file of files) file.readers++
   try {
     const ask: Ask = async (sql, values) => (await connection.runAndReadAll(sql, values)).getRowObjectsJS()
-    say({ kind: 'answer', id, json: JSON.stringify(await answerOf(opened, ask, query)) })
+    const answer = await answerOf(opened, ask, query)
+    say({ kind: 'answer', id, text: typeof answer === 'string' ? answer : JSON.stringify(answer) })
   } catch (error) {
     say({ kind: 'failed', id, reason: (error as Error).message })
     if (isCorruption(error)) await putDamagedAside(opened, Date.now()).catch(end)
@@ -197,6 +199,8 @@ function answerOf(opened: Store, ask: Ask, query: Query): Promise<unknown> {
       return topValues(opened, ask, query)
     case 'metrics':
       return readMetricsOf(opened, ask, query)
+    case 'exposition':
+      return readExposition(opened, ask, query)
     default:
       return query satisfies never
   }

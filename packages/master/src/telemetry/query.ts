@@ -45,7 +45,7 @@ export interface AgentRates {
 /** The log that is followed, and what of it. */
 export type Followed = { log: 'access'; filters: AccessFilters } | { log: 'error'; filters: ErrorFilters }
 
-/** What can be asked of the store. Each is answered by JSON as the API shows it. */
+/** What can be asked of the store. Each is answered by JSON as the API shows it, the exposition by text as Prometheus reads it. */
 export type Query =
   | { kind: 'access-logs'; filters: AccessFilters; limit: number; after?: Position | undefined }
   | { kind: 'error-logs'; filters: ErrorFilters; limit: number; after?: Position | undefined }
@@ -53,3 +53,5 @@ export type Query =
   | ({ kind: 'tail'; limit: number; from?: number | undefined } & Followed)
   | { kind: 'rates'; scope: Scope; withTimes: boolean }
   | { kind: 'metrics'; scope: Scope; step?: number | undefined; now: number }
+  /** `labels` are those of each agent. */
+  | { kind: 'exposition'; labels: ReadonlyMap<string, Record<string, string>>; taken: string[]; now: number }

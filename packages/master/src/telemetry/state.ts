@@ -50,9 +50,14 @@ export function counterKey({ agent, spool, name, labels }: Pick<KeptCounter, 'ag
   return `${agent}\0${spool}\0${name}\0${labels}`
 }
 
+/** The number from which on rows came at a time, in milliseconds since the epoch, or later. */
+export function rowsSince(time: number): number {
+  return time * perMillisecond
+}
+
 /** Row numbers go with the clock, so that they rise from one start to the next whatever was lost between. */
 export function advance(state: State, now: number): void {
-  state.seq = Math.max(state.seq, now * perMillisecond)
+  state.seq = Math.max(state.seq, rowsSince(now))
 }
 
 export function addMark(state: State, { agent, kind, spool, ranges, at }: Mark): void {

@@ -14,7 +14,7 @@ import type { Query } from './query.ts'
 export interface Telemetry extends AsyncDisposable {
   /** Resolves once the batch is durable, or with why it is not. Never rejects. */
   take(batch: Batch): Promise<Taken>
-  /** The answer as JSON text. Rejects with SERVICE_UNAVAILABLE while the store is away. */
+  /** The answer as text. Rejects with SERVICE_UNAVAILABLE while the store is away. */
   ask(query: Query): Promise<string>
   status(): TelemetryStatus
 }
@@ -106,7 +106,7 @@ export function openTelemetry({ log, exporting, ...rest }: Options): Telemetry {
         for (const { id, taken } of report.outcomes) settle(id, taken)
         return
       case 'answer':
-        asking.get(report.id)?.resolve(report.json)
+        asking.get(report.id)?.resolve(report.text)
         return
       case 'failed':
         log.error({ reason: report.reason }, 'a question to the telemetry store failed')

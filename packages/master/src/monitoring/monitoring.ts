@@ -1,0 +1,69 @@
+import type { LogEvent } from 'kysely'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { ApplyRow } from '../db/schema.ts'
+import { version } from '../version.ts'
+
+/** What the master tells about its own work, in the text format of Prometheus. */
+export interface Monitoring {
+  registry: Registry
+  /** Notes the answer to a request; `route` is a path as Fastify has it, and undefined where there is nothing. */
+  answered(answer: { route: string | undefined; method: string; status: number; milliseconds: number }): void
+  applied(attempt: ApplyRow): void
+  queried(event: LogEvent): void
+}
+
+const methods: ReadonlySet<string> = new Set(['GET', 'POST', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'PUT'])
+const quick = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
+
+/** Each master has a registry of its own: there may be several in one process. */
+export function openMonitoring(): Monitoring {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  new Gauge({ name: 'nxmesh_build_info', help: 'The version of the master; always 1.', labelNames: ['version'], registers }).set(
+    { version },
+    1,
+  )
+  const requests = new Histogram({
+    name: 'nxmesh_http_request_duration_seconds',
+    help: 'Time from a request to its answer, by route, method and class of status.',
+    labelNames: ['route', 'method', 'status_class'],
+    buckets: quick,
+    registers,
+  })
+  const applies = new Histogram({
+    name: 'nxmesh_config_apply_duration_seconds',
+    help: 'Time that agents needed to apply a config, by what came of it.',
+    labelNames: ['status'],
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers,
+  })
+  const queries = new Histogram({
+    name: 'nxmesh_database_query_duration_seconds',
+    help: 'Time of statements to the database.',
+    buckets: quick,
+    registers,
+  })
+  const failures = new Counter({
+    name: 'nxmesh_database_query_failures_total',
+    help: 'Statements that the database refused or did not answer.',
+    registers,
+  })
+  return {
+    registry,
+    answered: ({ route = 'none', method, status, milliseconds }) =>
+      requests.observe(
+        {
+          route: route.replaceAll(/:(\w+)/g, '{$1}'),
+          method: methods.has(method) ? method : 'other',
+          status_class: `${Math.floor(status / 100)}xx`,
+        },
+        milliseconds / 1000,
+      ),
+    applied: ({ status, duration_ms }) => applies.observe({ status }, duration_ms / 1000),
+    queried(event) {
+      queries.observe(event.queryDurationMillis / 1000)
+      if (event.level === 'error') failures.inc()
+    },
+  }
+}
