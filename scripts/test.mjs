@@ -19,6 +19,7 @@ const PACKAGES = [
   { package: 'curl', command: 'curl' },
   { package: 'chromium', command: 'chromium' },
   { package: 'postgresql', command: 'initdb' },
+  { package: 'prometheus', command: 'promtool' },
 ]
 
 // No test may take longer than this (each has a timeout of its own); beyond it a worker is stuck where no timeout reaches.
