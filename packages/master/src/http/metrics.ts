@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { gunzip } from 'node:zlib'
 import { ApiError, invalid } from '@nxmesh/api/errors'
 import { check } from '@nxmesh/api/problems'
 import { id } from '@nxmesh/model/text'
@@ -14,9 +14,8 @@ import { fleetMetrics } from '../monitoring/fleet.ts'
 import { counted } from './identify.ts'
 
 const fleetQuery = z.strictObject({ workspace_id: id.optional() })
-// What Prometheus reads many times an hour is not worth much work.
-const compress = promisify(gzip)
-const level = 1
+const headers = { 'content-type': Registry.PROMETHEUS_CONTENT_TYPE, 'cache-control': 'no-store' }
+const decompress = promisify(gunzip)
 
 /**
  * Serves what Prometheus reads. The master's own work is for whoever runs it, by the token of the settings; the fleet is for those too, and for
@@ -30,7 +29,7 @@ export function serveMetrics(app: FastifyInstance, ctx: Ctx, token: string | und
     if (token === undefined)
       throw new ApiError('NOT_FOUND', 'this master has no --metrics-token (NXMESH_METRICS_TOKEN), which is needed to read this')
     if (!isOperator(request)) await counted(ctx, request, reply, refuse)
-    return send(request, reply, await ctx.monitoring.registry.metrics())
+    return reply.headers(headers).send(await ctx.monitoring.registry.metrics())
   })
 
   app.get('/metrics/fleet', async (request, reply) => {
@@ -40,7 +39,10 @@ export function serveMetrics(app: FastifyInstance, ctx: Ctx, token: string | und
     const { workspace_id } = query.value
     const asked = workspace_id === undefined ? all : all.filter((workspace) => workspace.id === workspace_id)
     if (workspace_id !== undefined && asked.length === 0) throw new ApiError('NOT_FOUND', 'workspace not found')
-    return send(request, reply, await fleetMetrics(ctx, asked))
+    const compressed = await fleetMetrics(ctx, asked)
+    reply.headers({ ...headers, vary: 'accept-encoding' })
+    if (!/\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) return reply.send(await decompress(compressed))
+    return reply.header('content-encoding', 'gzip').send(compressed)
   })
 }
 
@@ -57,12 +59,6 @@ async function workspacesOf(ctx: Ctx, request: FastifyRequest, reply: FastifyRep
 
 function allWorkspaces({ db }: Ctx) {
   return db.selectFrom('workspaces').select(['id', 'name']).execute()
-}
-
-async function send({ headers }: FastifyRequest, reply: FastifyReply, text: string) {
-  reply.headers({ 'content-type': Registry.PROMETHEUS_CONTENT_TYPE, 'cache-control': 'no-store', vary: 'accept-encoding' })
-  if (!/\bgzip\b/.test(headers['accept-encoding'] ?? '')) return reply.send(text)
-  return reply.header('content-encoding', 'gzip').send(await compress(text, { level }))
 }
 
 // Of digests, so that the time it takes tells nothing about the token.

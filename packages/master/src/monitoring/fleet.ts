@@ -1,7 +1,11 @@
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import { ApiError } from '@nxmesh/api/errors'
 import type { Ctx } from '../ctx.ts'
 import { inLists } from '../db/in-list.ts'
 import { type Agent, agentColumns, factsOf } from './facts.ts'
+
+const compress = promisify(gzip)
 
 /** A workspace whose agents are told of. */
 export interface Told {
@@ -9,8 +13,8 @@ export interface Told {
   name: string
 }
 
-/** What is known of the agents of some workspaces, and what they measured last, in the text format of Prometheus. */
-export async function fleetMetrics(ctx: Ctx, workspaces: Told[]): Promise<string> {
+/** What is known of the agents of some workspaces, and what they measured last, in the text format of Prometheus, compressed by gzip. */
+export async function fleetMetrics(ctx: Ctx, workspaces: Told[]): Promise<Uint8Array> {
   const names = new Map(workspaces.map(({ id, name }) => [id, name]))
   const agents = await agentsOf(ctx, names.keys())
   const labels = new Map(
@@ -18,15 +22,13 @@ export async function fleetMetrics(ctx: Ctx, workspaces: Told[]): Promise<string
   )
   const registry = await factsOf(ctx.db, { workspaces: names, agents, labels })
   const taken = registry.getMetricsAsArray().map(({ name }) => name)
-  return `${await registry.metrics()}${await measured(ctx, labels, taken)}`
-}
-
-// What the database knows is told also while the telemetry store is away.
-async function measured(ctx: Ctx, labels: ReadonlyMap<string, Record<string, string>>, taken: string[]): Promise<string> {
+  const head = await registry.metrics()
   try {
-    return await ctx.telemetry.ask({ kind: 'exposition', labels, taken, now: ctx.now() })
+    // The text of a large fleet is many megabytes: the process that has the figures makes it.
+    return await ctx.telemetry.expose({ kind: 'exposition', head, labels, taken, now: ctx.now() })
   } catch (error) {
-    if (error instanceof ApiError) return ''
+    // What the database knows is told also while the telemetry store is away.
+    if (error instanceof ApiError) return compress(head)
     throw error
   }
 }

@@ -30,21 +30,28 @@ export function expositionOf(
   taken: ReadonlySet<string>,
 ): string {
   const metrics = new Map<string, Metric>()
-  const ofAgents = new Map([...labels].map(([agent, own]) => [agent, { own, text: pairsOf(own) }]))
+  const own = new Map([...labels].map(([agent, values]) => [agent, pairsOf(values)]))
+  const reserved = new Set([...labels.values()].flatMap((values) => Object.keys(values)))
+  // Many series of many agents have the same ones.
+  const known = new Map<string, string>()
   for (const { agent, name, labels: json, value, isCounter } of series) {
-    const known = ofAgents.get(agent)
-    if (!known || taken.has(name) || !metricName.test(name)) continue
+    const first = own.get(agent)
+    if (first === undefined || taken.has(name) || !metricName.test(name)) continue
+    let more = known.get(json)
+    if (more === undefined) {
+      more = pairsOf(JSON.parse(json), reserved)
+      known.set(json, more)
+    }
     const metric = metrics.get(name) ?? { kinds: new Set(), lines: [] }
     metrics.set(name, metric)
     metric.kinds.add(isCounter)
-    const more = pairsOf(JSON.parse(json), known.own)
-    metric.lines.push(`${name}{${known.text}${more === '' ? '' : `,${more}`}} ${valueOf(value)}\n`)
+    metric.lines.push(`${name}{${first}${more === '' ? '' : `,${more}`}} ${valueOf(value)}\n`)
   }
   return familiesOf(metrics)
-    .map(
-      ([name, kind, parts]) =>
-        `# HELP ${name} ${help[name] ?? 'As agents send it.'}\n# TYPE ${name} ${kind}\n${parts.flatMap(({ lines }) => lines).join('')}`,
-    )
+    .map(([name, kind, parts]) => {
+      const lines = parts.flatMap((part) => part.lines).join('')
+      return `# HELP ${name} ${help[name] ?? 'As agents send it.'}\n# TYPE ${name} ${kind}\n${lines}`
+    })
     .join('')
 }
 
@@ -69,9 +76,9 @@ function kindOf({ kinds }: Metric): Kind {
   return kinds.size > 1 ? 'untyped' : kinds.has(true) ? 'counter' : 'gauge'
 }
 
-function pairsOf(labels: Record<string, string>, own: Record<string, string> = {}): string {
+function pairsOf(labels: Record<string, string>, reserved: ReadonlySet<string> = new Set()): string {
   return Object.entries(labels)
-    .map(([name, value]): [string, string] => [Object.hasOwn(own, name) ? `exported_${name}` : name, value])
+    .map(([name, value]): [string, string] => [reserved.has(name) ? `exported_${name}` : name, value])
     .filter(([name]) => labelName.test(name))
     .map(([name, value]) => `${name}="${escaped(value)}"`)
     .join(',')

@@ -14,7 +14,7 @@ import { type Export, startExport } from './otlp/export.ts'
 import { openKnownAgents } from './otlp/known-agents.ts'
 import type { ExportSetting } from './otlp/setting.ts'
 import { batchReader } from './pipe.ts'
-import type { Query } from './query.ts'
+import type { Exposition, Query } from './query.ts'
 import { readRates } from './rates-query.ts'
 import { quoted } from './schema.ts'
 import type { Ask } from './sql.ts'
@@ -28,7 +28,7 @@ const mostQueries = 4
 const retentionEvery = 60_000
 
 const waiting: { id: number; batch: Batch }[] = []
-const asked: { id: number; query: Query }[] = []
+const asked: { id: number; query: Query | Exposition }[] = []
 const running = new Map<number, DuckDBConnection>()
 const exportOrder = Promise.withResolvers<ExportSetting>()
 const knownAgents = openKnownAgents((id, agents) => say({ kind: 'describe', id, agents }))
@@ -166,7 +166,7 @@ function answerNext() {
   }
 }
 
-async function answer(opened: Store, { id, query }: { id: number; query: Query }) {
+async function answer(opened: Store, { id, query }: { id: number; query: Query | Exposition }) {
   const connection = await opened.instance.connect()
   running.set(id, connection)
   const files = [...opened.files]
@@ -174,7 +174,7 @@ async function answer(opened: Store, { id, query }: { id: number; query: Query }
   try {
     const ask: Ask = async (sql, values) => (await connection.runAndReadAll(sql, values)).getRowObjectsJS()
     const answer = await answerOf(opened, ask, query)
-    say({ kind: 'answer', id, text: typeof answer === 'string' ? answer : JSON.stringify(answer) })
+    say({ kind: 'answer', id, content: answer instanceof Uint8Array ? answer : JSON.stringify(answer) })
   } catch (error) {
     say({ kind: 'failed', id, reason: (error as Error).message })
     if (isCorruption(error)) await putDamagedAside(opened, Date.now()).catch(end)
@@ -186,7 +186,7 @@ async function answer(opened: Store, { id, query }: { id: number; query: Query }
   answerNext()
 }
 
-function answerOf(opened: Store, ask: Ask, query: Query): Promise<unknown> {
+function answerOf(opened: Store, ask: Ask, query: Query | Exposition): Promise<unknown> {
   switch (query.kind) {
     case 'access-logs':
     case 'error-logs':

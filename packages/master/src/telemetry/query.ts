@@ -45,7 +45,7 @@ export interface AgentRates {
 /** The log that is followed, and what of it. */
 export type Followed = { log: 'access'; filters: AccessFilters } | { log: 'error'; filters: ErrorFilters }
 
-/** What can be asked of the store. Each is answered by JSON as the API shows it, the exposition by text as Prometheus reads it. */
+/** What can be asked of the store. Each is answered by JSON as the API shows it. */
 export type Query =
   | { kind: 'access-logs'; filters: AccessFilters; limit: number; after?: Position | undefined }
   | { kind: 'error-logs'; filters: ErrorFilters; limit: number; after?: Position | undefined }
@@ -53,5 +53,14 @@ export type Query =
   | ({ kind: 'tail'; limit: number; from?: number | undefined } & Followed)
   | { kind: 'rates'; scope: Scope; withTimes: boolean }
   | { kind: 'metrics'; scope: Scope; step?: number | undefined; now: number }
-  /** `labels` are those of each agent. */
-  | { kind: 'exposition'; labels: ReadonlyMap<string, Record<string, string>>; taken: string[]; now: number }
+
+/** Asks for what agents measured last, as Prometheus reads it, after a text that is there already. */
+export interface Exposition {
+  kind: 'exposition'
+  head: string
+  /** Those of each agent. */
+  labels: ReadonlyMap<string, Record<string, string>>
+  /** Names of metrics that are in the head. */
+  taken: string[]
+  now: number
+}

@@ -8,14 +8,16 @@ import { listFiles } from './day-files.ts'
 import { batchPipe, type Order, type Report, type Setting } from './messages.ts'
 import type { Exporting, Signal, SignalStatus } from './otlp/setting.ts'
 import { headOf } from './pipe.ts'
-import type { Query } from './query.ts'
+import type { Exposition, Query } from './query.ts'
 
 /** The embedded telemetry store, which lives in a process of its own: it may die, and nothing else of the master does. */
 export interface Telemetry extends AsyncDisposable {
   /** Resolves once the batch is durable, or with why it is not. Never rejects. */
   take(batch: Batch): Promise<Taken>
-  /** The answer as text. Rejects with SERVICE_UNAVAILABLE while the store is away. */
+  /** The answer as JSON text. Rejects with SERVICE_UNAVAILABLE while the store is away. */
   ask(query: Query): Promise<string>
+  /** The answer compressed by gzip. Rejects as `ask` does. */
+  expose(query: Exposition): Promise<Uint8Array>
   status(): TelemetryStatus
 }
 
@@ -68,7 +70,7 @@ export function openTelemetry({ log, exporting, ...rest }: Options): Telemetry {
   let lastId = 0
   let waitingBytes = 0
   const taking = new Map<number, { settle: (taken: Taken) => void; bytes: number }>()
-  const asking = new Map<number, PromiseWithResolvers<string>>()
+  const asking = new Map<number, PromiseWithResolvers<string | Uint8Array>>()
 
   function start() {
     state = 'starting'
@@ -106,7 +108,7 @@ export function openTelemetry({ log, exporting, ...rest }: Options): Telemetry {
         for (const { id, taken } of report.outcomes) settle(id, taken)
         return
       case 'answer':
-        asking.get(report.id)?.resolve(report.text)
+        asking.get(report.id)?.resolve(report.content)
         return
       case 'failed':
         log.error({ reason: report.reason }, 'a question to the telemetry store failed')
@@ -171,6 +173,26 @@ export function openTelemetry({ log, exporting, ...rest }: Options): Telemetry {
     return child !== undefined && !closed
   }
 
+  async function put(query: Query | Exposition): Promise<string | Uint8Array> {
+    if (!isThere()) throw unavailable(away)
+    if (asking.size >= mostQuestions) throw unavailable('too many questions to the telemetry store wait for an answer')
+    const id = ++lastId
+    const question = Promise.withResolvers<string | Uint8Array>()
+    asking.set(id, question)
+    const limit = state === 'ready' ? patience.answer : patience.start + patience.answer
+    const timer = setTimeout(() => {
+      send({ kind: 'cancel', id })
+      question.reject(unavailable('the telemetry store took too long to answer; ask for less'))
+    }, limit)
+    send({ kind: 'ask', id, query })
+    try {
+      return await question.promise
+    } finally {
+      clearTimeout(timer)
+      asking.delete(id)
+    }
+  }
+
   const isDirectory = statSync(setting.directory, { throwIfNoEntry: false })?.isDirectory()
   if (isDirectory && listFiles(setting.directory).length > 0) start()
 
@@ -189,25 +211,9 @@ export function openTelemetry({ log, exporting, ...rest }: Options): Telemetry {
         batches?.uncork()
       })
     },
-    async ask(query) {
-      if (!isThere()) throw unavailable(away)
-      if (asking.size >= mostQuestions) throw unavailable('too many questions to the telemetry store wait for an answer')
-      const id = ++lastId
-      const question = Promise.withResolvers<string>()
-      asking.set(id, question)
-      const limit = state === 'ready' ? patience.answer : patience.start + patience.answer
-      const timer = setTimeout(() => {
-        send({ kind: 'cancel', id })
-        question.reject(unavailable('the telemetry store took too long to answer; ask for less'))
-      }, limit)
-      send({ kind: 'ask', id, query })
-      try {
-        return await question.promise
-      } finally {
-        clearTimeout(timer)
-        asking.delete(id)
-      }
-    },
+    // What each is answered with is the other process' word.
+    ask: (query) => put(query) as Promise<string>,
+    expose: (query) => put(query) as Promise<Uint8Array>,
     status: () => ({ state, quarantined, restarts, settled, pid: child?.pid, exports }),
     async [Symbol.asyncDispose]() {
       closed = true
