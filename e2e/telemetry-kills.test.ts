@@ -34,13 +34,13 @@ test('each request arrives once, whatever is killed or cut while they are served
   let agent = await startAgent()
   stack.defer(() => agent.end('SIGKILL'))
   const host = await addHost(place, 'killed')
-  const settled = () =>
-    until('the agent to serve', async () => isSettled(await client.call(routes.getAgent, { params: { agent_id: made.agent_id } })))
+  const show = () => client.call(routes.getAgent, { params: { agent_id: made.agent_id } })
+  const settled = () => until('the agent to serve', async () => isSettled(await show()))
   await settled()
 
   const perRound = 400
   let sent = 0
-  const during = async (disturb: () => Promise<void>) => {
+  const during = async (disturb: () => Promise<unknown>) => {
     const served = requestTimes(host.port, host.name, perRound)
     await disturb()
     expect(await served).toEqual({ 200: perRound })
@@ -73,4 +73,13 @@ test('each request arrives once, whatever is killed or cut while they are served
     await settled()
   }
   expect(await arrived(place, sent)).toEqual(each(sent))
-}, 180_000)
+
+  const cutAt = Date.now()
+  line.cut()
+  await during(() => until('the master to give the agent up', async () => (await show()).state === 'offline', 60))
+  await during(() => until('a minute to be over', () => Date.now() - cutAt > 60_000, 70))
+  line.reset()
+  line.mend()
+  await settled()
+  expect(await arrived(place, sent)).toEqual(each(sent))
+}, 300_000)
