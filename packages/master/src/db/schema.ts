@@ -372,8 +372,6 @@ interface Alerts {
   resolved_by: string | null
 }
 
-export type AlertRuleRow = Selectable<AlertRules>
-export type AlertRow = Selectable<Alerts>
 interface NotificationChannels {
   id: string
   workspace_id: string
@@ -419,6 +417,8 @@ interface NotificationDeliveries {
   created_at: string
 }
 
+export type AlertRuleRow = Selectable<AlertRules>
+export type AlertRow = Selectable<Alerts>
 export type ChannelRow = Selectable<NotificationChannels>
 export type DeliveryRow = Selectable<NotificationDeliveries>
 export type EventRow = Selectable<Events>
