@@ -75,6 +75,17 @@ describe.each(stores)('on $name', (store) => {
     expect(samples(text, 'nxmesh_reconciler_failing')).toContain('nxmesh_reconciler_failing{reconciler="rollout"} 0')
   })
 
+  test('attempts to notify are counted', async () => {
+    const params = { workspace_id: second }
+    const body = { kind: 'webhook' as const, name: 'nowhere', url: 'http://localhost:1/', events: ['upstream.created'] }
+    await mesh.client.call(routes.createNotificationChannel, { params, body })
+    await mesh.client.call(routes.createUpstream, { params, body: { name: 'web', servers: [{ address: '10.0.0.1:80' }] } })
+    const failed = 'nxmesh_notification_attempts_total{kind="webhook",result="failed"} 1'
+    await until('it to have failed', async () => (await get('/metrics', secret)).text.split('\n').includes(failed))
+    const fleet = (await get('/metrics/fleet', secret)).text
+    expect(samples(fleet, 'nxmesh_notification_channel_failing')).toEqual([expect.stringMatching(/channel="nowhere"\} 1$/)])
+  })
+
   test('its own work is for whoever runs it', async () => {
     for (const token of [undefined, 'another token here', `${secret}s`, await accessToken(mesh.base), await apiToken('operator')]) {
       const { status, text } = await get('/metrics', token)

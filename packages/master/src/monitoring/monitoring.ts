@@ -1,6 +1,8 @@
+import type { ChannelKind } from '@nxmesh/model/notification-channel'
 import type { LogEvent } from 'kysely'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { ApplyRow } from '../db/schema.ts'
+import type { Outcome } from '../notifications/outcome.ts'
 import { version } from '../version.ts'
 
 /** What the master tells about its own work, in the text format of Prometheus. */
@@ -10,6 +12,8 @@ export interface Monitoring {
   answered(answer: { route: string | undefined; method: string; status: number; milliseconds: number }): void
   applied(attempt: ApplyRow): void
   queried(event: LogEvent): void
+  /** Notes an attempt to deliver a notification. */
+  notified(kind: ChannelKind, result: Outcome['result']): void
 }
 
 const methods: ReadonlySet<string> = new Set(['GET', 'POST', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'PUT'])
@@ -51,6 +55,12 @@ export function openMonitoring(): Monitoring {
     help: 'Statements that the database refused or did not answer.',
     registers,
   })
+  const notifications = new Counter({
+    name: 'nxmesh_notification_attempts_total',
+    help: 'Attempts to deliver a notification, by the kind of channel and what came of it.',
+    labelNames: ['kind', 'result'],
+    registers,
+  })
   return {
     registry,
     answered: ({ route = 'none', method, status, milliseconds }) =>
@@ -67,5 +77,6 @@ export function openMonitoring(): Monitoring {
       queries.observe(event.queryDurationMillis / 1000)
       if (event.level === 'error') failures.inc()
     },
+    notified: (kind, result) => notifications.inc({ kind, result }),
   }
 }

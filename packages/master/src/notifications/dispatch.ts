@@ -47,6 +47,7 @@ export function openDispatch(ctx: Ctx, pace: Pace): Dispatch {
     const sent = async () => ctx.sender.send(openTarget(ctx, channel), await messageOf(ctx, delivery), stop.signal)
     const outcome = await sent().catch((error: unknown) => failure(error instanceof Error ? error.message : String(error)))
     if (stop.signal.aborted && outcome.result !== 'delivered') return release(ctx, delivery)
+    ctx.monitoring.notified(channel.kind, outcome.result)
     await settle(ctx, channel, delivery, { ...outcome, duration_ms: Math.round(performance.now() - begun) }, pace.backoff)
   }
 
