@@ -1,5 +1,6 @@
 import { readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
 import { routes } from '@nxmesh/api/routes'
 import { ConfigApplyStatus } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import { signIn, startTestMaster, type TestMaster } from '@nxmesh/testkit/master'
@@ -89,6 +90,58 @@ test('what was acknowledged survives the death of the master', async () => {
     acknowledged += 2
     await until('all of it to be there once', async () => (await total({ client, workspaceId })) === acknowledged)
     await program.end('SIGKILL')
+  }
+})
+
+test('paths are counted through a file of an earlier release, which has none, and what was added to it', async () => {
+  await using directory = await scratch()
+  const files = join(directory.path, 'telemetry')
+  let identity: { id: string; token: string }
+  const uris = (...all: string[]) => all.map((uri, index) => line(start + index, { uri }))
+  const tops = async ({ client, workspaceId }: TestMaster) => {
+    const query = { ...window, by: 'uri' as const }
+    const { data } = await client.call(routes.topAccessLogs, { params: { workspace_id: workspaceId }, query })
+    return data.map(({ value, requests }) => [value, requests])
+  }
+  {
+    await using mesh = await startTestMaster(directory.path)
+    using agent = await newTelemetryAgent(placeOf(mesh), 'one')
+    identity = agent
+    expect(await agent.logs({ entries: uris('/a?1', '/a?2', '/b') })).toMatchObject(taken)
+    expect(await tops(mesh)).toEqual([
+      ['/a', 2],
+      ['/b', 1],
+    ])
+  }
+  const [name] = (await readdir(files)).filter((file) => file.endsWith('.duckdb'))
+  const file = await DuckDBInstance.create(join(files, name!))
+  const connection = await file.connect()
+  await connection.run('ALTER TABLE access DROP COLUMN path')
+  connection.closeSync()
+  file.closeSync()
+  const rounds: [uri: string, expected: [path: string, requests: number][]][] = [
+    [
+      '/b?3',
+      [
+        ['/a', 2],
+        ['/b', 2],
+        ['/c', 1],
+      ],
+    ],
+    [
+      '/b?4',
+      [
+        ['/b', 3],
+        ['/a', 2],
+        ['/c', 2],
+      ],
+    ],
+  ]
+  for (const [uri, expected] of rounds) {
+    await using mesh = await startTestMaster(directory.path)
+    using agent = await connectTelemetryAgent({ port: mesh.master.agents.port, caPem: mesh.master.ctx.authority.caPem }, identity)
+    expect(await agent.logs({ entries: uris(uri, '/c') })).toMatchObject(taken)
+    expect(await tops(mesh)).toEqual(expected)
   }
 })
 

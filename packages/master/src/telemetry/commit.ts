@@ -53,7 +53,8 @@ async function currentFile(store: Store, now: number): Promise<OpenFile> {
   for (const statement of creation(name)) await store.writer.run(statement)
   await insert(store, name, Object.entries(knowledge(store)).filter(([, tsv]) => tsv.rows > 0) as [Table, Tsv][])
   await store.writer.run('COMMIT')
-  const file: OpenFile = { name, times: { access: emptyRange(), errors: emptyRange(), samples: emptyRange() }, readers: 0 }
+  const times = { access: emptyRange(), errors: emptyRange(), samples: emptyRange() }
+  const file: OpenFile = { name, times, hasPaths: true, readers: 0 }
   store.files.push(file)
   // Its log is as good; without one it opens sooner.
   if (newest) await store.writer.run(`CHECKPOINT ${quoted(newest.name)}`).catch(() => undefined)

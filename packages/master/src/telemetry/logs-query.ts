@@ -3,7 +3,7 @@ import { filesWithin } from './commit.ts'
 import { writeCursor } from './cursor.ts'
 import type { OpenFile, Store } from './open-store.ts'
 import type { AccessFilters, ErrorFilters, Position, Query } from './query.ts'
-import { accessFields, quoted } from './schema.ts'
+import { accessFields, pathOfUri, quoted } from './schema.ts'
 import { type Ask, type Condition, conditionOf, scopeCondition } from './sql.ts'
 
 export type Row = Record<string, unknown> & { ts: number; seq: number; agent: string }
@@ -93,10 +93,10 @@ export async function topValues(store: Store, ask: Ask, { filters, by, limit }: 
   const files = filesWithin(store, 'access', filters.from, filters.to)
   const total = await countRows(ask, files, 'access', condition)
   // Arguments are as many as there are requests; what is asked for is the path.
-  const value = by === 'uri' ? `split_part(uri, '?', 1)` : by === 'status' ? 'status::VARCHAR' : by
+  const valueIn = ({ hasPaths }: OpenFile) => (by === 'uri' ? (hasPaths ? 'path' : pathOfUri) : by === 'status' ? 'status::VARCHAR' : by)
   const parts = files.map(
-    ({ name }) =>
-      `SELECT ${value} AS value, body_bytes_sent, status AS code, response_time_ms AS time FROM ${quoted(name)}.access WHERE ${condition.sql}`,
+    (file) =>
+      `SELECT ${valueIn(file)} AS value, body_bytes_sent, status AS code, response_time_ms AS time FROM ${quoted(file.name)}.access WHERE ${condition.sql}`,
   )
   const rows =
     parts.length === 0

@@ -16,6 +16,8 @@ export interface Limits {
 export interface OpenFile {
   name: string
   times: { access: Range; errors: Range; samples: Range }
+  /** Whether each request in it has its path, which a file of an earlier release has not. */
+  hasPaths: boolean
   /** Queries that read it now; it is not let go before they are done. */
   readers: number
 }
@@ -88,13 +90,15 @@ async function openFile(writer: DuckDBConnection, directory: string, name: strin
   for (const table of ['samples', 'counters']) {
     if (!(await hasColumn(writer, name, table, 'began'))) await writer.run(`ALTER TABLE ${quoted(name)}.${table} ADD COLUMN began BIGINT`)
   }
+  if (!(await hasColumn(writer, name, 'access', 'path'))) await writer.run(`ALTER TABLE ${quoted(name)}.access ADD COLUMN path VARCHAR`)
+  const lacking = await writer.runAndReadAll(`SELECT 1 FROM ${quoted(name)}.access WHERE path IS NULL AND uri IS NOT NULL LIMIT 1`)
   const times = { access: emptyRange(), errors: emptyRange(), samples: emptyRange() }
   for (const table of ['access', 'errors', 'samples'] as const) {
     const read = await writer.runAndReadAll(`SELECT min(ts)::DOUBLE, max(ts)::DOUBLE FROM ${quoted(name)}.${table}`)
     const [min, max] = read.getRows()[0] as [number | null, number | null]
     if (min !== null && max !== null) times[table] = { min, max }
   }
-  return { name, times, readers: 0 }
+  return { name, times, hasPaths: lacking.currentRowCount === 0, readers: 0 }
 }
 
 async function hasColumn(writer: DuckDBConnection, file: string, table: string, column: string): Promise<boolean> {

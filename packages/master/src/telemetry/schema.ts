@@ -1,5 +1,8 @@
 import { logRowCells } from '../link/log-rows.ts'
 
+/** The path of a request in SQL. */
+export const pathOfUri = `split_part(uri, '?', 1)`
+
 /** How the bytes of a field become a value of its column. */
 export type Cell = 'text' | 'integer' | 'number' | 'status'
 
@@ -34,6 +37,8 @@ export const tables = {
     seq: 'BIGINT',
     agent: 'UUID',
     ...(Object.fromEntries(Object.entries(accessFields).map(([name, cell]) => [name, sqlTypes[cell]])) as Record<AccessField, string>),
+    /** The URI without its arguments, of which there are few enough to be counted quickly. */
+    path: 'VARCHAR',
   },
   errors: { ts: 'BIGINT', seq: 'BIGINT', agent: 'UUID', level: 'VARCHAR', message: 'VARCHAR' },
   samples: {
@@ -87,7 +92,8 @@ export function insertion(file: string, table: Table, path: string): string {
   const names = table === 'access' ? ['ts', 'seq', 'agent', ...fields] : Object.keys(types)
   const columns = names.map((name) => `'${name}': '${types[name]}'`).join(', ')
   const options = `delim='\t', header=false, auto_detect=false, quote='"', escape='"', nullstr=['\\N', ''], allow_quoted_nulls=false, ignore_errors=true`
-  return `INSERT INTO ${quoted(file)}.${table} BY NAME SELECT * FROM read_csv(${literal(path)}, ${options}, columns={${columns}})`
+  const all = table === 'access' ? `*, ${pathOfUri} AS path` : '*'
+  return `INSERT INTO ${quoted(file)}.${table} BY NAME SELECT ${all} FROM read_csv(${literal(path)}, ${options}, columns={${columns}})`
 }
 
 export function quoted(name: string): string {
