@@ -51,6 +51,12 @@ const headers = z
 
 const number = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
 
+const networks = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').filter((part) => part !== ''))
+  .refine((parts) => parts.every(isNetwork), 'must be addresses or networks (10.0.0.0/8), comma-separated')
+
 /** Every setting of the master: its schema, its variable in the environment and its line of help. */
 export const settings = {
   'data-dir': {
@@ -110,11 +116,7 @@ export const settings = {
     help: 'failed sign-ins of one account from one address in 15 minutes until more are refused; 0 for any number (10)',
   },
   'trusted-proxies': {
-    schema: z
-      .string()
-      .default('')
-      .transform((text) => text.split(',').filter((part) => part !== ''))
-      .refine((parts) => parts.every(isNetwork), 'must be addresses or networks (10.0.0.0/8), comma-separated'),
+    schema: networks,
     env: 'NXMESH_TRUSTED_PROXIES',
     help: 'addresses of proxies before this master whose X-Forwarded-For is believed, comma-separated',
   },
@@ -175,11 +177,7 @@ export const settings = {
     help: 'certificates in PEM to trust for the receiver, in the place of the usual ones',
   },
   'notification-networks': {
-    schema: z
-      .string()
-      .default('')
-      .transform((text) => text.split(',').filter((part) => part !== ''))
-      .refine((parts) => parts.every(isNetwork), 'must be addresses or networks (10.0.0.0/8), comma-separated'),
+    schema: networks,
     env: 'NXMESH_NOTIFICATION_NETWORKS',
     help: 'addresses and networks that webhooks may reach although they are not public, comma-separated',
   },

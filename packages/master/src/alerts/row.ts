@@ -1,5 +1,5 @@
 import type { EventData } from '@nxmesh/api/events'
-import type { AlertRow } from '../db/schema.ts'
+import type { AlertRow } from '../db/schema-events.ts'
 
 const fromAgent = 'agent:'
 

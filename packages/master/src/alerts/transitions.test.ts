@@ -1,7 +1,7 @@
 import { alertCondition } from '@nxmesh/model/alert-rule'
 import { targetTest } from '@nxmesh/model/target-agents'
 import { expect, test } from 'vitest'
-import type { AlertRow } from '../db/schema.ts'
+import type { AlertRow } from '../db/schema-events.ts'
 import type { Subject } from './judge.ts'
 import { type Pending, transitionsOf } from './transitions.ts'
 

@@ -1,5 +1,5 @@
 import type { AgentAlert } from '../agent-events.ts'
-import type { AlertRow, AlertRuleRow } from '../db/schema.ts'
+import type { AlertRow, AlertRuleRow } from '../db/schema-events.ts'
 import { judge, type Subject } from './judge.ts'
 import type { Rule } from './reconcile.ts'
 import { agentAlertOf, agentSource, ruleSource } from './row.ts'

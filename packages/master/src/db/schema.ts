@@ -1,11 +1,9 @@
-import type { EventType } from '@nxmesh/api/events'
 import type { AgentState } from '@nxmesh/model/agent'
 import type { AuditEntry } from '@nxmesh/model/audit'
-import type { ChannelKind, NotificationDelivery } from '@nxmesh/model/notification-channel'
 import type { ConfigKind, RevisionChange } from '@nxmesh/model/revision'
 import type { OrganizationRole, TokenRole, WorkspaceRole } from '@nxmesh/model/roles'
-import type { Severity } from '@nxmesh/model/severity'
 import type { Generated, Insertable, Selectable } from 'kysely'
+import type { AlertRules, Alerts, EventCounter, Events, NotificationChannels, NotificationDeliveries } from './schema-events.ts'
 
 /** Times are RFC 3339 UTC text, ids UUIDs, documents JSON text, booleans 0 or 1: the same in every engine. */
 export interface Database {
@@ -316,112 +314,6 @@ interface IdempotencyKeys {
   answer: string | null
 }
 
-/** What happened, in the order of commits, for those who listen. The oldest go. */
-interface Events {
-  /** Without gaps: a number is only seen together with all below it that are kept. */
-  seq: number
-  /** By which a listener resumes. */
-  id: string
-  organization_id: string
-  workspace_id: string
-  type: EventType
-  at: string
-  data: string
-}
-
-interface EventCounter {
-  name: string
-  last: number
-}
-
-interface AlertRules {
-  id: string
-  workspace_id: string
-  name: string
-  enabled: number
-  severity: Severity
-  /** As AlertCondition. */
-  condition: string
-  for_seconds: number
-  label_selector: string
-  revision: number
-  created_at: string
-  updated_at: string
-}
-
-interface Alerts {
-  id: string
-  workspace_id: string
-  agent_id: string
-  rule_id: string | null
-  /** What it came from: `rule:ID`, or `agent:NAME` for what the agent itself warns of. An agent has one active row of each. */
-  source: string
-  name: string
-  severity: Severity
-  message: string
-  metric: string | null
-  value: number | null
-  threshold: number | null
-  /** 1 while its reason holds, also after somebody has resolved it. */
-  active: number
-  opened_at: string
-  updated_at: string
-  acknowledged_at: string | null
-  acknowledged_by: string | null
-  resolved_at: string | null
-  resolved_by: string | null
-}
-
-interface NotificationChannels {
-  id: string
-  workspace_id: string
-  name: string
-  kind: ChannelKind
-  enabled: number
-  /** Patterns of types of events, as JSON. */
-  events: string
-  min_severity: Severity
-  /** Where it leads, as ChannelTarget with its secrets, encrypted. */
-  target: string
-  /** It is told of what comes after this number. */
-  begins_after: number
-  failing_since: string | null
-  last_error: string | null
-  disabled_reason: string | null
-  created_at: string
-  updated_at: string
-  /** Raised by one with each change of what people say about it. */
-  revision: number
-}
-
-interface NotificationDeliveries {
-  id: string
-  channel_id: string
-  workspace_id: string
-  event_id: string
-  event_type: string
-  event_at: string
-  /** The event as it is sent. It may be let go before this is. */
-  body: string
-  state: NotificationDelivery['state']
-  /** Raised by whoever is about to try, which makes the attempt theirs. */
-  attempts: number
-  last_attempt_at: string | null
-  /** By the database's clock. While somebody tries: when others may believe that they are gone. */
-  next_attempt_at: string | null
-  status: number | null
-  response: string | null
-  error: string | null
-  duration_ms: number | null
-  replay_of: string | null
-  created_at: string
-}
-
-export type AlertRuleRow = Selectable<AlertRules>
-export type AlertRow = Selectable<Alerts>
-export type ChannelRow = Selectable<NotificationChannels>
-export type DeliveryRow = Selectable<NotificationDeliveries>
-export type EventRow = Selectable<Events>
 export type AgentRow = Selectable<Agents>
 export type NewAgentRow = Insertable<Agents>
 export type ApplyRow = Selectable<Applies>

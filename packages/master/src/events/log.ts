@@ -1,7 +1,8 @@
 import { type EventEnvelope, earliest } from '@nxmesh/api/events'
 import type { Kysely } from 'kysely'
 import type { Ctx } from '../ctx.ts'
-import type { Database, EventRow } from '../db/schema.ts'
+import type { Database } from '../db/schema.ts'
+import type { EventRow } from '../db/schema-events.ts'
 
 type Db = Kysely<Database>
 

@@ -1,5 +1,5 @@
 import type { Ctx } from '../ctx.ts'
-import type { ChannelRow, DeliveryRow } from '../db/schema.ts'
+import type { ChannelRow, DeliveryRow } from '../db/schema-events.ts'
 import type { Reconciler } from '../reconcilers.ts'
 import { claim, dueChannels, release, settle } from './attempts.ts'
 import { fanOut } from './fan-out.ts'

@@ -1,5 +1,5 @@
 import type { Ctx } from '../ctx.ts'
-import type { ChannelRow, DeliveryRow } from '../db/schema.ts'
+import type { ChannelRow, DeliveryRow } from '../db/schema-events.ts'
 import type { Message } from './sender.ts'
 import type { ChannelTarget } from './target.ts'
 import { type SentEvent, wordsOf } from './words.ts'

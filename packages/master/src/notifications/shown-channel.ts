@@ -1,5 +1,5 @@
 import type { ChannelInput, NotificationChannel } from '@nxmesh/model/notification-channel'
-import type { ChannelRow } from '../db/schema.ts'
+import type { ChannelRow } from '../db/schema-events.ts'
 import { newSecret } from './signature.ts'
 import type { ChannelTarget } from './target.ts'
 

@@ -1,7 +1,7 @@
 import type { NotificationDelivery } from '@nxmesh/model/notification-channel'
 import { audit } from '../audit.ts'
 import { type Ctx, timestamp } from '../ctx.ts'
-import type { DeliveryRow } from '../db/schema.ts'
+import type { DeliveryRow } from '../db/schema-events.ts'
 import { transaction } from '../db/transaction.ts'
 import { uuidv7 } from '../uuid.ts'
 import { factsOf } from './attempts.ts'
