@@ -14,6 +14,7 @@ import type { Config } from './config.ts'
 import type { Ctx } from './ctx.ts'
 import { openDatabase } from './db/open.ts'
 import { alone } from './db/portable.ts'
+import type { ApplyRow } from './db/schema.ts'
 import { openFeed } from './events/feed.ts'
 import { deleteOldEvents } from './events/log.ts'
 import { defaultLimits, type Limits } from './events/pass.ts'
@@ -85,11 +86,12 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
   await joinMasters({ db, now, wake: () => undefined }, masterId)
   stack.defer(() => leaveMasters(db, masterId).catch((error: unknown) => log.warn({ err: error }, 'could not sign off')))
   const onLost = () => reconcilers.wake('rollout')
+  const onApplied = (attempt: ApplyRow) => monitoring.applied(attempt)
   const onTold = () => {
     ctx.wake('events')
     ctx.wake('alerts')
   }
-  const agentWrites = stack.use(openAgentWrites(db, log, { masterId, onLost, onApplied: monitoring.applied, onTold, now }))
+  const agentWrites = stack.use(openAgentWrites(db, log, { masterId, onLost, onApplied, onTold, now }))
 
   const look = (name: ReconcilerName) => {
     reconcilers.wake(name)
@@ -140,7 +142,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
       now,
     ),
   )
-  watch(monitoring.registry, { ctx, reconcilers, listeners: feed.size })
+  watch(monitoring.registry, { ctx, reconcilers, listeners: () => feed.size() })
   const peers = stack.use(openPeers(db, { location: databaseOf(config), masterId, log, onLook: look }))
   const names = [config.agents.host, hostname(), ...hostOf(config['public-url']), ...config['agent-names']]
   const heartbeat_interval_seconds = config['heartbeat-interval']
