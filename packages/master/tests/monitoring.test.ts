@@ -3,6 +3,7 @@ import { routes } from '@nxmesh/api/routes'
 import { accessToken, startTestMaster, type TestMaster } from '@nxmesh/testkit/master'
 import { scratch } from '@nxmesh/testkit/scratch'
 import { stores } from '@nxmesh/testkit/stores'
+import { unindexed } from '@nxmesh/testkit/unindexed'
 import { until } from '@nxmesh/testkit/until'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { gauge, newTelemetryAgent, requestsOf, type TelemetryAgent } from './telemetry-agent.ts'
@@ -130,6 +131,12 @@ describe.each(stores)('on $name', (store) => {
     await mesh.client.call(routes.deleteAgent, { params: { agent_id: first.id } })
     await until('it to be gone', async () => agentsIn((await get('/metrics/fleet', secret)).text).join() === 'web-2')
     expect((await get('/metrics/fleet', secret)).text).not.toContain('web-1')
+  })
+
+  test('only who reads the whole fleet reads a whole table', async () => {
+    const queries = new Map([...mesh.queries].filter(([text]) => text !== 'select "id", "name" from "workspaces"'))
+    expect(queries.size).toBe(mesh.queries.size - 1)
+    expect(await unindexed(mesh.master.ctx.db, queries)).toEqual([])
   })
 })
 
