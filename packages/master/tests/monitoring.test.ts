@@ -1,6 +1,7 @@
 import type { ErrorBody } from '@nxmesh/api/errors'
 import { routes } from '@nxmesh/api/routes'
 import { accessToken, startTestMaster, type TestMaster } from '@nxmesh/testkit/master'
+import { newPerson, type Roles } from '@nxmesh/testkit/people'
 import { scratch } from '@nxmesh/testkit/scratch'
 import { stores } from '@nxmesh/testkit/stores'
 import { unindexed } from '@nxmesh/testkit/unindexed'
@@ -111,6 +112,26 @@ describe.each(stores)('on $name', (store) => {
     expect(agentsIn((await get('/metrics/fleet', limited)).text)).toEqual(['web-2'])
     const other = await get(`/metrics/fleet?workspace_id=${mesh.workspaceId}`, limited)
     expect([other.status, JSON.parse(other.text).error.message]).toEqual([404, 'workspace not found'])
+  })
+
+  test.each<[string, Roles['organization'], 'one' | 'none', string[]]>([
+    ['nobody', undefined, 'none', []],
+    ['member of the organization', { id: '', role: 'member' }, 'none', []],
+    ['viewer of a workspace', undefined, 'one', ['web-2']],
+    ['member of both', { id: '', role: 'member' }, 'one', ['web-2']],
+    ['admin', { id: '', role: 'admin' }, 'none', ['web-1', 'web-2']],
+  ])('%s reads what they see, and no name of anything else', async (who, inOrganization, workspaces, seen) => {
+    const organization = inOrganization && { ...inOrganization, id: mesh.organizationId }
+    const roles = {
+      ...(organization && { organization }),
+      ...(workspaces === 'one' && { workspace: { id: second, role: 'viewer' as const } }),
+    }
+    const { token } = await newPerson(mesh.master.ctx, mesh.base, `${who.replaceAll(' ', '.')}@example.com`, roles)
+    const { status, text } = await get('/metrics/fleet', token)
+    expect([status, agentsIn(text)]).toEqual([200, seen])
+    if (!seen.includes('web-1')) for (const hidden of [mesh.workspaceId, agents[0].id, 'web-1']) expect(text).not.toContain(hidden)
+    if (seen.length === 0)
+      expect(samples(text, 'nxmesh_virtual_host_info').concat(samples(text, 'nxmesh_notification_channel_failing'))).toEqual([])
   })
 
   test('a wrong parameter is named', async () => {
