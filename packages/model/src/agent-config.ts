@@ -21,6 +21,8 @@ export interface AgentConfig {
   virtual_hosts: ConfigVirtualHost[]
   upstreams: ConfigUpstream[]
   certificates: Record<string, ConfigCertificate>
+  /** By host name in lower case: the thumbprint of the ACME account whose HTTP-01 challenges for it are answered (RFC 8555 section 8.3). Absent where there is none. */
+  acme_thumbprints?: Record<string, string>
   settings: Settings
 }
 
