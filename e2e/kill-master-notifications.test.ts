@@ -12,7 +12,7 @@ test('what happened reaches a webhook, whenever the master is killed', async () 
   await using stack = new AsyncDisposableStack()
   const directory = stack.use(await scratch()).path
   const ports = { http: await freePort(), agents: await freePort() }
-  const start = () => startMasterProgram(join(directory, 'master'), ports, ['--notification-networks', '127.0.0.1'])
+  const start = () => startMasterProgram(join(directory, 'master'), ports, ['--outbound-networks', '127.0.0.1'])
   let master = await start()
   stack.defer(() => master.end('SIGKILL'))
   const client = await signIn(`http://127.0.0.1:${ports.http}`)

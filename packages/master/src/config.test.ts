@@ -54,7 +54,7 @@ describe('the file', () => {
     ['http: nonsense', '--http (NXMESH_HTTP): must be host:port'],
     ['admin_password_file: /nowhere', 'ENOENT'],
     ['smtp_url: smtp://mail.example.com', '--smtp-from (NXMESH_SMTP_FROM) go together'],
-    ['notification_networks: 10.0.0.0/33', '--notification-networks (NXMESH_NOTIFICATION_NETWORKS): must be addresses'],
+    ['outbound_networks: 10.0.0.0/33', '--outbound-networks (NXMESH_OUTBOUND_NETWORKS): must be addresses'],
   ])('%j is refused', (text, message) => {
     expect(fromFile(text)).toMatchObject({ kind: 'refused', message: expect.stringContaining(message) })
   })

@@ -176,10 +176,10 @@ export const settings = {
     env: 'NXMESH_OTLP_CA_FILE',
     help: 'certificates in PEM to trust for the receiver, in the place of the usual ones',
   },
-  'notification-networks': {
+  'outbound-networks': {
     schema: networks,
-    env: 'NXMESH_NOTIFICATION_NETWORKS',
-    help: 'addresses and networks that webhooks may reach although they are not public, comma-separated',
+    env: 'NXMESH_OUTBOUND_NETWORKS',
+    help: 'addresses and networks that webhooks, ACME servers and DNS providers may be in although they are not public, comma-separated',
   },
   'smtp-url': {
     schema: z

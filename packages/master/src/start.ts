@@ -171,7 +171,7 @@ function telemetryOf(config: Config) {
 
 function senderOf(config: Config): Pick<SenderSettings, 'networks' | 'smtp'> {
   const [url, from] = [config['smtp-url'], config['smtp-from']]
-  return { networks: config['notification-networks'], smtp: url === undefined || from === undefined ? undefined : { url, from } }
+  return { networks: config['outbound-networks'], smtp: url === undefined || from === undefined ? undefined : { url, from } }
 }
 
 async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }) {

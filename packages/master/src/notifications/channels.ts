@@ -134,7 +134,7 @@ function requireSound({ sender }: Ctx, input: ChannelInput): void {
   )
   const url = urlOf(input)
   if (url && sender.isForbidden(url)) {
-    const message = 'is no public address; the master’s --notification-networks allows others'
+    const message = 'is no public address; the master’s --outbound-networks allows others'
     problems.push({ field: 'url', message, code: 'NOT_ALLOWED' })
   }
   if (input.kind === 'email' && !sender.takesMail) {

@@ -1,9 +1,7 @@
-import { lookup } from 'node:dns'
+import { openOutbound, type Resolve, troubleOf } from '../outbound/outbound.ts'
 import { redactedWords } from '../redact.ts'
 import { type MailSettings, openMail } from './mail.ts'
 import { failure, type Outcome } from './outcome.ts'
-import { post, type Resolve } from './post.ts'
-import { blockList, literalOf, mayReach } from './public-address.ts'
 import { retryAfterOf } from './schedule.ts'
 import { signatureHeaders } from './signature.ts'
 import { type ChannelTarget, hidden } from './target.ts'
@@ -37,8 +35,8 @@ export interface SenderSettings {
 
 const longestText = 1000
 
-export function openSender({ networks, smtp, now, timeout = 10_000, resolve = lookUp }: SenderSettings): Sender {
-  const allowed = blockList(networks)
+export function openSender({ networks, smtp, now, timeout = 10_000, resolve }: SenderSettings): Sender {
+  const outbound = openOutbound(networks, resolve)
   const mail = smtp && openMail({ ...smtp, timeout })
 
   async function attempt(target: ChannelTarget, { id, body, words }: Message, signal: AbortSignal): Promise<Outcome> {
@@ -64,16 +62,21 @@ export function openSender({ networks, smtp, now, timeout = 10_000, resolve = lo
     const common = { 'content-type': 'application/json', accept: '*/*', 'user-agent': 'NxMesh', ...headers }
     const deadline = AbortSignal.timeout(timeout)
     try {
-      const {
-        status,
-        retryAfter,
-        text: response,
-      } = await post({ url, headers: common, body, signal: AbortSignal.any([signal, deadline]), allowed, resolve })
+      const request = {
+        method: 'POST',
+        url,
+        headers: common,
+        body,
+        signal: AbortSignal.any([signal, deadline]),
+        mostRead: longestText,
+      } as const
+      const { status, headers: told, body: text } = await outbound.exchange(request)
+      const response = text.toString('utf8')
       if (status >= 200 && status < 300) return { result: 'delivered', status, response, error: null, retryAfter: 0 }
-      const waits = status === 429 || status === 503 ? retryAfterOf(retryAfter, now()) : 0
+      const waits = status === 429 || status === 503 ? retryAfterOf(told['retry-after'], now()) : 0
       return { result: status === 410 ? 'gone' : 'failed', status, response, error: `it answered ${status}`, retryAfter: waits }
     } catch (error) {
-      return failure(deadline.aborted ? `no answer within ${timeout / 1000} s` : messageOf(error))
+      return failure(deadline.aborted ? `no answer within ${timeout / 1000} s` : troubleOf(error))
     }
   }
 
@@ -88,24 +91,13 @@ export function openSender({ networks, smtp, now, timeout = 10_000, resolve = lo
 
   return {
     takesMail: mail !== undefined,
-    isForbidden(url) {
-      const literal = literalOf(url)
-      return literal !== undefined && !mayReach(literal, allowed)
-    },
+    isForbidden: (url) => outbound.isForbidden(url),
     async send(target, message, signal) {
       const outcome = await attempt(target, message, signal)
       const clean = (text: string | null) => text && storable(redactedWords(hidden(target, text)))
       return { ...outcome, response: clean(outcome.response), error: clean(outcome.error) }
     },
   }
-}
-
-const lookUp: Resolve = (hostname, found) => lookup(hostname, { all: true }, found)
-
-// Several addresses were tried, and each has an error of its own.
-function messageOf(error: unknown): string {
-  if (error instanceof AggregateError) return messageOf(error.errors[0])
-  return error instanceof Error ? error.message : String(error)
 }
 
 function storable(text: string): string {

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { startReceiver } from './receiver.ts'
 import { webhook } from './rig.ts'
 
-const settings = ['--notification-networks', '127.0.0.1']
+const settings = ['--outbound-networks', '127.0.0.1']
 
 test('what a master has under way when it stops is sent by the next, at once and under the same id', async () => {
   await using directory = await scratch()

@@ -30,7 +30,7 @@ export async function openRig(
 ): Promise<Rig> {
   await using opening = new AsyncDisposableStack()
   const directory = opening.use(await scratch())
-  const all = [...(await store.settings()), '--notification-networks', '127.0.0.1', ...settings]
+  const all = [...(await store.settings()), '--outbound-networks', '127.0.0.1', ...settings]
   const log = onLog && pino({ level: 'trace' }, { write: onLog })
   const overrides = { notifications: { backoff: () => 0, ...pace }, ...(log && { log }) }
   const mesh = opening.use(await startTestMaster(directory.path, all, overrides))

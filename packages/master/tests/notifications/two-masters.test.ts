@@ -23,9 +23,7 @@ beforeAll(async () => {
   const settings = [...(await opened.settings()), '--secret-key-file', key]
   const pace = { lease: 1, backoff: () => 0 }
   one = stack.use(await openRig({ ...opened, settings: async () => settings }, pace))
-  two = stack.use(
-    await startTestMaster(join(directory, 'two'), [...settings, '--notification-networks', '127.0.0.1'], { notifications: pace }),
-  )
+  two = stack.use(await startTestMaster(join(directory, 'two'), [...settings, '--outbound-networks', '127.0.0.1'], { notifications: pace }))
 })
 
 afterAll(() => stack.disposeAsync())
