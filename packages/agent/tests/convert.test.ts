@@ -38,6 +38,9 @@ const location = fc
     custom_directives: directives,
   })
   .map(present)
+const policy = fc.constantFrom('modern', 'intermediate', 'old')
+const hsts = fc.record({ max_age: count, include_subdomains: fc.boolean(), preload: fc.boolean() })
+const tls = fc.record({ policy: optional(policy), redirect_http: fc.boolean(), hsts: optional(hsts) }).map(present)
 const host = fc.record({
   id: fc.uuid(),
   name: text,
@@ -49,6 +52,7 @@ const host = fc.record({
   http3_enabled: fc.boolean(),
   locations: fc.array(location, { maxLength: 3 }),
   custom_directives: directives,
+  tls: optional(tls),
 })
 const upstream = fc.record({
   id: fc.uuid(),
@@ -70,7 +74,13 @@ test('a config comes off the wire as it went on, to the byte of its digest', () 
     virtual_hosts: fc.array(host, { maxLength: 3 }),
     upstreams: fc.array(upstream, { maxLength: 3 }),
     certificates: fc.dictionary(fc.uuid(), certificate, { maxKeys: 2 }),
-    settings: fc.record({ nginx_directives: directives, env_vars: directives }),
+    acme_thumbprints: optional(fc.dictionary(text, text, { minKeys: 1, maxKeys: 2 })),
+    settings: fc.record({
+      nginx_directives: directives,
+      env_vars: directives,
+      tls_policy: optional(policy),
+      http_port: optional(fc.integer({ min: 1, max: 65_535 })),
+    }),
   })
   fc.assert(
     fc.property(config, (generated) => {

@@ -2,12 +2,17 @@ import { create } from '@bufbuild/protobuf'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { type ConfigUpdate, ConfigUpdateSchema, LoadBalanceAlgorithm } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 
-const renamed: Record<string, string> = { fail_timeout: 'failTimeoutSeconds', interval: 'intervalSeconds', timeout: 'timeoutSeconds' }
+const renamed: Record<string, string> = {
+  fail_timeout: 'failTimeoutSeconds',
+  interval: 'intervalSeconds',
+  timeout: 'timeoutSeconds',
+  max_age: 'maxAgeSeconds',
+}
 const maps = new Set(['custom_directives', 'nginx_directives', 'env_vars'])
 
 /** A config in the words of the wire, written without regard to the converter that it tests: names in camel case, what is absent left out. */
 export function toWire(of: { config_id: string; version: number; digest: string; config: AgentConfig }): ConfigUpdate {
-  const { virtual_hosts, upstreams, certificates, settings } = of.config
+  const { virtual_hosts, upstreams, certificates, acme_thumbprints = {}, settings } = of.config
   return create(ConfigUpdateSchema, {
     configId: of.config_id,
     version: BigInt(of.version),
@@ -15,6 +20,7 @@ export function toWire(of: { config_id: string; version: number; digest: string;
     virtualHosts: virtual_hosts.map((each) => spell(each) as object),
     upstreams: upstreams.map((each) => spell(each) as object),
     certificates: Object.fromEntries(Object.entries(certificates).map(([key, value]) => [key, spell(value) as object])),
+    acmeThumbprints: acme_thumbprints,
     globalSettings: spell(settings) as object,
   })
 }

@@ -49,6 +49,8 @@ export function verdict(access: Access, standing: Standing): Verdict {
     case 'agent':
     case 'virtual_host':
     case 'upstream':
+    case 'certificate':
+    case 'acme_account':
     case 'alert_rule':
     case 'alert':
     case 'notification_channel':

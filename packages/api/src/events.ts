@@ -25,6 +25,8 @@ const named = { name: z.string() }
 const alert = { agent_id, alert_id: z.string(), severity: z.string(), message: z.string(), metric: z.string(), value: z.number() }
 const host = z.strictObject({ virtual_host_id: id, ...named, version })
 const upstream = z.strictObject({ upstream_id: id, ...named, version })
+const certificate = { certificate_id: id, ...named }
+const changedCertificate = z.strictObject({ ...certificate, version })
 const server = { agent_id, upstream_id: id, address: z.string() }
 
 /** Every type of event and what it carries. */
@@ -62,6 +64,14 @@ export const eventData = {
   'upstream.deleted': upstream,
   'upstream.server_down': z.strictObject({ ...server, error: z.string() }),
   'upstream.server_up': z.strictObject(server),
+  'certificate.created': changedCertificate,
+  'certificate.updated': changedCertificate,
+  'certificate.deleted': changedCertificate,
+  'certificate.issued': z.strictObject({ ...certificate, names: z.array(z.string()), expires_at: timestamp, renewed: z.boolean() }),
+  'certificate.failed': z.strictObject({ ...certificate, error: z.string(), fix: z.string(), retries_at: timestamp.nullable() }),
+  'certificate.expiring': z.strictObject({ ...certificate, expires_at: timestamp, days_left: z.number() }),
+  'certificate.expired': z.strictObject({ ...certificate, expires_at: timestamp }),
+  'certificate.revoked': z.strictObject({ ...certificate, reason: z.string() }),
   'settings.updated': z.strictObject({ version }),
   'revision.created': z.strictObject({ version, author: z.string(), reason: z.string(), changes: z.int() }),
 } as const satisfies Record<string, z.ZodType>

@@ -29,6 +29,8 @@ export type WorkspaceThing =
   | 'agent'
   | 'virtual_host'
   | 'upstream'
+  | 'certificate'
+  | 'acme_account'
   | 'alert_rule'
   | 'alert'
   | 'notification_channel'

@@ -1,10 +1,12 @@
 import * as accessLogs from './routes/access-logs.ts'
+import * as acmeAccounts from './routes/acme-accounts.ts'
 import * as agents from './routes/agents.ts'
 import * as alertRules from './routes/alert-rules.ts'
 import * as alerts from './routes/alerts.ts'
 import * as apiTokens from './routes/api-tokens.ts'
 import * as audit from './routes/audit.ts'
 import * as auth from './routes/auth.ts'
+import * as certificates from './routes/certificates.ts'
 import * as invitations from './routes/invitations.ts'
 import * as members from './routes/members.ts'
 import * as metrics from './routes/metrics.ts'
@@ -32,6 +34,8 @@ export const routes = {
   ...alerts,
   ...virtualHosts,
   ...upstreams,
+  ...certificates,
+  ...acmeAccounts,
   ...notifications,
   ...revisions,
   ...audit,

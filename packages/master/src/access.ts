@@ -52,6 +52,7 @@ export async function authorise(db: Db, actor: Actor, access: Access, params: Re
 const words: Partial<Record<Access['on'], string>> = {
   virtual_host: 'virtual host',
   account: 'user',
+  acme_account: 'ACME account',
   api_token: 'API token',
   alert_rule: 'alert rule',
   notification_channel: 'notification channel',
@@ -84,6 +85,8 @@ async function denial(db: Db, actor: Actor, access: Access, params: Record<strin
     case 'agent':
     case 'virtual_host':
     case 'upstream':
+    case 'certificate':
+    case 'acme_account':
     case 'alert_rule':
     case 'alert':
     case 'notification_channel':
@@ -132,6 +135,8 @@ const readRoles: Record<WorkspaceThing, ReturnType<typeof rolesOn>> = {
   agent: rolesOn('agents'),
   virtual_host: rolesOn('virtual_hosts'),
   upstream: rolesOn('upstreams'),
+  certificate: rolesOn('certificates'),
+  acme_account: rolesOn('acme_accounts'),
   alert_rule: rolesOn('alert_rules'),
   alert: rolesOn('alerts'),
   notification_channel: rolesOn('notification_channels'),
@@ -142,6 +147,8 @@ type WorkspaceTable =
   | 'agents'
   | 'virtual_hosts'
   | 'upstreams'
+  | 'certificates'
+  | 'acme_accounts'
   | 'alert_rules'
   | 'alerts'
   | 'notification_channels'

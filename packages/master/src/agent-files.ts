@@ -14,7 +14,7 @@ import type { Ctx } from './ctx.ts'
 import type { AgentRow } from './db/schema.ts'
 import type { AgentNginx } from './link/health.ts'
 import { appliedConfigOf } from './rollout/applied.ts'
-import { desiredOf, versionRunning } from './rollout/desired.ts'
+import { type Desired, desiredOf, versionRunning } from './rollout/desired.ts'
 import { serversIn } from './upstream-health.ts'
 
 /** An agent's nginx with the servers that it is to leave out, as they fail the agent's checks. */
@@ -40,7 +40,7 @@ export async function diffAgentConfig(ctx: Ctx, id: string): Promise<AgentDiff> 
   return {
     from: applied && { version: applied.version, digest: applied.digest },
     to: { version: desired.version, digest: desired.digest },
-    objects: known ? diffObjects(known, objectsOf(row.workspace_id, desired.config)) : null,
+    objects: known ? diffObjects(known, objectsOf(row.workspace_id, desired.config())) : null,
     files: old && after.files && diffFiles(old, after.files),
     note: before?.note ?? after.note,
   }
@@ -64,15 +64,15 @@ function nginxOf(row: AgentRow, nginx: AgentNginx): MarkedNginx {
   return { ...nginx, installation: { ...nginx.installation, resolver: nginx.installation.resolver ?? '' }, marks }
 }
 
-async function configWith(ctx: Ctx, row: AgentRow, desired: Fact & { config: AgentConfig }, digest: string) {
-  return digest === desired.digest ? desired.config : appliedConfigOf(ctx.db, row, digest)
+async function configWith(ctx: Ctx, row: AgentRow, desired: Desired, digest: string) {
+  return digest === desired.digest ? desired.config() : appliedConfigOf(ctx, row, digest)
 }
 
 const silent = 'the agent does not say what nginx it has, so its files are not known here'
 
-function desiredFiles({ version, digest, config }: Fact & { config: AgentConfig }, nginx: MarkedNginx | null): AgentFiles['desired'] {
+function desiredFiles({ version, digest, config }: Desired, nginx: MarkedNginx | null): AgentFiles['desired'] {
   if (!nginx) return { version, digest, files: null, findings: [], note: silent }
-  const { files, findings } = renderFor(nginx, config, digest, generationName({ version, digest }))
+  const { files, findings } = renderFor(nginx, config(), digest, generationName({ version, digest }))
   return { version, digest, files, findings, note: null }
 }
 
@@ -120,10 +120,16 @@ function renderFor(
   return { files, findings: rendered.findings, checksum: checksumOf(hashes) }
 }
 
-function objectsOf(workspaceId: string, { virtual_hosts, upstreams, settings }: AgentConfig): ConfigObject[] {
+function objectsOf(workspaceId: string, { virtual_hosts, upstreams, certificates, settings }: AgentConfig): ConfigObject[] {
   return [
     ...virtual_hosts.map(({ id, name, ...content }) => ({ kind: 'virtual_host' as const, id, name, content: { name, ...content } })),
     ...upstreams.map(({ id, name, ...content }) => ({ kind: 'upstream' as const, id, name, content: { name, ...content } })),
+    ...Object.values(certificates).map(({ id, domain, private_key_pem: _key, ...content }) => ({
+      kind: 'certificate' as const,
+      id,
+      name: domain,
+      content,
+    })),
     { kind: 'settings', id: workspaceId, name: 'settings', content: { ...settings } },
   ]
 }

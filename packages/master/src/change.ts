@@ -35,7 +35,7 @@ export function unchanged<T>(result: T): Change<T> {
  */
 export async function changeConfig<T>(
   ctx: Ctx,
-  actor: Actor,
+  actor: Pick<Actor, 'email'>,
   workspaceId: string,
   work: (tx: Tx, config: WorkspaceConfig) => Promise<Change<T>>,
 ): Promise<T> {
@@ -72,6 +72,7 @@ function tellChanges(ctx: Ctx, tx: Tx, workspaceId: string, changes: ConfigChang
     const what = happened[action]
     if (kind === 'virtual_host') tell(ctx, tx, workspaceId, `virtual_host.${what}`, { virtual_host_id: id, name, version })
     else if (kind === 'upstream') tell(ctx, tx, workspaceId, `upstream.${what}`, { upstream_id: id, name, version })
+    else if (kind === 'certificate') tell(ctx, tx, workspaceId, `certificate.${what}`, { certificate_id: id, name, version })
     else tell(ctx, tx, workspaceId, 'settings.updated', { version })
   }
 }

@@ -19,6 +19,11 @@ function isNetwork(text: string): boolean {
   return rest.length === 0 && bits > 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits))
 }
 
+function isResolver(text: string): boolean {
+  const [, host = '', port = '53'] = /^(?:\[?([0-9A-Fa-f:.]+?)\]?)(?::(\d{1,5}))?$/.exec(text) ?? []
+  return (isIP(host) > 0 && Number(port) <= 65_535) || isIP(text) > 0
+}
+
 const units = { MB: 2 ** 20, GB: 2 ** 30, TB: 2 ** 40 }
 
 const size = z
@@ -119,6 +124,25 @@ export const settings = {
     schema: networks,
     env: 'NXMESH_TRUSTED_PROXIES',
     help: 'addresses of proxies before this master whose X-Forwarded-For is believed, comma-separated',
+  },
+  'acme-directory': {
+    schema: httpAddress,
+    env: 'NXMESH_ACME_DIRECTORY',
+    help: 'directory of the ACME server that providers letsencrypt and letsencrypt_staging stand for; their own when absent',
+  },
+  'acme-ca-file': {
+    schema: z.string().min(1).optional(),
+    env: 'NXMESH_ACME_CA_FILE',
+    help: 'PEM file with the CA of that server’s own address, where it is a private one',
+  },
+  'dns-resolvers': {
+    schema: z
+      .string()
+      .default('')
+      .transform((text) => text.split(',').filter((part) => part !== ''))
+      .refine((parts) => parts.every(isResolver), 'must be addresses, with or without a port (1.1.1.1,127.0.0.1:5353), comma-separated'),
+    env: 'NXMESH_DNS_RESOLVERS',
+    help: 'DNS servers that the master asks before it orders certificates, comma-separated; the system’s when absent',
   },
   'telemetry-retention-days': {
     schema: number(1, 3650).default(30),

@@ -9,7 +9,16 @@ export interface Reconciler {
   run(signal: AbortSignal): Promise<object>
 }
 
-export type ReconcilerName = 'rollout' | 'liveness' | 'housekeeping' | 'masters' | 'signing-keys' | 'events' | 'alerts' | 'notifications'
+export type ReconcilerName =
+  | 'rollout'
+  | 'liveness'
+  | 'housekeeping'
+  | 'masters'
+  | 'signing-keys'
+  | 'events'
+  | 'alerts'
+  | 'notifications'
+  | 'certificates'
 export type Wake = (name: ReconcilerName) => void
 
 export interface ReconcilerStatus {

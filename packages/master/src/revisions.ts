@@ -2,6 +2,7 @@ import { ApiError, invalid } from '@nxmesh/api/errors'
 import type { Paging } from '@nxmesh/api/route'
 import { type ConfigObject, diffObjects } from '@nxmesh/model/object-diff'
 import type { ConfigKind, Revision, RevisionChange, RevisionDetail, RevisionDiff } from '@nxmesh/model/revision'
+import { shownServed } from '@nxmesh/model/served-certificate'
 import type { Kysely, Selectable } from 'kysely'
 import type { Ctx } from './ctx.ts'
 import type { Database } from './db/schema.ts'
@@ -23,7 +24,8 @@ export async function listRevisions(ctx: Ctx, workspaceId: string, paging: Pagin
 export async function getRevision(ctx: Ctx, workspaceId: string, version: number): Promise<RevisionDetail> {
   const row = await readRevision(ctx.db, workspaceId, version)
   const [revision] = await withChanges(ctx.db, workspaceId, [row])
-  return { ...revision!, state: await stateAt(ctx.db, workspaceId, version) }
+  const { certificates, ...state } = await stateAt(ctx.db, workspaceId, version)
+  return { ...revision!, state: { ...state, certificates: certificates.map(shownServed) } }
 }
 
 /** What leads to a version from the one before, or from `against`; version 0 is the empty workspace. */
@@ -72,6 +74,7 @@ function objectsOf(workspaceId: string, state: WorkspaceState): ConfigObject[] {
   return [
     ...state.virtual_hosts.map((host) => found('virtual_host', host)),
     ...state.upstreams.map((upstream) => found('upstream', upstream)),
+    ...state.certificates.map((certificate) => found('certificate', shownServed(certificate))),
     { kind: 'settings', id: workspaceId, name: 'settings', content: { ...state.settings } },
   ]
 }

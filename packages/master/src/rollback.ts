@@ -27,7 +27,8 @@ type Db = Kysely<Database>
 
 /**
  * Makes a new version with the content of an earlier one, if that is sound by the rules and beside the agents of today; what
- * became of the version since stays in history. Nothing is written where the workspace is as it was then.
+ * became of the version since stays in history. Certificates stay as they are now: those of then may be over. Nothing is written
+ * where the workspace is as it was then.
  */
 export async function rollbackWorkspace(
   ctx: Ctx,
@@ -40,7 +41,8 @@ export async function rollbackWorkspace(
     await readRevision(db, workspaceId, body.version)
     const workspace = await db.selectFrom('workspaces').select('name').where('id', '=', workspaceId).executeTakeFirstOrThrow()
     const now = timestamp(ctx)
-    const target = soundState(await stateAt(db, workspaceId, body.version))
+    const then = await stateAt(db, workspaceId, body.version)
+    const target = soundState({ ...then, certificates: config.certificates })
     const steps = stepsTo(config, target)
     await requireSoundTogether(db, workspaceId, config, target, steps)
     const changes = [
@@ -83,7 +85,7 @@ function soundState(state: WorkspaceState): WorkspaceState {
   const settings = check(settingsSchema, state.settings)
   if (!settings.ok) problems.push(...under('settings', settings.problems))
   if (problems.length > 0 || !settings.ok) throw invalid(problems)
-  return { virtual_hosts, upstreams, settings: settings.value }
+  return { virtual_hosts, upstreams, certificates: state.certificates, settings: settings.value }
 }
 
 function stepsTo(config: WorkspaceConfig, target: WorkspaceState) {

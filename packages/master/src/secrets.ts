@@ -5,7 +5,7 @@ import { writeOnce } from './files.ts'
 /** Encrypts what must not lie open in the database: AES-256-GCM under a key that is not in it. */
 export interface Secrets {
   seal(text: string): string
-  open(sealed: string): string
+  open: (sealed: string) => string
   /** A hash that tells texts apart and tells nothing of them to who has not the key. */
   fingerprint(text: string): string
 }

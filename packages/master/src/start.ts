@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
@@ -10,6 +10,10 @@ import { openAgentWrites } from './agent-writes.ts'
 import { deleteOldAlerts } from './alerts/alerts.ts'
 import { alertsReconciler } from './alerts/reconcile.ts'
 import { openAuthority } from './authority.ts'
+import { openCertificateDispatch } from './certificates/dispatch.ts'
+import { openResolver } from './certificates/dns/resolver.ts'
+import { deleteOldOrders } from './certificates/orders.ts'
+import { openAcmeServers } from './certificates/servers.ts'
 import type { Config } from './config.ts'
 import type { Ctx } from './ctx.ts'
 import { openDatabase } from './db/open.ts'
@@ -32,6 +36,7 @@ import { deleteOldDeliveries } from './notifications/deliveries.ts'
 import { defaultPace, openDispatch, type Pace } from './notifications/dispatch.ts'
 import { openSender, type SenderSettings } from './notifications/sender.ts'
 import { exportingOf } from './otlp-export.ts'
+import { openOutbound } from './outbound/outbound.ts'
 import { openPeers } from './peers.ts'
 import { openRateLimit } from './rate-limit.ts'
 import { type Reconciler, type ReconcilerName, startReconcilers } from './reconcilers.ts'
@@ -93,6 +98,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
   }
   const agentWrites = stack.use(openAgentWrites(db, log, { masterId, onLost, onApplied, onTold, now }))
 
+  const outbound = openOutbound(config['outbound-networks'], overrides.notifications?.resolve)
   const look = (name: ReconcilerName) => {
     reconcilers.wake(name)
     if (name === 'events') reconcilers.wake('notifications')
@@ -117,6 +123,9 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
     agentWrites,
     telemetry: stack.use(openTelemetry({ ...telemetryOf(config), exporting: exportingOf(config, db), log })),
     monitoring,
+    outbound,
+    resolver: openResolver(config['dns-resolvers']),
+    acme: openAcmeServers({ ...(await acmeOf(config)), outbound, now }),
     sender: openSender({ ...senderOf(config), ...overrides.notifications, now }),
     masterId,
     workspaceConfigs: new Map(),
@@ -126,6 +135,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
   const administrator = await alone(db, () => firstStart(ctx, { email: config['admin-email'], password: config['admin-password'] }))
   const feed = await openFeed(ctx, { ...defaultLimits, ...overrides.listeners })
   const dispatch = stack.use(openDispatch(ctx, { ...defaultPace, ...overrides.notifications }))
+  const certificates = stack.use(openCertificateDispatch(ctx))
   const reconcilers = stack.use(
     startReconcilers(
       [
@@ -137,6 +147,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
         housekeeping(ctx),
         feed.reconciler,
         dispatch.reconciler,
+        certificates.reconciler,
       ],
       log,
       now,
@@ -174,6 +185,11 @@ function senderOf(config: Config): Pick<SenderSettings, 'networks' | 'smtp'> {
   return { networks: config['outbound-networks'], smtp: url === undefined || from === undefined ? undefined : { url, from } }
 }
 
+async function acmeOf(config: Config): Promise<{ directory: string | undefined; ca: string | undefined }> {
+  const file = config['acme-ca-file']
+  return { directory: config['acme-directory'], ca: file === undefined ? undefined : await readFile(file, 'utf8') }
+}
+
 async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }) {
   await app.listen({ host, port })
   const address = app.server.address()
@@ -202,6 +218,7 @@ function housekeeping(ctx: Ctx): Reconciler {
       events: await deleteOldEvents(ctx),
       alerts: await deleteOldAlerts(ctx),
       deliveries: await deleteOldDeliveries(ctx),
+      orders: await deleteOldOrders(ctx),
     }),
   }
 }

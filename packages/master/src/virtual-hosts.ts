@@ -8,6 +8,7 @@ import { checkVirtualHost } from '@nxmesh/nginx/check'
 import type { Kysely } from 'kysely'
 import type { Actor } from './access.ts'
 import { labelsOfAgents } from './agents.ts'
+import { coverageProblems } from './certificates/coverage.ts'
 import { changeConfig, unchanged } from './change.ts'
 import { changed, created, deleted } from './config-change.ts'
 import { type Ctx, timestamp } from './ctx.ts'
@@ -89,9 +90,13 @@ function unknownReferences(config: WorkspaceConfig, host: VirtualHost, agentIds:
   host.locations.forEach((location, index) => {
     if (location.upstream_id !== undefined && !upstreams.has(location.upstream_id)) unknown(`locations.${index}.upstream_id`, 'upstream')
   })
-  if (host.ssl_certificate_id !== null) unknown('ssl_certificate_id', 'certificate')
-  else if (host.ssl_enabled)
-    problems.push({ field: 'ssl_certificate_id', message: 'is required where ssl_enabled is true', code: 'REQUIRED' })
+  if (host.ssl_certificate_id === null) {
+    if (host.ssl_enabled) problems.push({ field: 'ssl_certificate_id', message: 'is required where ssl_enabled is true', code: 'REQUIRED' })
+  } else {
+    const certificate = config.certificates.find(({ id }) => id === host.ssl_certificate_id)
+    if (!certificate) unknown('ssl_certificate_id', 'certificate')
+    else problems.push(...coverageProblems(certificate, host))
+  }
   if (host.target_agents.type === 'agents') {
     host.target_agents.agent_ids.forEach((id, index) => {
       if (!agentIds.has(id)) unknown(`target_agents.agent_ids.${index}`, 'agent')

@@ -1,4 +1,5 @@
 import type { WorkspaceConfig } from '@nxmesh/model/agent-config'
+import type { WorkspaceCertificate } from '@nxmesh/model/served-certificate'
 import type { Settings } from '@nxmesh/model/settings'
 import type { Upstream } from '@nxmesh/model/upstream'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
@@ -41,7 +42,7 @@ async function readWhole(
   workspaceId: string,
   workspace: { version: number; settings: string },
 ): Promise<WorkspaceConfig> {
-  const read = async (table: 'virtual_hosts' | 'upstreams') => {
+  const read = async (table: 'virtual_hosts' | 'upstreams' | 'certificates') => {
     const rows = await db
       .selectFrom(table)
       .select('doc')
@@ -55,6 +56,7 @@ async function readWhole(
     version: workspace.version,
     virtual_hosts: (await read('virtual_hosts')) as VirtualHost[],
     upstreams: (await read('upstreams')) as Upstream[],
+    certificates: (await read('certificates')) as WorkspaceCertificate[],
     settings: JSON.parse(workspace.settings) as Settings,
   }
 }
@@ -71,13 +73,21 @@ async function advance(db: Kysely<Database>, workspaceId: string, known: Workspa
     .execute()
   const hosts = new Map<string, VirtualHost | null>()
   const upstreams = new Map<string, Upstream | null>()
+  const certificates = new Map<string, WorkspaceCertificate | null>()
   let { settings } = known
   for (const { kind, id, doc } of rows) {
     if (kind === 'settings') settings = JSON.parse(doc ?? '{}') as Settings
     else if (kind === 'virtual_host') hosts.set(id, doc === null ? null : (JSON.parse(doc) as VirtualHost))
-    else upstreams.set(id, doc === null ? null : (JSON.parse(doc) as Upstream))
+    else if (kind === 'upstream') upstreams.set(id, doc === null ? null : (JSON.parse(doc) as Upstream))
+    else certificates.set(id, doc === null ? null : (JSON.parse(doc) as WorkspaceCertificate))
   }
-  return { version, virtual_hosts: advanced(known.virtual_hosts, hosts), upstreams: advanced(known.upstreams, upstreams), settings }
+  return {
+    version,
+    virtual_hosts: advanced(known.virtual_hosts, hosts),
+    upstreams: advanced(known.upstreams, upstreams),
+    certificates: advanced(known.certificates, certificates),
+    settings,
+  }
 }
 
 // Of ten thousand resources a change is of one: the others are neither read nor put in order anew.

@@ -1,3 +1,4 @@
+import type { WorkspaceCertificate } from '@nxmesh/model/served-certificate'
 import { defaultSettings, type Settings } from '@nxmesh/model/settings'
 import type { Upstream } from '@nxmesh/model/upstream'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
@@ -8,6 +9,7 @@ import type { Database } from './db/schema.ts'
 export interface WorkspaceState {
   virtual_hosts: VirtualHost[]
   upstreams: Upstream[]
+  certificates: WorkspaceCertificate[]
   settings: Settings
 }
 
@@ -35,6 +37,7 @@ export async function stateAt(db: Kysely<Database>, workspaceId: string, version
   return {
     virtual_hosts: read<VirtualHost>('virtual_host').sort(byCreation),
     upstreams: read<Upstream>('upstream').sort(byCreation),
+    certificates: read<WorkspaceCertificate>('certificate').sort(byCreation),
     settings: read<Settings>('settings')[0] ?? defaultSettings,
   }
 }

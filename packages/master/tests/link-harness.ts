@@ -7,6 +7,8 @@ import { connectForeign, type ForeignAgent } from '../../../e2e/foreign/agent.ts
 import { newAgentToken } from '../src/agent-token.ts'
 import { openAgentWrites } from '../src/agent-writes.ts'
 import { openAuthority } from '../src/authority.ts'
+import { openResolver } from '../src/certificates/dns/resolver.ts'
+import { openAcmeServers } from '../src/certificates/servers.ts'
 import type { Ctx } from '../src/ctx.ts'
 import { openSqlite } from '../src/db/open.ts'
 import type { AgentRow, NewAgentRow } from '../src/db/schema.ts'
@@ -15,6 +17,7 @@ import { openSessions } from '../src/link/sessions.ts'
 import { livenessReconciler } from '../src/liveness.ts'
 import { openMonitoring } from '../src/monitoring/monitoring.ts'
 import { openSender } from '../src/notifications/sender.ts'
+import { openOutbound } from '../src/outbound/outbound.ts'
 import { openRateLimit } from '../src/rate-limit.ts'
 import { startReconcilers } from '../src/reconcilers.ts'
 import { rolloutReconciler } from '../src/rollout/reconcile.ts'
@@ -50,6 +53,7 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) })
   const db = stack.adopt(await openSqlite(':memory:'), (opened) => opened.destroy())
   const masterId = 'this'
+  const outbound = openOutbound([])
   const secrets = await openSecrets(join(directory, 'secret.key'), true)
   const agentWrites = stack.use(
     openAgentWrites(db, log, { masterId, onLost: () => ctx.wake('rollout'), onApplied: () => undefined, onTold: () => undefined, now }),
@@ -71,6 +75,9 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
       openTelemetry({ directory: join(directory, 'telemetry'), limits: { retentionDays: 30, mostBytes: 2 ** 30 }, log }),
     ),
     monitoring: openMonitoring(),
+    outbound,
+    resolver: openResolver([]),
+    acme: openAcmeServers({ directory: undefined, ca: undefined, outbound, now }),
     sender: openSender({ networks: [], smtp: undefined, now }),
     masterId,
     workspaceConfigs: new Map(),

@@ -86,7 +86,12 @@ describe.each(stores)('on $name', (store) => {
     await keep()
     await ok('DELETE', `/virtual-hosts/${host.id}`)
     await keep()
-    expect(states[1]).toEqual({ virtual_hosts: [host], upstreams: [upstream], settings: { nginx_directives: {}, env_vars: {} } })
+    expect(states[1]).toEqual({
+      virtual_hosts: [host],
+      upstreams: [upstream],
+      certificates: [],
+      settings: { nginx_directives: {}, env_vars: {} },
+    })
     for (const [index, then] of states.entries()) {
       expect((await ok('GET', inWorkspace(`/revisions/${index + 1}`))).state).toEqual(then)
     }

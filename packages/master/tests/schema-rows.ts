@@ -121,6 +121,29 @@ export const schemaRows: Record<string, [table: string, ...parts: Record<string,
       { duration_ms: 12, replay_of: null, created_at: time },
     ],
   ],
+  '0008-certificates': [
+    [
+      'acme_accounts',
+      { id: 'aa1', workspace_id: 'w1', name: 'letsencrypt', directory_url: 'https://acme.example.com/directory', ca_pem: null },
+      { email: null, eab_kid: null, sealed_eab_key: null, built_in: 'letsencrypt', sealed_key: 'sealed', thumbprint: 'tp' },
+      { sealed_next_key: null, url: 'https://acme.example.com/acct/1', created_at: time, updated_at: time, revision: 1 },
+    ],
+    [
+      'certificates',
+      { id: 'ce1', workspace_id: 'w1', name: 'shop.example.com', provider: 'letsencrypt', auto_renew: 1, key_type: 'ec256' },
+      { doc: content('ce1', { name: 'shop.example.com', names: ['shop.example.com'], certificate_pem: null, expires_at: null }) },
+      { challenge: 'http-01', dns_provider_id: null, acme_account_id: 'aa1', profile: null, issued_at: null, not_before: null },
+      { expires_at: null, revoked_at: null, error: null, failures: 0, order_due_at: null, renewal_info_due_at: null, warn_at: null },
+      { created_at: time, updated_at: time, revision: 1 },
+    ],
+    [
+      'certificate_orders',
+      { id: 'co1', certificate_id: 'ce1', workspace_id: 'w1', acme_account_id: 'aa1', step: 'preflight', url: null },
+      { sealed_key: 'sealed', authorizations: '[]', skip_preflight: 0, begun_at: null, attempt: 0, next_at: time, leased_by: null },
+      { leased_until: null, outcome: null, error: null, created_at: time, ended_at: null },
+    ],
+    ['certificate_authorities', { workspace_id: 'w1', certificate_pem: '-----BEGIN', sealed_key: 'sealed', created_at: time }],
+  ],
 }
 
 /** Puts the rows of one migration into a database that has just seen it. */

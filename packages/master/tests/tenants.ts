@@ -60,7 +60,11 @@ export async function newTenant({ master, base }: TestMaster, word: string): Pro
     // Names nothing that may be reached, so the test of it is over at once.
     const channel = await made(`${at}/notification-channels`, { kind: 'webhook', name: own, url: 'http://localhost:1/' })
     const delivery = await made(`/notification-channels/${channel.id}/test`, {})
+    const certificate = await made(`${at}/certificates`, { domain: `${own.toLowerCase()}.example.com`, provider: 'self_signed' })
+    const account = await made(`${at}/acme-accounts`, { name: own, directory_url: 'https://acme.example.com/directory' })
     return [
+      thing('certificate_id', certificate.id, own),
+      thing('acme_account_id', account.id, own),
       thing('notification_channel_id', channel.id, own),
       thing('notification_delivery_id', delivery.id, own),
       thing('workspace_id', workspaceId, own),

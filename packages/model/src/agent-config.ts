@@ -1,4 +1,6 @@
 import type { Labels } from './labels.ts'
+import type { WorkspaceCertificate } from './served-certificate.ts'
+import { parseServerNames } from './server-name.ts'
 import type { Settings } from './settings.ts'
 import { targetTest } from './target-agents.ts'
 import type { Upstream, UpstreamInput } from './upstream.ts'
@@ -31,6 +33,7 @@ export interface WorkspaceConfig {
   version: number
   virtual_hosts: VirtualHost[]
   upstreams: Upstream[]
+  certificates: WorkspaceCertificate[]
   settings: Settings
 }
 
@@ -39,15 +42,53 @@ export function virtualHostsOf(config: WorkspaceConfig, agent: { id: string; lab
   return config.virtual_hosts.filter((host) => targetTest(host.target_agents)(agent))
 }
 
-/** What an agent that serves these virtual hosts must run: the hosts, the upstreams they use and the settings. */
-export function agentConfig(config: WorkspaceConfig, hosts: VirtualHost[]): AgentConfig {
+/**
+ * What an agent that serves these virtual hosts must run: the hosts, the upstreams and certificates they use, the challenges that may
+ * come to it, and the settings. `openKey` decrypts a private key.
+ */
+export function agentConfig(config: WorkspaceConfig, hosts: VirtualHost[], openKey: (sealed: string) => string): AgentConfig {
   const used = new Set(hosts.flatMap((host) => host.locations.flatMap((location) => location.upstream_id ?? [])))
+  const thumbprints = thumbprintsFor(config, hosts)
   return {
     virtual_hosts: hosts.map(toConfigVirtualHost),
     upstreams: config.upstreams.filter((upstream) => used.has(upstream.id)).map(toConfigUpstream),
-    certificates: {},
+    certificates: certificatesOf(config, hosts, openKey),
+    ...(Object.keys(thumbprints).length === 0 ? {} : { acme_thumbprints: thumbprints }),
     settings: config.settings,
   }
+}
+
+function certificatesOf(config: WorkspaceConfig, hosts: VirtualHost[], openKey: (sealed: string) => string) {
+  const used = new Set(hosts.flatMap((host) => (host.ssl_enabled ? (host.ssl_certificate_id ?? []) : [])))
+  const found: AgentConfig['certificates'] = {}
+  for (const { id, name, certificate_pem, sealed_key, expires_at } of config.certificates) {
+    if (!used.has(id) || certificate_pem === null || sealed_key === null) continue
+    const expires = Math.floor(Date.parse(expires_at ?? '') / 1000)
+    found[id] = { id, domain: name, certificate_pem, private_key_pem: openKey(sealed_key), expires_at: expires }
+  }
+  return found
+}
+
+// A name that no virtual host of the workspace has may be sent to any agent: it is answered for before there is a host for it.
+function thumbprintsFor({ certificates, virtual_hosts }: WorkspaceConfig, hosts: VirtualHost[]): Record<string, string> {
+  const asking = certificates.filter(({ thumbprint }) => thumbprint !== null)
+  if (asking.length === 0) return {}
+  const [here, anywhere] = [namesOf(hosts), namesOf(virtual_hosts)]
+  const using = new Set(hosts.map((host) => host.ssl_certificate_id))
+  const found = new Map<string, string>()
+  for (const { id, names, thumbprint } of asking) {
+    for (const name of names) if (using.has(id) || here.has(name) || !anywhere.has(name)) found.set(name, thumbprint!)
+  }
+  return Object.fromEntries([...found].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+function namesOf(hosts: VirtualHost[]): Set<string> {
+  return new Set(
+    hosts.flatMap(({ server_name }) => {
+      const parsed = parseServerNames(server_name)
+      return parsed.ok ? parsed.names : []
+    }),
+  )
 }
 
 function toConfigVirtualHost(host: VirtualHost): ConfigVirtualHost {

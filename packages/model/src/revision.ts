@@ -1,10 +1,11 @@
 import { z } from 'zod'
+import { servedCertificate } from './served-certificate.ts'
 import { settings } from './settings.ts'
 import { id, timestamp } from './text.ts'
 import { upstream } from './upstream.ts'
 import { virtualHost } from './virtual-host.ts'
 
-export const configKinds = ['virtual_host', 'upstream', 'settings'] as const
+export const configKinds = ['virtual_host', 'upstream', 'certificate', 'settings'] as const
 
 /** The kinds of objects that make a workspace's config. */
 export type ConfigKind = (typeof configKinds)[number]
@@ -33,7 +34,7 @@ export type Revision = z.infer<typeof revision>
 
 /** Everything a workspace consisted of at a version, each list in order of creation. */
 export const workspaceState = z
-  .strictObject({ virtual_hosts: z.array(virtualHost), upstreams: z.array(upstream), settings })
+  .strictObject({ virtual_hosts: z.array(virtualHost), upstreams: z.array(upstream), certificates: z.array(servedCertificate), settings })
   .meta({ id: 'WorkspaceState' })
 
 export const revisionDetail = revision.extend({ state: workspaceState }).meta({ id: 'RevisionDetail' })

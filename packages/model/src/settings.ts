@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { customDirectives } from './location.ts'
+import { tlsPolicy } from './tls.ts'
 
 /** Settings that every agent of a workspace gets: directives of nginx's main, events and http contexts by name, and the environment of its workers. */
 export const settings = z
@@ -15,9 +16,17 @@ export const settings = z
           .refine((text) => !/[\u0000-\u001f\u007f]/.test(text), 'must not contain control characters'),
       )
       .default({}),
+    tls_policy: tlsPolicy.optional().meta({ description: 'Of virtual hosts that say none; `intermediate` where it is absent.' }),
+    http_port: z.int().min(1, 'must be from 1 to 65535').max(65_535, 'must be from 1 to 65535').optional().meta({
+      description:
+        'The port on which plain HTTP from outside reaches nginx: there ACME challenges are answered and redirects to HTTPS given. 80 where it is absent.',
+    }),
   })
   .meta({ id: 'Settings' })
 
 export type Settings = z.infer<typeof settings>
+
+/** The port of HTTP where the settings say none. */
+export const defaultHttpPort = 80
 
 export const defaultSettings: Settings = { nginx_directives: {}, env_vars: {} }

@@ -3,6 +3,7 @@ import { customDirectives, location } from './location.ts'
 import { parseServerNames } from './server-name.ts'
 import { targetAgents } from './target-agents.ts'
 import { id, name, timestamp } from './text.ts'
+import { tlsOptions } from './tls.ts'
 
 const serverName = z
   .string()
@@ -21,6 +22,7 @@ export const virtualHostInput = z
     listen_port: z.int().min(1, 'must be from 1 to 65535').max(65_535, 'must be from 1 to 65535'),
     ssl_enabled: z.boolean().default(false),
     ssl_certificate_id: id.nullable().default(null),
+    tls: tlsOptions.optional(),
     http2_enabled: z.boolean().default(false),
     http3_enabled: z.boolean().default(false),
     locations: z.array(location).max(1000).default([]),

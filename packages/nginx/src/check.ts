@@ -9,8 +9,9 @@ import { locationKey } from './render/location-path.ts'
 import { settingContext } from './render/settings.ts'
 
 /** Checks a virtual host, already valid by its schema, against nginx's rules. Fields are dotted paths into the input. */
-export function checkVirtualHost(input: Pick<VirtualHostInput, 'locations' | 'custom_directives'>): Problem[] {
+export function checkVirtualHost(input: Pick<VirtualHostInput, 'locations' | 'custom_directives' | 'ssl_enabled' | 'tls'>): Problem[] {
   const problems = checkDirectives(input.custom_directives, 'custom_directives', () => 'server')
+  if (input.tls && !input.ssl_enabled) problems.push({ field: 'tls', message: 'is only for hosts with ssl_enabled', code: 'NOT_ALLOWED' })
   const first = new Map<string, number>()
   for (const [at, location] of input.locations.entries()) {
     problems.push(...checkLocation(location, `locations.${at}`))

@@ -1,7 +1,11 @@
 import type { AgentConfig } from '@nxmesh/model/agent-config'
+import { defaultHttpPort } from '@nxmesh/model/settings'
 import { healthOf } from './health-marks.ts'
 import { renderCertificates } from './render/certificates.ts'
-import { bucketSize, renderHttpHead } from './render/http.ts'
+import { renderChallengeAnswers } from './render/challenges.ts'
+import { renderCompanion } from './render/companion.ts'
+import { bucketSize } from './render/hash-size.ts'
+import { renderHttpHead } from './render/http.ts'
 import { renderMain } from './render/main-conf.ts'
 import { planPorts } from './render/plan.ts'
 import type { Rendering } from './render/rendering.ts'
@@ -24,12 +28,17 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
   const ports = planPorts(config, target, paths, report)
   const upstreams = nameUpstreams(config.upstreams)
   const writer = new ConfigWriter()
-  const rendering: Rendering = { target, writer, report, upstreams, placed }
-  renderHttpHead(writer, target, placed, ports)
+  const { tls_policy: policy = 'intermediate', http_port = defaultHttpPort } = config.settings
+  const thumbprints = config.acme_thumbprints ?? {}
+  const challenges = Object.keys(thumbprints).length > 0 ? { challenges: { port: http_port, thumbprints } } : {}
+  const rendering: Rendering = { target, writer, report, upstreams, placed, policy, ...challenges }
+  renderHttpHead(rendering, ports)
+  renderChallengeAnswers(rendering)
   for (const upstream of config.upstreams) renderUpstream(writer, upstream, upstreams.get(upstream.id)!.name, target, report)
   for (const port of ports) {
     if (target.mode === 'owned' && !port.fallback) renderFallback(rendering, port)
     for (const planned of port.hosts) renderHost(rendering, port, planned)
+    for (const companion of port.companions) renderCompanion(rendering, port, companion)
   }
   if (target.mode === 'include') reportLongNames(ports, report)
   const writers = new Map([['http.conf', writer]])

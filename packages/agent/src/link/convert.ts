@@ -1,5 +1,6 @@
 import type { AgentConfig, ConfigUpstream, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import type { Header, Location, RewriteRule } from '@nxmesh/model/location'
+import type { TlsOptions, TlsPolicy } from '@nxmesh/model/tls'
 import type { Upstream as ModelUpstream } from '@nxmesh/model/upstream'
 import {
   type ConfigUpdate,
@@ -7,6 +8,7 @@ import {
   type Header as WireHeader,
   type Location as WireLocation,
   type RewriteRule as WireRewriteRule,
+  type TlsOptions as WireTlsOptions,
   type Upstream as WireUpstream,
   type VirtualHost as WireVirtualHost,
 } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
@@ -22,9 +24,12 @@ export function configOf(update: ConfigUpdate): AgentConfig {
         { id, domain, certificate_pem: certificatePem, private_key_pem: privateKeyPem, expires_at: Number(expiresAt) },
       ]),
     ),
+    ...(Object.keys(update.acmeThumbprints).length > 0 && { acme_thumbprints: { ...update.acmeThumbprints } }),
     settings: {
       nginx_directives: { ...update.globalSettings?.nginxDirectives },
       env_vars: { ...update.globalSettings?.envVars },
+      ...(update.globalSettings?.tlsPolicy && { tls_policy: policyOf(update.globalSettings.tlsPolicy) }),
+      ...(update.globalSettings?.httpPort && { http_port: update.globalSettings.httpPort }),
     },
   }
 }
@@ -41,6 +46,26 @@ function virtualHostOf(host: WireVirtualHost): ConfigVirtualHost {
     http3_enabled: host.http3Enabled,
     locations: host.locations.map(locationOf),
     custom_directives: { ...host.customDirectives },
+    ...(host.tls && { tls: tlsOf(host.tls) }),
+  }
+}
+
+function tlsOf({ policy, redirectHttp, hsts }: WireTlsOptions): TlsOptions {
+  return {
+    ...(policy && { policy: policyOf(policy) }),
+    redirect_http: redirectHttp,
+    ...(hsts && { hsts: { max_age: hsts.maxAgeSeconds, include_subdomains: hsts.includeSubdomains, preload: hsts.preload } }),
+  }
+}
+
+function policyOf(policy: string): TlsPolicy {
+  switch (policy) {
+    case 'modern':
+    case 'intermediate':
+    case 'old':
+      return policy
+    default:
+      throw new Error(`the TLS policy "${policy}" is not known to this agent`)
   }
 }
 

@@ -1,5 +1,6 @@
 import { agentFilesExamples } from './agent-files.ts'
 import { alertExamples } from './alerts.ts'
+import { certificateExamples } from './certificates.ts'
 import type { Examples } from './example.ts'
 import { identity } from './identity.ts'
 import { notificationExamples } from './notifications.ts'
@@ -29,6 +30,7 @@ const sickServer = {
 /** What this API answers beyond the contract's examples: laid over their responses, so that the document shows whole answers. */
 export const additions = {
   ...alertExamples,
+  ...certificateExamples,
   listWorkspaces: { response: { data: [{ config_version: 42, updated_at: '2026-01-15T10:30:00Z' }] } },
   getAgent: {
     response: {

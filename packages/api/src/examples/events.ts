@@ -3,6 +3,7 @@ import type { EventData, EventEnvelope, EventType } from '../events.ts'
 const agent_id = '770e8400-e29b-41d4-a716-446655440002'
 const host = { virtual_host_id: '880e8400-e29b-41d4-a716-446655440004', name: 'Main Website', version: 42 }
 const upstream = { upstream_id: 'aa0e8400-e29b-41d4-a716-446655440006', name: 'api-backend', version: 42 }
+const certificate = { certificate_id: '990e8400-e29b-41d4-a716-446655440005', name: 'example.com' }
 const server = { agent_id, upstream_id: upstream.upstream_id, address: '10.0.1.20:8080' }
 const alert = { alert_id: 'alert-456', severity: 'warning', message: 'High CPU usage: 85%' }
 const named = { agent_id, name: 'web-server-01' }
@@ -29,6 +30,19 @@ export const eventExamples: { [T in EventType]: EventData<T> } = {
   'upstream.deleted': upstream,
   'upstream.server_down': { ...server, error: 'status 503' },
   'upstream.server_up': server,
+  'certificate.created': { ...certificate, version: 42 },
+  'certificate.updated': { ...certificate, version: 42 },
+  'certificate.deleted': { ...certificate, version: 42 },
+  'certificate.issued': { ...certificate, names: ['example.com'], expires_at: '2026-05-31T12:00:00.000Z', renewed: true },
+  'certificate.failed': {
+    ...certificate,
+    error: 'The CA could not connect to the name: timeout.',
+    fix: 'Open port 80 to the agents, look at firewalls and at AAAA records that lead elsewhere, or use dns-01.',
+    retries_at: '2026-03-02T12:05:00.000Z',
+  },
+  'certificate.expiring': { ...certificate, expires_at: '2026-03-23T12:00:00.000Z', days_left: 21 },
+  'certificate.expired': { ...certificate, expires_at: '2026-03-02T12:00:00.000Z' },
+  'certificate.revoked': { ...certificate, reason: 'key_compromise' },
   'settings.updated': { version: 42 },
   'revision.created': { version: 42, author: 'user@example.com', reason: 'changed upstream "api-backend"', changes: 1 },
 }

@@ -3,6 +3,7 @@ import type { AuditEntry } from '@nxmesh/model/audit'
 import type { ConfigKind, RevisionChange } from '@nxmesh/model/revision'
 import type { OrganizationRole, TokenRole, WorkspaceRole } from '@nxmesh/model/roles'
 import type { Generated, Insertable, Selectable } from 'kysely'
+import type { AcmeAccounts, CertificateAuthorities, CertificateOrders, Certificates } from './schema-certificates.ts'
 import type { AlertRules, Alerts, EventCounter, Events, NotificationChannels, NotificationDeliveries } from './schema-events.ts'
 
 /** Times are RFC 3339 UTC text, ids UUIDs, documents JSON text, booleans 0 or 1: the same in every engine. */
@@ -23,6 +24,10 @@ export interface Database {
   masters: Masters
   virtual_hosts: Documents
   upstreams: Documents
+  certificates: Certificates
+  certificate_orders: CertificateOrders
+  certificate_authorities: CertificateAuthorities
+  acme_accounts: AcmeAccounts
   history: History
   revisions: Revisions
   applies: Applies

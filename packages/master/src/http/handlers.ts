@@ -13,6 +13,14 @@ import * as apiTokens from '../api-tokens.ts'
 import { listApplies } from '../applies.ts'
 import { readAuditLog } from '../audit-log.ts'
 import { changePassword, login, logout, openCookie, refresh } from '../auth.ts'
+import * as acmeAccounts from '../certificates/accounts.ts'
+import * as certificates from '../certificates/certificates.ts'
+import { listOrders } from '../certificates/orders.ts'
+import { revokeCertificate } from '../certificates/revoke.ts'
+import { rotateKey } from '../certificates/rotate-key.ts'
+import { tryRequest } from '../certificates/try-request.ts'
+import { updateCertificate } from '../certificates/update.ts'
+import { getCertificateAuthority } from '../certificates/workspace-authority.ts'
 import { commandAgent } from '../commands.ts'
 import type { Ctx } from '../ctx.ts'
 import { getDocument, listDocuments } from '../documents.ts'
@@ -110,6 +118,25 @@ export const handlers: { [Name in keyof Routes]: Handler<Routes[Name]> } = {
     workspaces.deleteWorkspace(ctx, params.workspace_id, query.force === 'true', ifMatch),
   getSettings: (ctx, { params }) => getSettings(ctx, params.workspace_id),
   updateSettings: (ctx, { actor, params, body, ifMatch }) => updateSettings(ctx, actor, params.workspace_id, body, ifMatch),
+
+  listCertificates: (ctx, { params, query }) => certificates.listCertificates(ctx, params.workspace_id, query),
+  requestCertificate: (ctx, { actor, params, body }) => certificates.requestCertificate(ctx, actor, params.workspace_id, body),
+  preflightCertificate: (ctx, { params, body }) => tryRequest(ctx, params.workspace_id, body),
+  getCertificate: (ctx, { params }) => certificates.getCertificate(ctx, params.certificate_id),
+  getCertificateChain: (ctx, { params }) => certificates.getChain(ctx, params.certificate_id),
+  listCertificateOrders: (ctx, { params, query }) => listOrders(ctx, params.certificate_id, query),
+  updateCertificate: (ctx, { actor, params, body, ifMatch }) => updateCertificate(ctx, actor, params.certificate_id, body, ifMatch),
+  renewCertificate: (ctx, { actor, params, body }) =>
+    certificates.renewCertificate(ctx, actor, params.certificate_id, body?.skip_preflight ?? false),
+  revokeCertificate: (ctx, { params, body }) => revokeCertificate(ctx, params.certificate_id, body?.reason ?? 'unspecified'),
+  deleteCertificate: (ctx, { actor, params, ifMatch }) => certificates.deleteCertificate(ctx, actor, params.certificate_id, ifMatch),
+  getCertificateAuthority: (ctx, { params }) => getCertificateAuthority(ctx, params.workspace_id),
+  listAcmeAccounts: (ctx, { params, query }) => acmeAccounts.listAccounts(ctx, params.workspace_id, query),
+  createAcmeAccount: (ctx, { params, body }) => acmeAccounts.createAccount(ctx, params.workspace_id, body),
+  getAcmeAccount: (ctx, { params }) => acmeAccounts.getAccount(ctx, params.acme_account_id),
+  updateAcmeAccount: (ctx, { params, body, ifMatch }) => acmeAccounts.updateAccount(ctx, params.acme_account_id, body, ifMatch),
+  rotateAcmeAccountKey: (ctx, { actor, params }) => rotateKey(ctx, actor, params.acme_account_id),
+  deleteAcmeAccount: (ctx, { params, ifMatch }) => acmeAccounts.deleteAccount(ctx, params.acme_account_id, ifMatch),
 
   listRevisions: (ctx, { params, query }) => listRevisions(ctx, params.workspace_id, query),
   getRevision: (ctx, { params }) => getRevision(ctx, params.workspace_id, params.version),

@@ -3,6 +3,7 @@ import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { digestOf } from '@nxmesh/model/digest'
 import { customDirectives, header, location, rewriteRule } from '@nxmesh/model/location'
 import { settings } from '@nxmesh/model/settings'
+import { tlsPolicies } from '@nxmesh/model/tls'
 import { algorithms, healthCheck, upstreamInput, upstreamServer } from '@nxmesh/model/upstream'
 import { virtualHostInput } from '@nxmesh/model/virtual-host'
 import { ConfigUpdateSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
@@ -66,6 +67,17 @@ const hostInput = allowed(
       http3_enabled: fc.boolean(),
       locations: fc.array(oneLocation, { maxLength: 3 }),
       custom_directives: directives,
+      tls: fc.record(
+        {
+          policy: words(...tlsPolicies),
+          redirect_http: fc.boolean(),
+          hsts: fc.record(
+            { max_age: fc.integer({ min: 0, max: 63_072_000 }), include_subdomains: fc.boolean(), preload: fc.boolean() },
+            optional,
+          ),
+        },
+        optional,
+      ),
     },
     { requiredKeys: ['name', 'server_name', 'listen_port'] },
   ),
@@ -118,24 +130,38 @@ const certificate = fc.record({
   private_key_pem: text,
   expires_at: fc.integer({ min: 0, max: 4_102_444_800 }),
 })
-const config: fc.Arbitrary<AgentConfig> = fc.record({
-  virtual_hosts: fc.array(
-    fc.tuple(fc.uuid(), hostInput).map(([id, rest]) => ({ id, ...rest })),
-    { maxLength: 3 },
-  ),
-  upstreams: fc.array(
-    fc.tuple(fc.uuid(), upstream).map(([id, rest]) => ({ id, ...rest })),
-    { maxLength: 3 },
-  ),
-  certificates: fc.dictionary(fc.uuid(), certificate, { maxKeys: 2, noNullPrototype: true }),
-  settings: allowed(
-    settings,
-    fc.record(
-      { nginx_directives: directives, env_vars: fc.dictionary(words('TZ', 'PATH', 'toString'), text, { noNullPrototype: true }) },
-      optional,
-    ),
-  ),
+const thumbprints = fc.dictionary(words('a.test', 'b.test'), words('P9cXd3BNRFbQTsm7kJKOzT2BJGrXLhPHXMxQnVXr0ZQ'), {
+  minKeys: 1,
+  noNullPrototype: true,
 })
+const config: fc.Arbitrary<AgentConfig> = fc
+  .tuple(
+    fc.record({
+      virtual_hosts: fc.array(
+        fc.tuple(fc.uuid(), hostInput).map(([id, rest]) => ({ id, ...rest })),
+        { maxLength: 3 },
+      ),
+      upstreams: fc.array(
+        fc.tuple(fc.uuid(), upstream).map(([id, rest]) => ({ id, ...rest })),
+        { maxLength: 3 },
+      ),
+      certificates: fc.dictionary(fc.uuid(), certificate, { maxKeys: 2, noNullPrototype: true }),
+      settings: allowed(
+        settings,
+        fc.record(
+          {
+            nginx_directives: directives,
+            env_vars: fc.dictionary(words('TZ', 'PATH', 'toString'), text, { noNullPrototype: true }),
+            tls_policy: words(...tlsPolicies),
+            http_port: fc.integer({ min: 1, max: 65_535 }),
+          },
+          optional,
+        ),
+      ),
+    }),
+    fc.option(thumbprints),
+  )
+  .map(([rest, acme_thumbprints]) => (acme_thumbprints === null ? rest : { ...rest, acme_thumbprints }))
 
 test('a config comes back from the wire exactly as it was, with its digest', () => {
   fc.assert(

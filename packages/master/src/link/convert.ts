@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { AgentConfig, ConfigUpstream, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import { type Header, type Location, type RewriteRule, rewriteFlags } from '@nxmesh/model/location'
+import { type TlsOptions, tlsPolicy } from '@nxmesh/model/tls'
 import type { HealthCheck } from '@nxmesh/model/upstream'
 import {
   type ConfigUpdate,
@@ -10,6 +11,7 @@ import {
   type Header as WireHeader,
   type Location as WireLocation,
   type RewriteRule as WireRewriteRule,
+  type TlsOptions as WireTlsOptions,
   type Upstream as WireUpstream,
   type VirtualHost as WireVirtualHost,
 } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
@@ -50,7 +52,13 @@ export function toConfigUpdate({ configId, version, digest, config }: NamedConfi
         },
       ]),
     ),
-    globalSettings: { nginxDirectives: config.settings.nginx_directives, envVars: config.settings.env_vars },
+    globalSettings: {
+      nginxDirectives: config.settings.nginx_directives,
+      envVars: config.settings.env_vars,
+      tlsPolicy: config.settings.tls_policy ?? '',
+      httpPort: config.settings.http_port ?? 0,
+    },
+    acmeThumbprints: config.acme_thumbprints ?? {},
   }
 }
 
@@ -75,9 +83,12 @@ export function fromConfigUpdate(update: ConfigUpdate): NamedConfig {
           },
         ]),
       ),
+      ...(Object.keys(update.acmeThumbprints).length === 0 ? {} : { acme_thumbprints: update.acmeThumbprints }),
       settings: {
         nginx_directives: update.globalSettings?.nginxDirectives ?? {},
         env_vars: update.globalSettings?.envVars ?? {},
+        ...(update.globalSettings?.tlsPolicy ? { tls_policy: tlsPolicy.parse(update.globalSettings.tlsPolicy) } : {}),
+        ...(update.globalSettings?.httpPort ? { http_port: update.globalSettings.httpPort } : {}),
       },
     },
   }
@@ -104,6 +115,20 @@ function toVirtualHost(host: ConfigVirtualHost): NonNullable<Update['virtualHost
       customDirectives: location.custom_directives,
     })),
     customDirectives: host.custom_directives,
+    ...(host.tls ? { tls: toTls(host.tls) } : {}),
+  }
+}
+
+function toTls({ policy, redirect_http, hsts }: TlsOptions): NonNullable<NonNullable<Update['virtualHosts']>[number]['tls']> {
+  const strict = hsts && { maxAgeSeconds: hsts.max_age, includeSubdomains: hsts.include_subdomains, preload: hsts.preload }
+  return { policy: policy ?? '', redirectHttp: redirect_http, ...(strict ? { hsts: strict } : {}) }
+}
+
+function fromTls({ policy, redirectHttp, hsts }: WireTlsOptions): TlsOptions {
+  return {
+    ...(policy === '' ? {} : { policy: tlsPolicy.parse(policy) }),
+    redirect_http: redirectHttp,
+    ...(hsts ? { hsts: { max_age: hsts.maxAgeSeconds, include_subdomains: hsts.includeSubdomains, preload: hsts.preload } } : {}),
   }
 }
 
@@ -119,6 +144,7 @@ function fromVirtualHost(host: WireVirtualHost): ConfigVirtualHost {
     http3_enabled: host.http3Enabled,
     locations: host.locations.map(fromLocation),
     custom_directives: host.customDirectives,
+    ...(host.tls ? { tls: fromTls(host.tls) } : {}),
   }
 }
 

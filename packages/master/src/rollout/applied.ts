@@ -1,8 +1,8 @@
 import { type AgentConfig, agentConfig, virtualHostsOf } from '@nxmesh/model/agent-config'
 import { digestOf } from '@nxmesh/model/digest'
 import type { Labels } from '@nxmesh/model/labels'
-import type { Kysely } from 'kysely'
-import type { AgentRow, Database } from '../db/schema.ts'
+import type { Ctx } from '../ctx.ts'
+import type { AgentRow } from '../db/schema.ts'
 import { stateAt } from '../workspace-history.ts'
 import { labelsOf } from './desired.ts'
 
@@ -10,12 +10,16 @@ import { labelsOf } from './desired.ts'
  * The config that an agent has applied, found again in the history by the labels that the agent had then or has now. Its digest
  * proves it; undefined where none fits, as for an agent that came from another master with a config of its own.
  */
-export async function appliedConfigOf(db: Kysely<Database>, row: AgentRow, digest: string): Promise<AgentConfig | undefined> {
+export async function appliedConfigOf(
+  { db, secrets }: Pick<Ctx, 'db' | 'secrets'>,
+  row: AgentRow,
+  digest: string,
+): Promise<AgentConfig | undefined> {
   if (row.applied_version === null) return undefined
   const state = { version: row.applied_version, ...(await stateAt(db, row.workspace_id, row.applied_version)) }
   const kept = [row.applied_labels, row.sent_labels].flatMap((text) => (text === null ? [] : [JSON.parse(text) as Labels]))
   for (const labels of [...kept, labelsOf(row)]) {
-    const config = agentConfig(state, virtualHostsOf(state, { id: row.id, labels }))
+    const config = agentConfig(state, virtualHostsOf(state, { id: row.id, labels }), secrets.open)
     if (digestOf(config) === digest) return config
   }
   return undefined

@@ -5,6 +5,7 @@ import { effectiveLabels, type Labels } from '@nxmesh/model/labels'
 import type { Ctx } from '../ctx.ts'
 import type { AgentRow } from '../db/schema.ts'
 import { configFrame } from '../link/frames.ts'
+import type { Secrets } from '../secrets.ts'
 import { loadWorkspaceConfig } from '../workspace-config.ts'
 import { type Targets, targetsOf } from './targets.ts'
 
@@ -12,7 +13,8 @@ import { type Targets, targetsOf } from './targets.ts'
 export interface Desired {
   version: number
   digest: string
-  config: AgentConfig
+  /** The config itself, made anew each time: it holds private keys, which nothing keeps. */
+  config: () => AgentConfig
   /** Names this config to an agent. */
   configId: string
   /** The config as a message ready for the wire, encoded once. */
@@ -46,7 +48,7 @@ export async function desiredIn(ctx: Ctx, workspaceId: string): Promise<((row: L
     return undefined
   }
   const version = versionOf(ctx.desired, workspaceId, config)
-  return (row) => find(version, workspaceId, row.id, labelsOf(row))
+  return (row) => find(ctx.secrets, version, workspaceId, row.id, labelsOf(row))
 }
 
 /** The newest version that an agent is known to run: what it applied, or the present one when that asks for the same. */
@@ -72,23 +74,23 @@ function versionOf(memory: DesiredMemory, workspaceId: string, config: Workspace
   return version
 }
 
-function find(version: Version, workspaceId: string, agentId: string, labels: Labels): Desired {
+function find(secrets: Secrets, version: Version, workspaceId: string, agentId: string, labels: Labels): Desired {
   const key = version.targets.keyOf(agentId, labels)
   const known = version.byAgentKey.get(key)
   if (known) return known
   const matching = version.targets.matching({ id: agentId, labels })
   let desired = version.byMatching.get(matching)
   if (!desired) {
-    desired = compute(version, workspaceId, matching)
+    desired = compute(secrets, version, workspaceId, matching)
     version.byMatching.set(matching, desired)
   }
   version.byAgentKey.set(key, desired)
   return desired
 }
 
-function compute({ config, targets }: Version, workspaceId: string, matching: string): Desired {
-  const wanted = agentConfig(config, targets.hostsOf(matching))
-  const digest = digestOf(wanted)
+function compute({ open }: Secrets, { config, targets }: Version, workspaceId: string, matching: string): Desired {
+  const wanted = () => agentConfig(config, targets.hostsOf(matching), open)
+  const digest = digestOf(wanted())
   const configId = configIdOf(workspaceId, config.version)
   let frame: Buffer | undefined
   return {
@@ -97,7 +99,7 @@ function compute({ config, targets }: Version, workspaceId: string, matching: st
     config: wanted,
     configId,
     frame() {
-      frame ??= configFrame({ configId, version: config.version, digest, config: wanted })
+      frame ??= configFrame({ configId, version: config.version, digest, config: wanted() })
       return frame
     },
   }

@@ -25,7 +25,7 @@ const labels = fc.dictionary(words, words, { maxKeys: 3 })
 
 function workspace(targets: TargetAgents[]): WorkspaceConfig {
   const virtual_hosts = targets.map((target_agents, index) => ({ id: String(index), target_agents }) as VirtualHost)
-  return { version: 1, virtual_hosts, upstreams: [], settings: { nginx_directives: {}, env_vars: {} } }
+  return { version: 1, virtual_hosts, upstreams: [], certificates: [], settings: { nginx_directives: {}, env_vars: {} } }
 }
 
 test('the hosts found by key are those that the model finds, and agents of one key have the same', () => {

@@ -1,11 +1,15 @@
 import { accessLogFormat, virtualHostVariable } from '../access-log.ts'
 import { dollarDefinition, literal, quote } from '../quote.ts'
+import { challengeHashSizes } from './challenges.ts'
 import type { Statement } from './custom-directives.ts'
+import { bucketSize, powerOfTwo } from './hash-size.ts'
 import { connectionVariable } from './headers.ts'
 import { mimeTypes } from './mime-types.ts'
 import type { PlannedPort } from './plan.ts'
-import { type PlacedSettings, writeSettings } from './settings.ts'
+import type { Rendering } from './rendering.ts'
+import { writeSettings } from './settings.ts'
 import type { RenderTarget } from './target.ts'
+import { sessionDirectives, writeTlsPolicy } from './tls.ts'
 import type { ConfigWriter } from './writer.ts'
 
 /** What the http block of an nginx of ours sets unless the workspace's settings say otherwise. */
@@ -20,9 +24,10 @@ const httpDefaults = [
 ] as const
 
 /** Writes what comes before the servers: defaults, settings and the variables that our servers use. */
-export function renderHttpHead(writer: ConfigWriter, target: RenderTarget, placed: PlacedSettings, ports: readonly PlannedPort[]): void {
+export function renderHttpHead(rendering: Rendering, ports: readonly PlannedPort[]): void {
+  const { writer, target, placed } = rendering
   writer.line(`# Written by NxMesh for ${target.digest}: changes made here are lost with the next configuration.`)
-  if (target.mode === 'owned') renderDefaults(writer, target, placed.http, ports)
+  if (target.mode === 'owned') renderDefaults(rendering, ports)
   writeSettings(
     writer,
     placed.http.filter((statement) => statement.name !== 'types'),
@@ -45,16 +50,19 @@ export function renderHttpHead(writer: ConfigWriter, target: RenderTarget, place
   renderPrivateServer(writer, target)
 }
 
-function renderDefaults(writer: ConfigWriter, target: RenderTarget, settings: readonly Statement[], ports: readonly PlannedPort[]): void {
+function renderDefaults(rendering: Rendering, ports: readonly PlannedPort[]): void {
+  const { writer, target, placed, policy } = rendering
+  const settings = placed.http
   const set = new Set(settings.map((statement) => statement.name))
   const missing = (name: string) => !set.has(name)
   for (const [name, value] of httpDefaults) if (missing(name)) writer.line(`${name} ${value};`)
-  const names = ports.flatMap((port) => port.hosts.flatMap((planned) => planned.names))
+  const names = ports.flatMap(({ hosts, companions }) => [...hosts, ...companions].flatMap((server) => server.names))
   if (missing('server_names_hash_bucket_size')) writer.line(`server_names_hash_bucket_size ${bucketSize(names)};`)
   if (missing('server_names_hash_max_size')) writer.line(`server_names_hash_max_size ${powerOfTwo(names.length * 4, 1024)};`)
+  for (const [name, value] of challengeHashSizes(rendering)) if (missing(name)) writer.line(`${name} ${value};`)
   if (target.facts.supports.ssl) {
-    if (missing('ssl_protocols')) writer.line('ssl_protocols TLSv1.2 TLSv1.3;')
-    writer.line('ssl_session_cache shared:nxmesh_tls:4m;')
+    writeTlsPolicy(writer, policy, (name) => set.has(name), '')
+    for (const [name, value] of sessionDirectives) if (missing(name)) writer.line(`${name} ${value};`)
   }
   renderTypes(
     writer,
@@ -77,19 +85,6 @@ export function renderTypes(writer: ConfigWriter, custom: Statement | undefined,
   writer.line(`${indent}types {`)
   for (const [type, extensions] of byType) writer.line(`${indent}    ${quote(type)} ${extensions.map(quote).join(' ')};`)
   writer.line(`${indent}}`)
-}
-
-/** The bucket that the longest name needs: nginx's pointer, length and alignment, then the next power of two. Source: nginx, ngx_hash_init. */
-export function bucketSize(names: readonly string[]): number {
-  let longest = 0
-  for (const name of names) if (!name.startsWith('~') && name.length > longest) longest = name.length
-  return powerOfTwo(24 + Math.ceil((longest + 2) / 8) * 8, 128)
-}
-
-function powerOfTwo(least: number, start: number): number {
-  let size = start
-  while (size < least) size *= 2
-  return size
 }
 
 /** Answers the agent, and nobody else, over a unix socket: which digest these workers serve, and nginx's counters. */

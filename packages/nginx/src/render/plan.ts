@@ -1,5 +1,7 @@
 import type { AgentConfig, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import { parseServerNames } from '@nxmesh/model/server-name'
+import { defaultHttpPort } from '@nxmesh/model/settings'
+import { compareVersions } from '../facts.ts'
 import type { CertificateFiles } from './certificates.ts'
 import { type Report, reportOn } from './report.ts'
 import type { RenderTarget } from './target.ts'
@@ -13,11 +15,19 @@ export interface PlannedHost {
   http3: boolean
 }
 
+/** The plain side of a virtual host that speaks TLS: it answers challenges, and leads to HTTPS where that is wanted and served. */
+export interface Companion {
+  host: ConfigVirtualHost
+  names: string[]
+  redirects: boolean
+}
+
 /** One port: what all its virtual hosts share. The first of them decides whether it speaks TLS. */
 export interface PlannedPort {
   port: number
   tls: boolean
   hosts: PlannedHost[]
+  companions: Companion[]
   /** The virtual host named `_`, which answers for every name that no other has. */
   fallback?: PlannedHost
 }
@@ -28,7 +38,7 @@ export function planPorts(config: AgentConfig, target: RenderTarget, certificate
   for (const host of config.virtual_hosts) {
     const planned = planHost(host, target, certificates, report)
     if (!planned) continue
-    const port = ports.get(host.listen_port) ?? { port: host.listen_port, tls: host.ssl_enabled, hosts: [] }
+    const port = ports.get(host.listen_port) ?? { port: host.listen_port, tls: host.ssl_enabled, hosts: [], companions: [] }
     if (port.tls !== host.ssl_enabled) {
       const message = `is left out: port ${port.port} ${port.tls ? 'speaks TLS' : 'does not speak TLS'} for "${port.hosts[0]!.host.name}"`
       reportOn(report, 'error', host, 'ssl_enabled', message)
@@ -42,9 +52,38 @@ export function planPorts(config: AgentConfig, target: RenderTarget, certificate
     port.hosts.push(planned)
     ports.set(port.port, port)
   }
+  planCompanions(config, ports, report)
   const sorted = [...ports.values()].sort((a, b) => a.port - b.port)
   for (const port of sorted) if (!target.facts.supports.http2_directive || !port.tls) reportSharedHttp2(port, report)
+  if (compareVersions(target.facts.version, ownProtocolsSince) < 0)
+    for (const port of sorted) reportSharedProtocols(port, config.settings, report)
   return sorted
+}
+
+function planCompanions(
+  { virtual_hosts, acme_thumbprints = {}, settings }: AgentConfig,
+  ports: Map<number, PlannedPort>,
+  report: Report,
+): void {
+  const { http_port = defaultHttpPort } = settings
+  const served = new Set([...ports.values()].flatMap(({ hosts }) => hosts.map(({ host }) => host)))
+  const taken = new Set(ports.get(http_port)?.hosts.flatMap(({ names }) => names))
+  for (const host of virtual_hosts) {
+    const parsed = parseServerNames(host.server_name)
+    if (!host.ssl_enabled || !parsed.ok) continue
+    const wanted = host.tls?.redirect_http === true
+    if (!wanted && !parsed.names.some((name) => Object.hasOwn(acme_thumbprints, name))) continue
+    const port = ports.get(http_port) ?? { port: http_port, tls: false, hosts: [], companions: [] }
+    if (port.tls) {
+      reportOn(report, 'error', host, 'tls.redirect_http', `nothing is answered over plain HTTP: port ${http_port} speaks TLS`)
+      continue
+    }
+    const names = parsed.names.filter((name) => name !== '_' && !taken.has(name))
+    if (names.length === 0) continue
+    for (const name of names) taken.add(name)
+    port.companions.push({ host, names, redirects: wanted && served.has(host) })
+    ports.set(http_port, port)
+  }
 }
 
 function planHost(host: ConfigVirtualHost, target: RenderTarget, certificates: CertificateFiles, report: Report): PlannedHost | undefined {
@@ -84,6 +123,20 @@ function planHost(host: ConfigVirtualHost, target: RenderTarget, certificates: C
       host.ssl_enabled ? `HTTP/3 is not supported by nginx ${version} here` : 'HTTP/3 needs TLS',
     )
   return planned
+}
+
+// Until then nginx took the protocols of the port's default server for all names on it, before it knew which was meant.
+const ownProtocolsSince = '1.29.2'
+
+function reportSharedProtocols(port: PlannedPort, { tls_policy: common = 'intermediate' }: AgentConfig['settings'], report: Report): void {
+  if (!port.tls) return
+  const ruling = port.fallback?.host.tls?.policy ?? common
+  for (const { host } of port.hosts) {
+    const own = host.tls?.policy ?? common
+    if (own === ruling) continue
+    const message = `the protocols of policy ${ruling} hold for all of port ${port.port} with nginx before ${ownProtocolsSince}: only the ciphers of ${own} are this host's own`
+    reportOn(report, 'warning', host, 'tls.policy', message)
+  }
 }
 
 function reportSharedHttp2(port: PlannedPort, report: Report): void {

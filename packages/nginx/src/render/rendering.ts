@@ -1,3 +1,4 @@
+import type { TlsPolicy } from '@nxmesh/model/tls'
 import type { Report } from './report.ts'
 import type { PlacedSettings } from './settings.ts'
 import type { RenderTarget } from './target.ts'
@@ -11,4 +12,8 @@ export interface Rendering {
   report: Report
   upstreams: UpstreamBlocks
   placed: PlacedSettings
+  /** Of virtual hosts that say none. */
+  policy: TlsPolicy
+  /** The challenges that are answered, and on which port; absent where there are none. */
+  challenges?: { port: number; thumbprints: Record<string, string> }
 }

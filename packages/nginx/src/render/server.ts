@@ -1,5 +1,7 @@
+import type { TlsOptions } from '@nxmesh/model/tls'
 import { virtualHostVariable } from '../access-log.ts'
 import { quote } from '../quote.ts'
+import { writeChallengeAnswer } from './challenges.ts'
 import { commented } from './comment.ts'
 import type { Statement } from './custom-directives.ts'
 import {
@@ -21,6 +23,10 @@ import type { PlannedHost, PlannedPort } from './plan.ts'
 import { readCustomDirectives } from './read-custom.ts'
 import type { Rendering } from './rendering.ts'
 import { reportOn } from './report.ts'
+import { writeTlsPolicy } from './tls.ts'
+import type { LineSource } from './writer.ts'
+
+type Hsts = NonNullable<TlsOptions['hsts']>
 
 const indent = '    '
 
@@ -40,6 +46,7 @@ export function renderFallback(rendering: Rendering, port: PlannedPort): void {
   }
   if (target.facts.supports.http2_directive && speaksPlainHttp2(port)) writer.line(`${indent}http2 on;`)
   writer.line(`${indent}access_log off;`)
+  if (!port.tls && rendering.challenges?.port === port.port) writeChallengeAnswer(writer, indent)
   writer.line(`${indent}return 444;`)
   writer.line('}')
 }
@@ -77,7 +84,7 @@ export function renderHost(rendering: Rendering, port: PlannedPort, planned: Pla
     writer.from({ ...source, field: 'ssl_certificate_id' })
     writeCertificate(rendering, planned)
   }
-  const inherited = renderLevel(rendering, planned, custom, source)
+  const inherited = renderLevel(rendering, port, planned, custom, source)
   const taken = new Set<string>()
   for (const [at, location] of host.locations.entries())
     renderLocation(rendering, { planned, location, at, inherited, taken, source, server: custom })
@@ -94,6 +101,7 @@ export function renderHost(rendering: Rendering, port: PlannedPort, planned: Pla
 /** Writes what the server sets for all its locations, and gives the headers that they inherit. */
 function renderLevel(
   rendering: Rendering,
+  port: PlannedPort,
   planned: PlannedHost,
   custom: ReadonlyMap<string, Statement>,
   source: { kind: 'virtual_host'; id: string; name: string },
@@ -106,13 +114,15 @@ function renderLevel(
   if (target.mode === 'include') {
     writer.from(source)
     for (const name of ['absolute_redirect', 'port_in_redirect']) if (!set(name)) writer.line(`${indent}${name} off;`)
-    if (planned.files && !set('ssl_protocols')) writer.line(`${indent}ssl_protocols TLSv1.2 TLSv1.3;`)
   }
+  if (planned.files) writeTls(rendering, planned, set, source)
   if (target.access_log !== undefined && !set('access_log')) {
     writer.from(source)
     writer.line(`${indent}set ${virtualHostVariable} ${quote(host.id)};`)
     if (target.mode === 'include') writer.line(`${indent}access_log ${quote(target.access_log)} nxmesh;`)
   }
+  writer.from(source)
+  if (!port.tls && rendering.challenges?.port === port.port) writeChallengeAnswer(writer, indent)
   for (const statement of settings) {
     if (setsHeader(statement)) continue
     writer.from({ kind: 'settings', field: `nginx_directives.${statement.name}` })
@@ -128,6 +138,8 @@ function renderLevel(
   for (const location of host.locations) first ??= connectionOf(rendering, location)
   let headers = first === undefined ? noHeaders : proxyHeaders[first]
   headers = withStatements(withStatements(headers, placed.http), placed.server)
+  const hsts = planned.files ? host.tls?.hsts : undefined
+  if (hsts) headers = withResponse(headers, responseHeader('Strict-Transport-Security', hstsValue(hsts), true))
   if (planned.http3) headers = withResponse(headers, responseHeader('Alt-Svc', `h3=":${host.listen_port}"; ma=86400`, true))
   headers = withStatements(headers, custom.values())
   writer.from(source)
@@ -139,13 +151,30 @@ function renderLevel(
   return { headers, connection: first }
 }
 
+// In an nginx of ours the http block holds what the settings say; elsewhere it is the host's.
+function writeTls(
+  { writer, target, policy }: Rendering,
+  { host }: PlannedHost,
+  isSet: (name: string) => boolean,
+  source: LineSource,
+): void {
+  const own = host.tls?.policy
+  if (target.mode === 'owned' && (own === undefined || own === policy)) return
+  writer.from({ ...source, field: 'tls.policy' })
+  writeTlsPolicy(writer, own ?? policy, isSet, indent)
+}
+
+function hstsValue({ max_age, include_subdomains, preload }: Hsts): string {
+  return `max-age=${max_age}${include_subdomains ? '; includeSubDomains' : ''}${preload ? '; preload' : ''}`
+}
+
 /** Socket options belong to the address: nginx wants `reuseport` on one of its servers and no other. */
 function ownsQuicSocket(rendering: Rendering, port: PlannedPort, planned: PlannedHost): boolean {
   if (rendering.target.mode === 'owned') return port.fallback === planned
   return port.hosts.find((other) => other.http3) === planned
 }
 
-function listen({ writer, target }: Rendering, port: number, options: string): void {
+export function listen({ writer, target }: Rendering, port: number, options: string): void {
   writer.line(`${indent}listen ${port}${options};`)
   if (target.ipv6) writer.line(`${indent}listen [::]:${port}${options};`)
 }

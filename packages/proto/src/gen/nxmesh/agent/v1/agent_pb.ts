@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file nxmesh/agent/v1/agent.proto.
  */
 export const file_nxmesh_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("ChtueG1lc2gvYWdlbnQvdjEvYWdlbnQucHJvdG8SD254bWVzaC5hZ2VudC52MSK+AwoMQWdlbnRNZXNzYWdlEhAKCGFnZW50X2lkGAEgASgJEhEKCXRpbWVzdGFtcBgCIAEoAxI8CgxyZWdpc3RyYXRpb24YAyABKAsyJC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdEgAEi8KBmhlYWx0aBgEIAEoCzIdLm54bWVzaC5hZ2VudC52MS5IZWFsdGhSZXBvcnRIABI2Cg1jb25maWdfc3RhdHVzGAUgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1N0YXR1c0gAEjAKB21ldHJpY3MYBiABKAsyHS5ueG1lc2guYWdlbnQudjEuTWV0cmljc0JhdGNoSAASKQoEbG9ncxgHIAEoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2dCYXRjaEgAEicKBWV2ZW50GAggASgLMhYubnhtZXNoLmFnZW50LnYxLkV2ZW50SAASUQobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGQgASgLMioubnhtZXNoLmFnZW50LnYxLkNlcnRpZmljYXRlU2lnbmluZ1JlcXVlc3RIAEIJCgdwYXlsb2FkIuoCCg1NYXN0ZXJNZXNzYWdlEhEKCXRpbWVzdGFtcBgBIAEoAxJGChVyZWdpc3RyYXRpb25fcmVzcG9uc2UYAiABKAsyJS5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVzcG9uc2VIABI2Cg1jb25maWdfdXBkYXRlGAMgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1VwZGF0ZUgAEisKB2NvbW1hbmQYBCABKAsyGC5ueG1lc2guYWdlbnQudjEuQ29tbWFuZEgAEiMKA2FjaxgFIAEoCzIULm54bWVzaC5hZ2VudC52MS5BY2tIABInCgVlcnJvchgGIAEoCzIWLm54bWVzaC5hZ2VudC52MS5FcnJvckgAEkAKEmlzc3VlZF9jZXJ0aWZpY2F0ZRhkIAEoCzIiLm54bWVzaC5hZ2VudC52MS5Jc3N1ZWRDZXJ0aWZpY2F0ZUgAQgkKB3BheWxvYWQixgMKE1JlZ2lzdHJhdGlvblJlcXVlc3QSDQoFdG9rZW4YASABKAkSEAoIaG9zdG5hbWUYAiABKAkSEgoKaXBfYWRkcmVzcxgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEhQKDGNhcGFiaWxpdGllcxgFIAMoCRJACgZsYWJlbHMYBiADKAsyMC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdC5MYWJlbHNFbnRyeRI4Cg9kZXBsb3ltZW50X21vZGUYByABKA4yHy5ueG1lc2guYWdlbnQudjEuRGVwbG95bWVudE1vZGUSEgoKY2FwYWJpbGl0eRhkIAEoDRISCgptYWNoaW5lX2lkGGUgASgJEg8KB2Jvb3RfaWQYZiABKAkSIwobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGcgASgMEhYKDmNvbmZpZ192ZXJzaW9uGGggASgDEhcKD2NvbmZpZ19jaGVja3N1bRhpIAEoCRIZChFyZWplY3RlZF9jaGVja3N1bRhqIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsgBChRSZWdpc3RyYXRpb25SZXNwb25zZRIQCghhZ2VudF9pZBgBIAEoCRIPCgdzdWNjZXNzGAIgASgIEhUKDWVycm9yX21lc3NhZ2UYAyABKAkSIgoaaGVhcnRiZWF0X2ludGVydmFsX3NlY29uZHMYBCABKAMSEgoKY2FwYWJpbGl0eRhkIAEoDRI+ChJpc3N1ZWRfY2VydGlmaWNhdGUYZSABKAsyIi5ueG1lc2guYWdlbnQudjEuSXNzdWVkQ2VydGlmaWNhdGUiKAoZQ2VydGlmaWNhdGVTaWduaW5nUmVxdWVzdBILCgNkZXIYASABKAwiJgoRSXNzdWVkQ2VydGlmaWNhdGUSEQoJY2hhaW5fcGVtGAEgASgJIrIDCgxIZWFsdGhSZXBvcnQSKwoFbmdpbngYASABKAsyHC5ueG1lc2guYWdlbnQudjEuTmdpbnhTdGF0dXMSLgoGc3lzdGVtGAIgASgLMh4ubnhtZXNoLmFnZW50LnYxLlN5c3RlbU1ldHJpY3MSFwoPY29uZmlnX2NoZWNrc3VtGAMgASgJEhYKDmNvbmZpZ192ZXJzaW9uGAQgASgDEiYKBmFsZXJ0cxgFIAMoCzIWLm54bWVzaC5hZ2VudC52MS5BbGVydBIYChBzZXJ2aW5nX2NoZWNrc3VtGGQgASgJEg8KB2RyaWZ0ZWQYZSABKAgSFQoNZHJpZnRfbWVzc2FnZRhmIAEoCRI+ChJuZ2lueF9pbnN0YWxsYXRpb24YZyABKAsyIi5ueG1lc2guYWdlbnQudjEuTmdpbnhJbnN0YWxsYXRpb24SEgoKZ2VuZXJhdGlvbhhoIAEoCRIWCg5maWxlc19jaGVja3N1bRhpIAEoCRI+ChB1cHN0cmVhbV9zZXJ2ZXJzGG4gAygLMiQubnhtZXNoLmFnZW50LnYxLlVwc3RyZWFtU2VydmVyU3RhdGUisAEKE1Vwc3RyZWFtU2VydmVyU3RhdGUSEwoLdXBzdHJlYW1faWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRINCgVzdGF0ZRgDIAEoCRITCgtpbl9yb3RhdGlvbhgEIAEoCBINCgVzaW5jZRgFIAEoAxISCgpsYXN0X2Vycm9yGAYgASgJEhUKDWNoZWNrc19wYXNzZWQYByABKAQSFQoNY2hlY2tzX2ZhaWxlZBgIIAEoBCLHAQoRTmdpbnhJbnN0YWxsYXRpb24SDAoEbW9kZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhAKCHN1cHBvcnRzGAMgAygJEhkKEXJ1bnRpbWVfZGlyZWN0b3J5GAQgASgJEh0KFWdlbmVyYXRpb25zX2RpcmVjdG9yeRgFIAEoCRIMCgRpcHY2GAYgASgIEhMKC3dvcmtlcl91c2VyGAcgASgJEhAKCHJlc29sdmVyGGQgASgJEhIKCmFjY2Vzc19sb2cYZSABKAki+wEKC05naW54U3RhdHVzEhIKCmlzX3J1bm5pbmcYASABKAgSCwoDcGlkGAIgASgNEhYKDnVwdGltZV9zZWNvbmRzGAMgASgEEhoKEmFjdGl2ZV9jb25uZWN0aW9ucxgEIAEoDRIWCg50b3RhbF9yZXF1ZXN0cxgFIAEoBBIbChNyZXF1ZXN0c19wZXJfc2Vjb25kGAYgASgCEhcKD3J1bm5pbmdfdmVyc2lvbhhkIAEoCRIZChFpbnN0YWxsZWRfdmVyc2lvbhhlIAEoCRIPCgd3b3JrZXJzGGYgASgNEh0KFXdvcmtlcnNfc2h1dHRpbmdfZG93bhhnIAEoDSKnAQoNU3lzdGVtTWV0cmljcxITCgtjcHVfcGVyY2VudBgBIAEoAhIZChFtZW1vcnlfdXNlZF9ieXRlcxgCIAEoBBIaChJtZW1vcnlfdG90YWxfYnl0ZXMYAyABKAQSFwoPZGlza191c2VkX2J5dGVzGAQgASgEEhgKEGRpc2tfdG90YWxfYnl0ZXMYBSABKAQSFwoPbG9hZF9hdmVyYWdlXzFtGAYgASgCImgKBUFsZXJ0EgoKAmlkGAEgASgJEhAKCHNldmVyaXR5GAIgASgJEg8KB21lc3NhZ2UYAyABKAkSEQoJdGltZXN0YW1wGAQgASgDEg4KBm1ldHJpYxhkIAEoCRINCgV2YWx1ZRhlIAEoASKCAwoMQ29uZmlnVXBkYXRlEhEKCWNvbmZpZ19pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDEjMKDXZpcnR1YWxfaG9zdHMYAyADKAsyHC5ueG1lc2guYWdlbnQudjEuVmlydHVhbEhvc3QSLAoJdXBzdHJlYW1zGAQgAygLMhkubnhtZXNoLmFnZW50LnYxLlVwc3RyZWFtEkUKDGNlcnRpZmljYXRlcxgFIAMoCzIvLm54bWVzaC5hZ2VudC52MS5Db25maWdVcGRhdGUuQ2VydGlmaWNhdGVzRW50cnkSOAoPZ2xvYmFsX3NldHRpbmdzGAYgASgLMh8ubnhtZXNoLmFnZW50LnYxLkdsb2JhbFNldHRpbmdzEhcKD2NvbmZpZ19jaGVja3N1bRhkIAEoCRpRChFDZXJ0aWZpY2F0ZXNFbnRyeRILCgNrZXkYASABKAkSKwoFdmFsdWUYAiABKAsyHC5ueG1lc2guYWdlbnQudjEuQ2VydGlmaWNhdGU6AjgBIuYCCgtWaXJ0dWFsSG9zdBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3NlcnZlcl9uYW1lGAMgASgJEhMKC2xpc3Rlbl9wb3J0GAQgASgNEhMKC3NzbF9lbmFibGVkGAUgASgIEhoKEnNzbF9jZXJ0aWZpY2F0ZV9pZBgGIAEoCRIVCg1odHRwMl9lbmFibGVkGAcgASgIEhUKDWh0dHAzX2VuYWJsZWQYCCABKAgSLAoJbG9jYXRpb25zGAkgAygLMhkubnhtZXNoLmFnZW50LnYxLkxvY2F0aW9uEk0KEWN1c3RvbV9kaXJlY3RpdmVzGAogAygLMjIubnhtZXNoLmFnZW50LnYxLlZpcnR1YWxIb3N0LkN1c3RvbURpcmVjdGl2ZXNFbnRyeRo3ChVDdXN0b21EaXJlY3RpdmVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLJAgoITG9jYXRpb24SDAoEcGF0aBgBIAEoCRISCgpwcm94eV9wYXNzGAIgASgJEhMKC3Vwc3RyZWFtX2lkGAMgASgJEgwKBHJvb3QYBCABKAkSDQoFaW5kZXgYBSABKAkSLwoOY3VzdG9tX2hlYWRlcnMYBiADKAsyFy5ueG1lc2guYWdlbnQudjEuSGVhZGVyEjMKDXJld3JpdGVfcnVsZXMYByADKAsyHC5ueG1lc2guYWdlbnQudjEuUmV3cml0ZVJ1bGUSSgoRY3VzdG9tX2RpcmVjdGl2ZXMYCCADKAsyLy5ueG1lc2guYWdlbnQudjEuTG9jYXRpb24uQ3VzdG9tRGlyZWN0aXZlc0VudHJ5GjcKFUN1c3RvbURpcmVjdGl2ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkgKBkhlYWRlchIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJEg4KBmFsd2F5cxgDIAEoCBIRCglkaXJlY3Rpb24YZCABKAkiQQoLUmV3cml0ZVJ1bGUSDwoHcGF0dGVybhgBIAEoCRITCgtyZXBsYWNlbWVudBgCIAEoCRIMCgRmbGFnGAMgASgJIukBCghVcHN0cmVhbRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEjgKCWFsZ29yaXRobRgDIAEoDjIlLm54bWVzaC5hZ2VudC52MS5Mb2FkQmFsYW5jZUFsZ29yaXRobRIwCgdzZXJ2ZXJzGAQgAygLMh8ubnhtZXNoLmFnZW50LnYxLlVwc3RyZWFtU2VydmVyEjgKDGhlYWx0aF9jaGVjaxgFIAEoCzIiLm54bWVzaC5hZ2VudC52MS5IZWFsdGhDaGVja0NvbmZpZxIdChVrZWVwYWxpdmVfY29ubmVjdGlvbnMYBiABKA0igAEKDlVwc3RyZWFtU2VydmVyEg8KB2FkZHJlc3MYASABKAkSDgoGd2VpZ2h0GAIgASgNEg4KBmJhY2t1cBgDIAEoCBIMCgRkb3duGAQgASgIEhEKCW1heF9mYWlscxgFIAEoDRIcChRmYWlsX3RpbWVvdXRfc2Vjb25kcxgGIAEoDSKdAQoRSGVhbHRoQ2hlY2tDb25maWcSDwoHZW5hYmxlZBgBIAEoCBIMCgRwYXRoGAIgASgJEhgKEGludGVydmFsX3NlY29uZHMYAyABKA0SFwoPdGltZW91dF9zZWNvbmRzGAQgASgNEhkKEWhlYWx0aHlfdGhyZXNob2xkGAUgASgNEhsKE3VuaGVhbHRoeV90aHJlc2hvbGQYBiABKA0ibwoLQ2VydGlmaWNhdGUSCgoCaWQYASABKAkSDgoGZG9tYWluGAIgASgJEhcKD2NlcnRpZmljYXRlX3BlbRgDIAEoCRIXCg9wcml2YXRlX2tleV9wZW0YBCABKAkSEgoKZXhwaXJlc19hdBgFIAEoAyKIAgoOR2xvYmFsU2V0dGluZ3MSTgoQbmdpbnhfZGlyZWN0aXZlcxgBIAMoCzI0Lm54bWVzaC5hZ2VudC52MS5HbG9iYWxTZXR0aW5ncy5OZ2lueERpcmVjdGl2ZXNFbnRyeRI+CghlbnZfdmFycxgCIAMoCzIsLm54bWVzaC5hZ2VudC52MS5HbG9iYWxTZXR0aW5ncy5FbnZWYXJzRW50cnkaNgoUTmdpbnhEaXJlY3RpdmVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARouCgxFbnZWYXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLrAQoMQ29uZmlnU3RhdHVzEhEKCWNvbmZpZ19pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDEjIKBnN0YXR1cxgDIAEoDjIiLm54bWVzaC5hZ2VudC52MS5Db25maWdBcHBseVN0YXR1cxIVCg1lcnJvcl9tZXNzYWdlGAQgASgJEhIKCmFwcGxpZWRfYXQYBSABKAMSFwoPY29uZmlnX2NoZWNrc3VtGGQgASgJEioKCGZpbmRpbmdzGGUgAygLMhgubnhtZXNoLmFnZW50LnYxLkZpbmRpbmcSEwoLZHVyYXRpb25fbXMYZiABKA0ifwoHRmluZGluZxIQCghzZXZlcml0eRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEgwKBGtpbmQYAyABKAkSCgoCaWQYBCABKAkSDAoEbmFtZRgFIAEoCRINCgVmaWVsZBgGIAEoCRIMCgRmaWxlGAcgASgJEgwKBGxpbmUYCCABKA0ibAoMTWV0cmljc0JhdGNoEhEKCXRpbWVzdGFtcBgBIAEoAxIoCgdtZXRyaWNzGAIgAygLMhcubnhtZXNoLmFnZW50LnYxLk1ldHJpYxINCgVzcG9vbBhlIAEoCRIQCghzZXF1ZW5jZRhmIAEoBCLHAQoGTWV0cmljEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAESEQoJdGltZXN0YW1wGAMgASgDEjMKBmxhYmVscxgEIAMoCzIjLm54bWVzaC5hZ2VudC52MS5NZXRyaWMuTGFiZWxzRW50cnkSKQoEdHlwZRgFIAEoDjIbLm54bWVzaC5hZ2VudC52MS5NZXRyaWNUeXBlGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiZQoITG9nQmF0Y2gSKgoHZW50cmllcxgBIAMoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2dFbnRyeRINCgVzcG9vbBhkIAEoCRIQCghzZXF1ZW5jZRhlIAEoBBIMCgRyb3dzGGYgASgMIqMBCghMb2dFbnRyeRIRCgl0aW1lc3RhbXAYASABKAMSDQoFbGV2ZWwYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRI1CgZmaWVsZHMYBCADKAsyJS5ueG1lc2guYWdlbnQudjEuTG9nRW50cnkuRmllbGRzRW50cnkaLQoLRmllbGRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK4AgoHQ29tbWFuZBISCgpjb21tYW5kX2lkGAEgASgJEjAKBnJlbG9hZBgCIAEoCzIeLm54bWVzaC5hZ2VudC52MS5SZWxvYWRDb21tYW5kSAASMgoHcmVzdGFydBgDIAEoCzIfLm54bWVzaC5hZ2VudC52MS5SZXN0YXJ0Q29tbWFuZEgAEiwKBHN0b3AYBCABKAsyHC5ueG1lc2guYWdlbnQudjEuU3RvcENvbW1hbmRIABI3CgpnZXRfc3RhdHVzGAUgASgLMiEubnhtZXNoLmFnZW50LnYxLkdldFN0YXR1c0NvbW1hbmRIABJBCg92YWxpZGF0ZV9jb25maWcYBiABKAsyJi5ueG1lc2guYWdlbnQudjEuVmFsaWRhdGVDb25maWdDb21tYW5kSABCCQoHY29tbWFuZCIhCg1SZWxvYWRDb21tYW5kEhAKCGdyYWNlZnVsGAEgASgIIh8KDlJlc3RhcnRDb21tYW5kEg0KBWZvcmNlGAEgASgIIjgKC1N0b3BDb21tYW5kEhAKCGdyYWNlZnVsGAEgASgIEhcKD3RpbWVvdXRfc2Vjb25kcxgCIAEoDSISChBHZXRTdGF0dXNDb21tYW5kIi8KFVZhbGlkYXRlQ29uZmlnQ29tbWFuZBIWCg5jb25maWdfY29udGVudBgBIAEoCSKdAQoFRXZlbnQSEAoIZXZlbnRfaWQYASABKAkSEgoKZXZlbnRfdHlwZRgCIAEoCRIRCgl0aW1lc3RhbXAYAyABKAMSLgoEZGF0YRgEIAMoCzIgLm54bWVzaC5hZ2VudC52MS5FdmVudC5EYXRhRW50cnkaKwoJRGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQQoDQWNrEhIKCm1lc3NhZ2VfaWQYASABKAkSDwoHc3VjY2VzcxgCIAEoCBIVCg1lcnJvcl9tZXNzYWdlGAMgASgJIowBCgVFcnJvchIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSNAoHZGV0YWlscxgDIAMoCzIjLm54bWVzaC5hZ2VudC52MS5FcnJvci5EZXRhaWxzRW50cnkaLgoMRGV0YWlsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEqbQoORGVwbG95bWVudE1vZGUSHwobREVQTE9ZTUVOVF9NT0RFX1VOU1BFQ0lGSUVEEAASEgoORE9DS0VSX1NJREVDQVIQARIWChJLVUJFUk5FVEVTX1NJREVDQVIQAhIOCgpTVEFOREFMT05FEAMqjQEKFExvYWRCYWxhbmNlQWxnb3JpdGhtEiYKIkxPQURfQkFMQU5DRV9BTEdPUklUSE1fVU5TUEVDSUZJRUQQABIPCgtST1VORF9ST0JJThABEhUKEUxFQVNUX0NPTk5FQ1RJT05TEAISCwoHSVBfSEFTSBADEhgKFFdFSUdIVEVEX1JPVU5EX1JPQklOEAQqjQEKEUNvbmZpZ0FwcGx5U3RhdHVzEiMKH0NPTkZJR19BUFBMWV9TVEFUVVNfVU5TUEVDSUZJRUQQABILCgdQRU5ESU5HEAESDgoKVkFMSURBVElORxACEgwKCEFQUExZSU5HEAMSCwoHU1VDQ0VTUxAEEgoKBkZBSUxFRBAFEg8KC1JPTExFRF9CQUNLEAYqUAoKTWV0cmljVHlwZRIbChdNRVRSSUNfVFlQRV9VTlNQRUNJRklFRBAAEgkKBUdBVUdFEAESCwoHQ09VTlRFUhACEg0KCUhJU1RPR1JBTRADMuYBCgxBZ2VudFNlcnZpY2USSwoGU3RyZWFtEh0ubnhtZXNoLmFnZW50LnYxLkFnZW50TWVzc2FnZRoeLm54bWVzaC5hZ2VudC52MS5NYXN0ZXJNZXNzYWdlKAEwARJDCgxSZXBvcnRIZWFsdGgSHS5ueG1lc2guYWdlbnQudjEuSGVhbHRoUmVwb3J0GhQubnhtZXNoLmFnZW50LnYxLkFjaxJECg1SZXBvcnRNZXRyaWNzEh0ubnhtZXNoLmFnZW50LnYxLk1ldHJpY3NCYXRjaBoULm54bWVzaC5hZ2VudC52MS5BY2tCIFoeZ2l0aHViLmNvbS9ueG1lc2gvYXBpL2FnZW50L3YxYgZwcm90bzM");
+  fileDesc("ChtueG1lc2gvYWdlbnQvdjEvYWdlbnQucHJvdG8SD254bWVzaC5hZ2VudC52MSK+AwoMQWdlbnRNZXNzYWdlEhAKCGFnZW50X2lkGAEgASgJEhEKCXRpbWVzdGFtcBgCIAEoAxI8CgxyZWdpc3RyYXRpb24YAyABKAsyJC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdEgAEi8KBmhlYWx0aBgEIAEoCzIdLm54bWVzaC5hZ2VudC52MS5IZWFsdGhSZXBvcnRIABI2Cg1jb25maWdfc3RhdHVzGAUgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1N0YXR1c0gAEjAKB21ldHJpY3MYBiABKAsyHS5ueG1lc2guYWdlbnQudjEuTWV0cmljc0JhdGNoSAASKQoEbG9ncxgHIAEoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2dCYXRjaEgAEicKBWV2ZW50GAggASgLMhYubnhtZXNoLmFnZW50LnYxLkV2ZW50SAASUQobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGQgASgLMioubnhtZXNoLmFnZW50LnYxLkNlcnRpZmljYXRlU2lnbmluZ1JlcXVlc3RIAEIJCgdwYXlsb2FkIuoCCg1NYXN0ZXJNZXNzYWdlEhEKCXRpbWVzdGFtcBgBIAEoAxJGChVyZWdpc3RyYXRpb25fcmVzcG9uc2UYAiABKAsyJS5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVzcG9uc2VIABI2Cg1jb25maWdfdXBkYXRlGAMgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1VwZGF0ZUgAEisKB2NvbW1hbmQYBCABKAsyGC5ueG1lc2guYWdlbnQudjEuQ29tbWFuZEgAEiMKA2FjaxgFIAEoCzIULm54bWVzaC5hZ2VudC52MS5BY2tIABInCgVlcnJvchgGIAEoCzIWLm54bWVzaC5hZ2VudC52MS5FcnJvckgAEkAKEmlzc3VlZF9jZXJ0aWZpY2F0ZRhkIAEoCzIiLm54bWVzaC5hZ2VudC52MS5Jc3N1ZWRDZXJ0aWZpY2F0ZUgAQgkKB3BheWxvYWQixgMKE1JlZ2lzdHJhdGlvblJlcXVlc3QSDQoFdG9rZW4YASABKAkSEAoIaG9zdG5hbWUYAiABKAkSEgoKaXBfYWRkcmVzcxgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEhQKDGNhcGFiaWxpdGllcxgFIAMoCRJACgZsYWJlbHMYBiADKAsyMC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdC5MYWJlbHNFbnRyeRI4Cg9kZXBsb3ltZW50X21vZGUYByABKA4yHy5ueG1lc2guYWdlbnQudjEuRGVwbG95bWVudE1vZGUSEgoKY2FwYWJpbGl0eRhkIAEoDRISCgptYWNoaW5lX2lkGGUgASgJEg8KB2Jvb3RfaWQYZiABKAkSIwobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGcgASgMEhYKDmNvbmZpZ192ZXJzaW9uGGggASgDEhcKD2NvbmZpZ19jaGVja3N1bRhpIAEoCRIZChFyZWplY3RlZF9jaGVja3N1bRhqIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsgBChRSZWdpc3RyYXRpb25SZXNwb25zZRIQCghhZ2VudF9pZBgBIAEoCRIPCgdzdWNjZXNzGAIgASgIEhUKDWVycm9yX21lc3NhZ2UYAyABKAkSIgoaaGVhcnRiZWF0X2ludGVydmFsX3NlY29uZHMYBCABKAMSEgoKY2FwYWJpbGl0eRhkIAEoDRI+ChJpc3N1ZWRfY2VydGlmaWNhdGUYZSABKAsyIi5ueG1lc2guYWdlbnQudjEuSXNzdWVkQ2VydGlmaWNhdGUiKAoZQ2VydGlmaWNhdGVTaWduaW5nUmVxdWVzdBILCgNkZXIYASABKAwiJgoRSXNzdWVkQ2VydGlmaWNhdGUSEQoJY2hhaW5fcGVtGAEgASgJIrIDCgxIZWFsdGhSZXBvcnQSKwoFbmdpbngYASABKAsyHC5ueG1lc2guYWdlbnQudjEuTmdpbnhTdGF0dXMSLgoGc3lzdGVtGAIgASgLMh4ubnhtZXNoLmFnZW50LnYxLlN5c3RlbU1ldHJpY3MSFwoPY29uZmlnX2NoZWNrc3VtGAMgASgJEhYKDmNvbmZpZ192ZXJzaW9uGAQgASgDEiYKBmFsZXJ0cxgFIAMoCzIWLm54bWVzaC5hZ2VudC52MS5BbGVydBIYChBzZXJ2aW5nX2NoZWNrc3VtGGQgASgJEg8KB2RyaWZ0ZWQYZSABKAgSFQoNZHJpZnRfbWVzc2FnZRhmIAEoCRI+ChJuZ2lueF9pbnN0YWxsYXRpb24YZyABKAsyIi5ueG1lc2guYWdlbnQudjEuTmdpbnhJbnN0YWxsYXRpb24SEgoKZ2VuZXJhdGlvbhhoIAEoCRIWCg5maWxlc19jaGVja3N1bRhpIAEoCRI+ChB1cHN0cmVhbV9zZXJ2ZXJzGG4gAygLMiQubnhtZXNoLmFnZW50LnYxLlVwc3RyZWFtU2VydmVyU3RhdGUisAEKE1Vwc3RyZWFtU2VydmVyU3RhdGUSEwoLdXBzdHJlYW1faWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRINCgVzdGF0ZRgDIAEoCRITCgtpbl9yb3RhdGlvbhgEIAEoCBINCgVzaW5jZRgFIAEoAxISCgpsYXN0X2Vycm9yGAYgASgJEhUKDWNoZWNrc19wYXNzZWQYByABKAQSFQoNY2hlY2tzX2ZhaWxlZBgIIAEoBCLHAQoRTmdpbnhJbnN0YWxsYXRpb24SDAoEbW9kZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhAKCHN1cHBvcnRzGAMgAygJEhkKEXJ1bnRpbWVfZGlyZWN0b3J5GAQgASgJEh0KFWdlbmVyYXRpb25zX2RpcmVjdG9yeRgFIAEoCRIMCgRpcHY2GAYgASgIEhMKC3dvcmtlcl91c2VyGAcgASgJEhAKCHJlc29sdmVyGGQgASgJEhIKCmFjY2Vzc19sb2cYZSABKAki+wEKC05naW54U3RhdHVzEhIKCmlzX3J1bm5pbmcYASABKAgSCwoDcGlkGAIgASgNEhYKDnVwdGltZV9zZWNvbmRzGAMgASgEEhoKEmFjdGl2ZV9jb25uZWN0aW9ucxgEIAEoDRIWCg50b3RhbF9yZXF1ZXN0cxgFIAEoBBIbChNyZXF1ZXN0c19wZXJfc2Vjb25kGAYgASgCEhcKD3J1bm5pbmdfdmVyc2lvbhhkIAEoCRIZChFpbnN0YWxsZWRfdmVyc2lvbhhlIAEoCRIPCgd3b3JrZXJzGGYgASgNEh0KFXdvcmtlcnNfc2h1dHRpbmdfZG93bhhnIAEoDSKnAQoNU3lzdGVtTWV0cmljcxITCgtjcHVfcGVyY2VudBgBIAEoAhIZChFtZW1vcnlfdXNlZF9ieXRlcxgCIAEoBBIaChJtZW1vcnlfdG90YWxfYnl0ZXMYAyABKAQSFwoPZGlza191c2VkX2J5dGVzGAQgASgEEhgKEGRpc2tfdG90YWxfYnl0ZXMYBSABKAQSFwoPbG9hZF9hdmVyYWdlXzFtGAYgASgCImgKBUFsZXJ0EgoKAmlkGAEgASgJEhAKCHNldmVyaXR5GAIgASgJEg8KB21lc3NhZ2UYAyABKAkSEQoJdGltZXN0YW1wGAQgASgDEg4KBm1ldHJpYxhkIAEoCRINCgV2YWx1ZRhlIAEoASKIBAoMQ29uZmlnVXBkYXRlEhEKCWNvbmZpZ19pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDEjMKDXZpcnR1YWxfaG9zdHMYAyADKAsyHC5ueG1lc2guYWdlbnQudjEuVmlydHVhbEhvc3QSLAoJdXBzdHJlYW1zGAQgAygLMhkubnhtZXNoLmFnZW50LnYxLlVwc3RyZWFtEkUKDGNlcnRpZmljYXRlcxgFIAMoCzIvLm54bWVzaC5hZ2VudC52MS5Db25maWdVcGRhdGUuQ2VydGlmaWNhdGVzRW50cnkSOAoPZ2xvYmFsX3NldHRpbmdzGAYgASgLMh8ubnhtZXNoLmFnZW50LnYxLkdsb2JhbFNldHRpbmdzEhcKD2NvbmZpZ19jaGVja3N1bRhkIAEoCRJMChBhY21lX3RodW1icHJpbnRzGGUgAygLMjIubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1VwZGF0ZS5BY21lVGh1bWJwcmludHNFbnRyeRpRChFDZXJ0aWZpY2F0ZXNFbnRyeRILCgNrZXkYASABKAkSKwoFdmFsdWUYAiABKAsyHC5ueG1lc2guYWdlbnQudjEuQ2VydGlmaWNhdGU6AjgBGjYKFEFjbWVUaHVtYnByaW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEikAMKC1ZpcnR1YWxIb3N0EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEwoLc2VydmVyX25hbWUYAyABKAkSEwoLbGlzdGVuX3BvcnQYBCABKA0SEwoLc3NsX2VuYWJsZWQYBSABKAgSGgoSc3NsX2NlcnRpZmljYXRlX2lkGAYgASgJEhUKDWh0dHAyX2VuYWJsZWQYByABKAgSFQoNaHR0cDNfZW5hYmxlZBgIIAEoCBIsCglsb2NhdGlvbnMYCSADKAsyGS5ueG1lc2guYWdlbnQudjEuTG9jYXRpb24STQoRY3VzdG9tX2RpcmVjdGl2ZXMYCiADKAsyMi5ueG1lc2guYWdlbnQudjEuVmlydHVhbEhvc3QuQ3VzdG9tRGlyZWN0aXZlc0VudHJ5EigKA3RscxhkIAEoCzIbLm54bWVzaC5hZ2VudC52MS5UbHNPcHRpb25zGjcKFUN1c3RvbURpcmVjdGl2ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlgKClRsc09wdGlvbnMSDgoGcG9saWN5GAEgASgJEhUKDXJlZGlyZWN0X2h0dHAYAiABKAgSIwoEaHN0cxgDIAEoCzIVLm54bWVzaC5hZ2VudC52MS5Ic3RzIkwKBEhzdHMSFwoPbWF4X2FnZV9zZWNvbmRzGAEgASgNEhoKEmluY2x1ZGVfc3ViZG9tYWlucxgCIAEoCBIPCgdwcmVsb2FkGAMgASgIIskCCghMb2NhdGlvbhIMCgRwYXRoGAEgASgJEhIKCnByb3h5X3Bhc3MYAiABKAkSEwoLdXBzdHJlYW1faWQYAyABKAkSDAoEcm9vdBgEIAEoCRINCgVpbmRleBgFIAEoCRIvCg5jdXN0b21faGVhZGVycxgGIAMoCzIXLm54bWVzaC5hZ2VudC52MS5IZWFkZXISMwoNcmV3cml0ZV9ydWxlcxgHIAMoCzIcLm54bWVzaC5hZ2VudC52MS5SZXdyaXRlUnVsZRJKChFjdXN0b21fZGlyZWN0aXZlcxgIIAMoCzIvLm54bWVzaC5hZ2VudC52MS5Mb2NhdGlvbi5DdXN0b21EaXJlY3RpdmVzRW50cnkaNwoVQ3VzdG9tRGlyZWN0aXZlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSAoGSGVhZGVyEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkSDgoGYWx3YXlzGAMgASgIEhEKCWRpcmVjdGlvbhhkIAEoCSJBCgtSZXdyaXRlUnVsZRIPCgdwYXR0ZXJuGAEgASgJEhMKC3JlcGxhY2VtZW50GAIgASgJEgwKBGZsYWcYAyABKAki6QEKCFVwc3RyZWFtEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSOAoJYWxnb3JpdGhtGAMgASgOMiUubnhtZXNoLmFnZW50LnYxLkxvYWRCYWxhbmNlQWxnb3JpdGhtEjAKB3NlcnZlcnMYBCADKAsyHy5ueG1lc2guYWdlbnQudjEuVXBzdHJlYW1TZXJ2ZXISOAoMaGVhbHRoX2NoZWNrGAUgASgLMiIubnhtZXNoLmFnZW50LnYxLkhlYWx0aENoZWNrQ29uZmlnEh0KFWtlZXBhbGl2ZV9jb25uZWN0aW9ucxgGIAEoDSKAAQoOVXBzdHJlYW1TZXJ2ZXISDwoHYWRkcmVzcxgBIAEoCRIOCgZ3ZWlnaHQYAiABKA0SDgoGYmFja3VwGAMgASgIEgwKBGRvd24YBCABKAgSEQoJbWF4X2ZhaWxzGAUgASgNEhwKFGZhaWxfdGltZW91dF9zZWNvbmRzGAYgASgNIp0BChFIZWFsdGhDaGVja0NvbmZpZxIPCgdlbmFibGVkGAEgASgIEgwKBHBhdGgYAiABKAkSGAoQaW50ZXJ2YWxfc2Vjb25kcxgDIAEoDRIXCg90aW1lb3V0X3NlY29uZHMYBCABKA0SGQoRaGVhbHRoeV90aHJlc2hvbGQYBSABKA0SGwoTdW5oZWFsdGh5X3RocmVzaG9sZBgGIAEoDSJvCgtDZXJ0aWZpY2F0ZRIKCgJpZBgBIAEoCRIOCgZkb21haW4YAiABKAkSFwoPY2VydGlmaWNhdGVfcGVtGAMgASgJEhcKD3ByaXZhdGVfa2V5X3BlbRgEIAEoCRISCgpleHBpcmVzX2F0GAUgASgDIq8CCg5HbG9iYWxTZXR0aW5ncxJOChBuZ2lueF9kaXJlY3RpdmVzGAEgAygLMjQubnhtZXNoLmFnZW50LnYxLkdsb2JhbFNldHRpbmdzLk5naW54RGlyZWN0aXZlc0VudHJ5Ej4KCGVudl92YXJzGAIgAygLMiwubnhtZXNoLmFnZW50LnYxLkdsb2JhbFNldHRpbmdzLkVudlZhcnNFbnRyeRISCgp0bHNfcG9saWN5GGQgASgJEhEKCWh0dHBfcG9ydBhlIAEoDRo2ChROZ2lueERpcmVjdGl2ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi4KDEVudlZhcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIusBCgxDb25maWdTdGF0dXMSEQoJY29uZmlnX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAMSMgoGc3RhdHVzGAMgASgOMiIubnhtZXNoLmFnZW50LnYxLkNvbmZpZ0FwcGx5U3RhdHVzEhUKDWVycm9yX21lc3NhZ2UYBCABKAkSEgoKYXBwbGllZF9hdBgFIAEoAxIXCg9jb25maWdfY2hlY2tzdW0YZCABKAkSKgoIZmluZGluZ3MYZSADKAsyGC5ueG1lc2guYWdlbnQudjEuRmluZGluZxITCgtkdXJhdGlvbl9tcxhmIAEoDSJ/CgdGaW5kaW5nEhAKCHNldmVyaXR5GAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDAoEa2luZBgDIAEoCRIKCgJpZBgEIAEoCRIMCgRuYW1lGAUgASgJEg0KBWZpZWxkGAYgASgJEgwKBGZpbGUYByABKAkSDAoEbGluZRgIIAEoDSJsCgxNZXRyaWNzQmF0Y2gSEQoJdGltZXN0YW1wGAEgASgDEigKB21ldHJpY3MYAiADKAsyFy5ueG1lc2guYWdlbnQudjEuTWV0cmljEg0KBXNwb29sGGUgASgJEhAKCHNlcXVlbmNlGGYgASgEIscBCgZNZXRyaWMSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoARIRCgl0aW1lc3RhbXAYAyABKAMSMwoGbGFiZWxzGAQgAygLMiMubnhtZXNoLmFnZW50LnYxLk1ldHJpYy5MYWJlbHNFbnRyeRIpCgR0eXBlGAUgASgOMhsubnhtZXNoLmFnZW50LnYxLk1ldHJpY1R5cGUaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJlCghMb2dCYXRjaBIqCgdlbnRyaWVzGAEgAygLMhkubnhtZXNoLmFnZW50LnYxLkxvZ0VudHJ5Eg0KBXNwb29sGGQgASgJEhAKCHNlcXVlbmNlGGUgASgEEgwKBHJvd3MYZiABKAwiowEKCExvZ0VudHJ5EhEKCXRpbWVzdGFtcBgBIAEoAxINCgVsZXZlbBgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEjUKBmZpZWxkcxgEIAMoCzIlLm54bWVzaC5hZ2VudC52MS5Mb2dFbnRyeS5GaWVsZHNFbnRyeRotCgtGaWVsZHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrgCCgdDb21tYW5kEhIKCmNvbW1hbmRfaWQYASABKAkSMAoGcmVsb2FkGAIgASgLMh4ubnhtZXNoLmFnZW50LnYxLlJlbG9hZENvbW1hbmRIABIyCgdyZXN0YXJ0GAMgASgLMh8ubnhtZXNoLmFnZW50LnYxLlJlc3RhcnRDb21tYW5kSAASLAoEc3RvcBgEIAEoCzIcLm54bWVzaC5hZ2VudC52MS5TdG9wQ29tbWFuZEgAEjcKCmdldF9zdGF0dXMYBSABKAsyIS5ueG1lc2guYWdlbnQudjEuR2V0U3RhdHVzQ29tbWFuZEgAEkEKD3ZhbGlkYXRlX2NvbmZpZxgGIAEoCzImLm54bWVzaC5hZ2VudC52MS5WYWxpZGF0ZUNvbmZpZ0NvbW1hbmRIAEIJCgdjb21tYW5kIiEKDVJlbG9hZENvbW1hbmQSEAoIZ3JhY2VmdWwYASABKAgiHwoOUmVzdGFydENvbW1hbmQSDQoFZm9yY2UYASABKAgiOAoLU3RvcENvbW1hbmQSEAoIZ3JhY2VmdWwYASABKAgSFwoPdGltZW91dF9zZWNvbmRzGAIgASgNIhIKEEdldFN0YXR1c0NvbW1hbmQiLwoVVmFsaWRhdGVDb25maWdDb21tYW5kEhYKDmNvbmZpZ19jb250ZW50GAEgASgJIp0BCgVFdmVudBIQCghldmVudF9pZBgBIAEoCRISCgpldmVudF90eXBlGAIgASgJEhEKCXRpbWVzdGFtcBgDIAEoAxIuCgRkYXRhGAQgAygLMiAubnhtZXNoLmFnZW50LnYxLkV2ZW50LkRhdGFFbnRyeRorCglEYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJBCgNBY2sSEgoKbWVzc2FnZV9pZBgBIAEoCRIPCgdzdWNjZXNzGAIgASgIEhUKDWVycm9yX21lc3NhZ2UYAyABKAkijAEKBUVycm9yEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRI0CgdkZXRhaWxzGAMgAygLMiMubnhtZXNoLmFnZW50LnYxLkVycm9yLkRldGFpbHNFbnRyeRouCgxEZXRhaWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASptCg5EZXBsb3ltZW50TW9kZRIfChtERVBMT1lNRU5UX01PREVfVU5TUEVDSUZJRUQQABISCg5ET0NLRVJfU0lERUNBUhABEhYKEktVQkVSTkVURVNfU0lERUNBUhACEg4KClNUQU5EQUxPTkUQAyqNAQoUTG9hZEJhbGFuY2VBbGdvcml0aG0SJgoiTE9BRF9CQUxBTkNFX0FMR09SSVRITV9VTlNQRUNJRklFRBAAEg8KC1JPVU5EX1JPQklOEAESFQoRTEVBU1RfQ09OTkVDVElPTlMQAhILCgdJUF9IQVNIEAMSGAoUV0VJR0hURURfUk9VTkRfUk9CSU4QBCqNAQoRQ29uZmlnQXBwbHlTdGF0dXMSIwofQ09ORklHX0FQUExZX1NUQVRVU19VTlNQRUNJRklFRBAAEgsKB1BFTkRJTkcQARIOCgpWQUxJREFUSU5HEAISDAoIQVBQTFlJTkcQAxILCgdTVUNDRVNTEAQSCgoGRkFJTEVEEAUSDwoLUk9MTEVEX0JBQ0sQBipQCgpNZXRyaWNUeXBlEhsKF01FVFJJQ19UWVBFX1VOU1BFQ0lGSUVEEAASCQoFR0FVR0UQARILCgdDT1VOVEVSEAISDQoJSElTVE9HUkFNEAMy5gEKDEFnZW50U2VydmljZRJLCgZTdHJlYW0SHS5ueG1lc2guYWdlbnQudjEuQWdlbnRNZXNzYWdlGh4ubnhtZXNoLmFnZW50LnYxLk1hc3Rlck1lc3NhZ2UoATABEkMKDFJlcG9ydEhlYWx0aBIdLm54bWVzaC5hZ2VudC52MS5IZWFsdGhSZXBvcnQaFC5ueG1lc2guYWdlbnQudjEuQWNrEkQKDVJlcG9ydE1ldHJpY3MSHS5ueG1lc2guYWdlbnQudjEuTWV0cmljc0JhdGNoGhQubnhtZXNoLmFnZW50LnYxLkFja0IgWh5naXRodWIuY29tL254bWVzaC9hcGkvYWdlbnQvdjFiBnByb3RvMw");
 
 /**
  * @generated from message nxmesh.agent.v1.AgentMessage
@@ -716,6 +716,13 @@ export type ConfigUpdate = Message<"nxmesh.agent.v1.ConfigUpdate"> & {
    * @generated from field: string config_checksum = 100;
    */
   configChecksum: string;
+
+  /**
+   * By host name: the thumbprint of the ACME account whose HTTP-01 challenges for it are answered with TOKEN.THUMBPRINT.
+   *
+   * @generated from field: map<string, string> acme_thumbprints = 101;
+   */
+  acmeThumbprints: { [key: string]: string };
 };
 
 /**
@@ -778,6 +785,11 @@ export type VirtualHost = Message<"nxmesh.agent.v1.VirtualHost"> & {
    * @generated from field: map<string, string> custom_directives = 10;
    */
   customDirectives: { [key: string]: string };
+
+  /**
+   * @generated from field: nxmesh.agent.v1.TlsOptions tls = 100;
+   */
+  tls?: TlsOptions | undefined;
 };
 
 /**
@@ -786,6 +798,64 @@ export type VirtualHost = Message<"nxmesh.agent.v1.VirtualHost"> & {
  */
 export const VirtualHostSchema: GenMessage<VirtualHost> = /*@__PURE__*/
   messageDesc(file_nxmesh_agent_v1_agent, 13);
+
+/**
+ * What a virtual host wants of TLS beyond its certificate.
+ *
+ * @generated from message nxmesh.agent.v1.TlsOptions
+ */
+export type TlsOptions = Message<"nxmesh.agent.v1.TlsOptions"> & {
+  /**
+   * modern, intermediate or old; empty: that of the settings.
+   *
+   * @generated from field: string policy = 1;
+   */
+  policy: string;
+
+  /**
+   * @generated from field: bool redirect_http = 2;
+   */
+  redirectHttp: boolean;
+
+  /**
+   * @generated from field: nxmesh.agent.v1.Hsts hsts = 3;
+   */
+  hsts?: Hsts | undefined;
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.TlsOptions.
+ * Use `create(TlsOptionsSchema)` to create a new message.
+ */
+export const TlsOptionsSchema: GenMessage<TlsOptions> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 14);
+
+/**
+ * @generated from message nxmesh.agent.v1.Hsts
+ */
+export type Hsts = Message<"nxmesh.agent.v1.Hsts"> & {
+  /**
+   * @generated from field: uint32 max_age_seconds = 1;
+   */
+  maxAgeSeconds: number;
+
+  /**
+   * @generated from field: bool include_subdomains = 2;
+   */
+  includeSubdomains: boolean;
+
+  /**
+   * @generated from field: bool preload = 3;
+   */
+  preload: boolean;
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.Hsts.
+ * Use `create(HstsSchema)` to create a new message.
+ */
+export const HstsSchema: GenMessage<Hsts> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 15);
 
 /**
  * @generated from message nxmesh.agent.v1.Location
@@ -837,7 +907,7 @@ export type Location = Message<"nxmesh.agent.v1.Location"> & {
  * Use `create(LocationSchema)` to create a new message.
  */
 export const LocationSchema: GenMessage<Location> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 14);
+  messageDesc(file_nxmesh_agent_v1_agent, 16);
 
 /**
  * @generated from message nxmesh.agent.v1.Header
@@ -871,7 +941,7 @@ export type Header = Message<"nxmesh.agent.v1.Header"> & {
  * Use `create(HeaderSchema)` to create a new message.
  */
 export const HeaderSchema: GenMessage<Header> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 15);
+  messageDesc(file_nxmesh_agent_v1_agent, 17);
 
 /**
  * @generated from message nxmesh.agent.v1.RewriteRule
@@ -898,7 +968,7 @@ export type RewriteRule = Message<"nxmesh.agent.v1.RewriteRule"> & {
  * Use `create(RewriteRuleSchema)` to create a new message.
  */
 export const RewriteRuleSchema: GenMessage<RewriteRule> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 16);
+  messageDesc(file_nxmesh_agent_v1_agent, 18);
 
 /**
  * @generated from message nxmesh.agent.v1.Upstream
@@ -940,7 +1010,7 @@ export type Upstream = Message<"nxmesh.agent.v1.Upstream"> & {
  * Use `create(UpstreamSchema)` to create a new message.
  */
 export const UpstreamSchema: GenMessage<Upstream> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 17);
+  messageDesc(file_nxmesh_agent_v1_agent, 19);
 
 /**
  * @generated from message nxmesh.agent.v1.UpstreamServer
@@ -982,7 +1052,7 @@ export type UpstreamServer = Message<"nxmesh.agent.v1.UpstreamServer"> & {
  * Use `create(UpstreamServerSchema)` to create a new message.
  */
 export const UpstreamServerSchema: GenMessage<UpstreamServer> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 18);
+  messageDesc(file_nxmesh_agent_v1_agent, 20);
 
 /**
  * @generated from message nxmesh.agent.v1.HealthCheckConfig
@@ -1024,7 +1094,7 @@ export type HealthCheckConfig = Message<"nxmesh.agent.v1.HealthCheckConfig"> & {
  * Use `create(HealthCheckConfigSchema)` to create a new message.
  */
 export const HealthCheckConfigSchema: GenMessage<HealthCheckConfig> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 19);
+  messageDesc(file_nxmesh_agent_v1_agent, 21);
 
 /**
  * @generated from message nxmesh.agent.v1.Certificate
@@ -1061,7 +1131,7 @@ export type Certificate = Message<"nxmesh.agent.v1.Certificate"> & {
  * Use `create(CertificateSchema)` to create a new message.
  */
 export const CertificateSchema: GenMessage<Certificate> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 20);
+  messageDesc(file_nxmesh_agent_v1_agent, 22);
 
 /**
  * @generated from message nxmesh.agent.v1.GlobalSettings
@@ -1076,6 +1146,20 @@ export type GlobalSettings = Message<"nxmesh.agent.v1.GlobalSettings"> & {
    * @generated from field: map<string, string> env_vars = 2;
    */
   envVars: { [key: string]: string };
+
+  /**
+   * modern, intermediate or old; empty: intermediate.
+   *
+   * @generated from field: string tls_policy = 100;
+   */
+  tlsPolicy: string;
+
+  /**
+   * The port on which plain HTTP reaches nginx; 0: 80.
+   *
+   * @generated from field: uint32 http_port = 101;
+   */
+  httpPort: number;
 };
 
 /**
@@ -1083,7 +1167,7 @@ export type GlobalSettings = Message<"nxmesh.agent.v1.GlobalSettings"> & {
  * Use `create(GlobalSettingsSchema)` to create a new message.
  */
 export const GlobalSettingsSchema: GenMessage<GlobalSettings> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 21);
+  messageDesc(file_nxmesh_agent_v1_agent, 23);
 
 /**
  * @generated from message nxmesh.agent.v1.ConfigStatus
@@ -1137,7 +1221,7 @@ export type ConfigStatus = Message<"nxmesh.agent.v1.ConfigStatus"> & {
  * Use `create(ConfigStatusSchema)` to create a new message.
  */
 export const ConfigStatusSchema: GenMessage<ConfigStatus> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 22);
+  messageDesc(file_nxmesh_agent_v1_agent, 24);
 
 /**
  * What nginx said about a config, and the object and field that it points to.
@@ -1195,7 +1279,7 @@ export type Finding = Message<"nxmesh.agent.v1.Finding"> & {
  * Use `create(FindingSchema)` to create a new message.
  */
 export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 23);
+  messageDesc(file_nxmesh_agent_v1_agent, 25);
 
 /**
  * Numbered as a LogBatch is. Counters are cumulative since their spool began: its first batch counts from zero.
@@ -1229,7 +1313,7 @@ export type MetricsBatch = Message<"nxmesh.agent.v1.MetricsBatch"> & {
  * Use `create(MetricsBatchSchema)` to create a new message.
  */
 export const MetricsBatchSchema: GenMessage<MetricsBatch> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 24);
+  messageDesc(file_nxmesh_agent_v1_agent, 26);
 
 /**
  * A histogram travels as the series that Prometheus makes of it, each of type HISTOGRAM: NAME_bucket with the label le (cumulative,
@@ -1269,7 +1353,7 @@ export type Metric = Message<"nxmesh.agent.v1.Metric"> & {
  * Use `create(MetricSchema)` to create a new message.
  */
 export const MetricSchema: GenMessage<Metric> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 25);
+  messageDesc(file_nxmesh_agent_v1_agent, 27);
 
 /**
  * An agent that keeps what it could not send yet numbers the batches of one spool from 1 upwards and sends a batch again under the
@@ -1312,7 +1396,7 @@ export type LogBatch = Message<"nxmesh.agent.v1.LogBatch"> & {
  * Use `create(LogBatchSchema)` to create a new message.
  */
 export const LogBatchSchema: GenMessage<LogBatch> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 26);
+  messageDesc(file_nxmesh_agent_v1_agent, 28);
 
 /**
  * A line of the access log has the level "access", the request line as its message, and its fields by the names of the contract's
@@ -1349,7 +1433,7 @@ export type LogEntry = Message<"nxmesh.agent.v1.LogEntry"> & {
  * Use `create(LogEntrySchema)` to create a new message.
  */
 export const LogEntrySchema: GenMessage<LogEntry> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 27);
+  messageDesc(file_nxmesh_agent_v1_agent, 29);
 
 /**
  * @generated from message nxmesh.agent.v1.Command
@@ -1401,7 +1485,7 @@ export type Command = Message<"nxmesh.agent.v1.Command"> & {
  * Use `create(CommandSchema)` to create a new message.
  */
 export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 28);
+  messageDesc(file_nxmesh_agent_v1_agent, 30);
 
 /**
  * @generated from message nxmesh.agent.v1.ReloadCommand
@@ -1418,7 +1502,7 @@ export type ReloadCommand = Message<"nxmesh.agent.v1.ReloadCommand"> & {
  * Use `create(ReloadCommandSchema)` to create a new message.
  */
 export const ReloadCommandSchema: GenMessage<ReloadCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 29);
+  messageDesc(file_nxmesh_agent_v1_agent, 31);
 
 /**
  * @generated from message nxmesh.agent.v1.RestartCommand
@@ -1435,7 +1519,7 @@ export type RestartCommand = Message<"nxmesh.agent.v1.RestartCommand"> & {
  * Use `create(RestartCommandSchema)` to create a new message.
  */
 export const RestartCommandSchema: GenMessage<RestartCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 30);
+  messageDesc(file_nxmesh_agent_v1_agent, 32);
 
 /**
  * @generated from message nxmesh.agent.v1.StopCommand
@@ -1457,7 +1541,7 @@ export type StopCommand = Message<"nxmesh.agent.v1.StopCommand"> & {
  * Use `create(StopCommandSchema)` to create a new message.
  */
 export const StopCommandSchema: GenMessage<StopCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 31);
+  messageDesc(file_nxmesh_agent_v1_agent, 33);
 
 /**
  * @generated from message nxmesh.agent.v1.GetStatusCommand
@@ -1470,7 +1554,7 @@ export type GetStatusCommand = Message<"nxmesh.agent.v1.GetStatusCommand"> & {
  * Use `create(GetStatusCommandSchema)` to create a new message.
  */
 export const GetStatusCommandSchema: GenMessage<GetStatusCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 32);
+  messageDesc(file_nxmesh_agent_v1_agent, 34);
 
 /**
  * @generated from message nxmesh.agent.v1.ValidateConfigCommand
@@ -1487,7 +1571,7 @@ export type ValidateConfigCommand = Message<"nxmesh.agent.v1.ValidateConfigComma
  * Use `create(ValidateConfigCommandSchema)` to create a new message.
  */
 export const ValidateConfigCommandSchema: GenMessage<ValidateConfigCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 33);
+  messageDesc(file_nxmesh_agent_v1_agent, 35);
 
 /**
  * @generated from message nxmesh.agent.v1.Event
@@ -1519,7 +1603,7 @@ export type Event = Message<"nxmesh.agent.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 34);
+  messageDesc(file_nxmesh_agent_v1_agent, 36);
 
 /**
  * @generated from message nxmesh.agent.v1.Ack
@@ -1546,7 +1630,7 @@ export type Ack = Message<"nxmesh.agent.v1.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 35);
+  messageDesc(file_nxmesh_agent_v1_agent, 37);
 
 /**
  * @generated from message nxmesh.agent.v1.Error
@@ -1573,7 +1657,7 @@ export type Error = Message<"nxmesh.agent.v1.Error"> & {
  * Use `create(ErrorSchema)` to create a new message.
  */
 export const ErrorSchema: GenMessage<Error> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 36);
+  messageDesc(file_nxmesh_agent_v1_agent, 38);
 
 /**
  * @generated from enum nxmesh.agent.v1.DeploymentMode

@@ -1,0 +1,78 @@
+import type { AgentConfig } from '@nxmesh/model/agent-config'
+import type { ChallengeType } from '@nxmesh/model/certificate'
+import { parseServerNames } from '@nxmesh/model/server-name'
+import { defaultHttpPort } from '@nxmesh/model/settings'
+import type { Ctx } from '../ctx.ts'
+import type { AgentRow } from '../db/schema.ts'
+import type { AcmeAccountRow } from '../db/schema-certificates.ts'
+import { type Desired, desiredIn } from '../rollout/desired.ts'
+
+/** What a certificate is to be ordered for, and how. */
+export interface Subject {
+  workspaceId: string
+  names: string[]
+  challenge: ChallengeType
+  account: Pick<AcmeAccountRow, 'built_in' | 'directory_url' | 'ca_pem' | 'url' | 'eab_kid'>
+  /** What HTTP-01 challenges are answered with; null where nobody has asked for the certificate yet, so that no agent knows. */
+  thumbprint: string | null
+  dnsProviderId: string | null
+  profile: string | null
+}
+
+export interface Answerer {
+  agent: Pick<AgentRow, 'id' | 'hostname' | 'ip_address' | 'connected' | 'config_status' | 'config_error'>
+  /** It serves what it must, so it answers. */
+  isReady: boolean
+}
+
+const columns = [
+  ...(['id', 'workspace_id', 'token_labels', 'reported_labels', 'central_labels'] as const),
+  ...(['hostname', 'ip_address', 'connected', 'applied_digest', 'config_status', 'config_error'] as const),
+]
+
+/** The agents that are to answer HTTP-01 challenges, by name. A name that no config of an agent answers has none. */
+export async function answerersOf(ctx: Ctx, { workspaceId, names, thumbprint }: Subject): Promise<Map<string, Answerer[]>> {
+  await Promise.all(
+    [...ctx.sessions.all()].filter((session) => session.workspaceId === workspaceId).map(({ agentId }) => ctx.agentWrites.flush(agentId)),
+  )
+  const find = await desiredIn(ctx, workspaceId)
+  const rows = await ctx.db
+    .selectFrom('agents')
+    .select(columns)
+    .where('workspace_id', '=', workspaceId)
+    .where('registered_at', 'is not', null)
+    .execute()
+  const configs = new Map<Desired, AgentConfig>()
+  const found = new Map<string, Answerer[]>(names.map((name) => [name, []]))
+  for (const row of rows) {
+    const desired = find!(row)
+    const config = configs.get(desired) ?? desired.config()
+    configs.set(desired, config)
+    for (const name of names) {
+      if (!answers(config, name, thumbprint)) continue
+      found.get(name)!.push({ agent: row, isReady: row.applied_digest === desired.digest })
+    }
+  }
+  return found
+}
+
+/** Whether an order had better wait, because agents that are connected are about to answer and do not yet. */
+export async function waitingForAgents(ctx: Ctx, subject: Subject): Promise<boolean> {
+  const answerers = [...(await answerersOf(ctx, subject)).values()].flat()
+  return answerers.some(({ agent, isReady }) => agent.connected === 1 && !isReady && !isFailing(agent))
+}
+
+export function isFailing({ config_status }: Pick<AgentRow, 'config_status'>): boolean {
+  return config_status === 'failed' || config_status === 'rolled_back'
+}
+
+// Which server takes the request is nginx's to say; all of them on the port answer, and TLS hosts have one there for their names.
+function answers(config: AgentConfig, name: string, thumbprint: string | null): boolean {
+  if (thumbprint !== null && config.acme_thumbprints?.[name] !== thumbprint) return false
+  const port = config.settings.http_port ?? defaultHttpPort
+  return config.virtual_hosts.some((host) => {
+    if (host.listen_port === port && !host.ssl_enabled) return true
+    const parsed = parseServerNames(host.server_name)
+    return host.ssl_enabled && parsed.ok && parsed.names.includes(name)
+  })
+}

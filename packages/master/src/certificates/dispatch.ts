@@ -1,0 +1,46 @@
+import type { Ctx } from '../ctx.ts'
+import type { CertificateOrderRow } from '../db/schema-certificates.ts'
+import type { Reconciler } from '../reconcilers.ts'
+import { askRenewalInfo, beginDue, tellEnding } from './due.ts'
+import { claimOrders } from './orders.ts'
+import { runOrder } from './run-order.ts'
+
+/** Gets and renews certificates. */
+export interface CertificateDispatch extends AsyncDisposable {
+  reconciler: Reconciler
+}
+
+const mostAtOnce = 20
+
+export function openCertificateDispatch(ctx: Ctx): CertificateDispatch {
+  const stop = new AbortController()
+  const underWay = new Set<Promise<void>>()
+
+  function start(order: CertificateOrderRow): void {
+    const running = runOrder(ctx, order, stop.signal)
+      // Nothing is lost: it is taken up again where it was when the lease is over.
+      .catch((error: unknown) => ctx.log.warn({ err: error, order: order.id }, 'an order was broken off'))
+      .finally(() => {
+        underWay.delete(running)
+        if (!stop.signal.aborted) ctx.wake('certificates')
+      })
+    underWay.add(running)
+  }
+
+  return {
+    reconciler: {
+      name: 'certificates',
+      every: 5000,
+      async run() {
+        const begun = await beginDue(ctx)
+        const room = mostAtOnce - underWay.size
+        if (room > 0 && !stop.signal.aborted) for (const order of await claimOrders(ctx, room)) start(order)
+        return { begun, asked: await askRenewalInfo(ctx), told: await tellEnding(ctx), under_way: underWay.size }
+      },
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await Promise.all(underWay)
+    },
+  }
+}

@@ -1,0 +1,99 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import type { Problem } from '@nxmesh/model/problem'
+import { type CertificateFacts, readCertificate } from '@nxmesh/model/x509'
+
+/** A certificate with its intermediates, leaf first, and the key that it is for. */
+export interface Material {
+  certificate_pem: string
+  private_key_pem: string
+  facts: CertificateFacts
+}
+
+export type MaterialResult = { ok: true; material: Material } | { ok: false; problems: Problem[] }
+
+const block = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g
+const leastRsaBits = 2048
+
+/**
+ * Reads a chain and a key as they come: the certificates may be in any order and the root among them. What nginx or the browsers of
+ * visitors would not take is refused: a key that does not match, a chain with foreign certificates, one that is over or not
+ * yet good at `now` (milliseconds since the epoch).
+ */
+export function readMaterial(certificatePem: string, privateKeyPem: string, now: number): MaterialResult {
+  const key = readKey(privateKeyPem)
+  const certificates = readCertificates(certificatePem)
+  const problems = [key, certificates].flatMap((part) => ('message' in part ? [part] : []))
+  if ('message' in key || 'message' in certificates) return { ok: false, problems }
+  const leaf = certificates.find((certificate) => certificate.checkPrivateKey(key))
+  if (!leaf) return refused('private_key_pem', 'is the key of none of the certificates')
+  if (leaf.ca && certificates.length > 1) return refused('private_key_pem', 'is the key of a CA, not of the certificate')
+  const { chain, left } = ordered(leaf, certificates)
+  const foreign = left[0]
+  if (foreign) return refused('certificate_pem', `holds a certificate that is not of the chain: ${oneLine(foreign.subject)}`)
+  const over = chain.find(({ validToDate }) => validToDate.getTime() <= now)
+  if (over) return refused('certificate_pem', `${oneLine(over.subject)} is over since ${over.validToDate.toISOString()}`)
+  const early = chain.find(({ validFromDate }) => validFromDate.getTime() > now)
+  if (early) return refused('certificate_pem', `${oneLine(early.subject)} is not good before ${early.validFromDate.toISOString()}`)
+  const facts = readCertificate(leaf.raw)!
+  if (facts.names.length === 0) return refused('certificate_pem', 'is for no name at all')
+  return {
+    ok: true,
+    material: {
+      certificate_pem: chain.map((certificate) => certificate.toString()).join(''),
+      private_key_pem: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      facts,
+    },
+  }
+}
+
+function readKey(pem: string): KeyObject | Problem {
+  const problem = (message: string): Problem => ({ field: 'private_key_pem', message, code: 'INVALID_VALUE' })
+  if (/ENCRYPTED/.test(pem)) return problem('is encrypted: take its password away first, with openssl pkey')
+  let key: KeyObject
+  try {
+    key = createPrivateKey(pem)
+  } catch {
+    return problem('is no private key in PEM')
+  }
+  const bits = key.asymmetricKeyDetails?.modulusLength
+  if (bits !== undefined && bits < leastRsaBits)
+    return problem(`has ${bits} bits; TLS libraries refuse RSA keys of less than ${leastRsaBits}`)
+  return key
+}
+
+function readCertificates(pem: string): X509Certificate[] | Problem {
+  const problem = (message: string): Problem => ({ field: 'certificate_pem', message, code: 'INVALID_VALUE' })
+  if (/PRIVATE KEY/.test(pem)) return problem('holds a private key: that goes into private_key_pem')
+  const found = new Map<string, X509Certificate>()
+  for (const [text] of pem.matchAll(block)) {
+    try {
+      const certificate = new X509Certificate(text)
+      found.set(certificate.fingerprint256, certificate)
+    } catch {
+      return problem(`certificate ${found.size + 1} cannot be read`)
+    }
+  }
+  return found.size === 0 ? problem('holds no certificate in PEM') : [...found.values()]
+}
+
+// From the leaf to its issuer and on; a root that visitors have themselves is left out.
+function ordered(leaf: X509Certificate, all: X509Certificate[]): { chain: X509Certificate[]; left: X509Certificate[] } {
+  const chain = [leaf]
+  const left = new Set(all)
+  left.delete(leaf)
+  for (let last = leaf; ; ) {
+    const issuer = [...left].find((candidate) => last.checkIssued(candidate) && last.verify(candidate.publicKey))
+    if (!issuer) return { chain, left: [...left] }
+    left.delete(issuer)
+    if (!issuer.checkIssued(issuer)) chain.push(issuer)
+    last = issuer
+  }
+}
+
+function refused(field: string, message: string): MaterialResult {
+  return { ok: false, problems: [{ field, message, code: 'INVALID_VALUE' }] }
+}
+
+function oneLine(name: string): string {
+  return name.split('\n').join(', ')
+}
