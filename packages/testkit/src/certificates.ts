@@ -1,25 +1,98 @@
 import 'reflect-metadata'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, type webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
 import * as x509 from '@peculiar/x509'
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
+const hour = 3_600_000
 
-/** A certificate for a server that is its own CA, with its key, as PEM. */
-export async function selfSignedServer(names: string[]): Promise<{ certPem: string; keyPem: string }> {
-  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: `01${randomBytes(8).toString('hex')}`,
-    name: [{ CN: [names[0]!] }],
-    notBefore: new Date(Date.now() - 3_600_000),
-    notAfter: new Date(Date.now() + 86_400_000),
-    keys,
-    signingAlgorithm: algorithm,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: isIP(value) ? 'ip' : 'dns', value }))),
-    ],
+type Keys = webcrypto.CryptoKeyPair
+
+/** A certificate and its key as PEM. */
+export interface Issued {
+  certPem: string
+  keyPem: string
+}
+
+/** A leaf with the intermediate and the root that it comes from. */
+export interface Chain extends Issued {
+  intermediatePem: string
+  rootPem: string
+}
+
+export interface ChainOptions {
+  names: string[]
+  /** Milliseconds since the epoch; an hour ago and in ninety days by themselves. */
+  notBefore?: number
+  notAfter?: number
+}
+
+/** A certificate for a server that is its own CA. */
+export async function selfSignedServer(names: string[]): Promise<Issued> {
+  const keys = await newKeys()
+  const times = { notBefore: new Date(Date.now() - hour), notAfter: new Date(Date.now() + 24 * hour) }
+  const extensions = [new x509.BasicConstraintsExtension(true, 0, true), alternatives(names)]
+  const made = await x509.X509CertificateGenerator.createSelfSigned({
+    ...{ serialNumber: serial(), name: [{ CN: [names[0]!] }], keys, signingAlgorithm: algorithm, extensions },
+    ...times,
   })
-  const der = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey))
-  return { certPem: `${certificate.toString('pem')}\n`, keyPem: x509.PemConverter.encode(der, 'PRIVATE KEY') }
+  return { certPem: pemOf(made), keyPem: await keyOf(keys) }
+}
+
+/** A chain as public CAs issue it. */
+export async function newChain({
+  names,
+  notBefore = Date.now() - hour,
+  notAfter = Date.now() + 90 * 24 * hour,
+}: ChainOptions): Promise<Chain> {
+  const [root, middle, leaf] = [await newKeys(), await newKeys(), await newKeys()]
+  const long = { notBefore: new Date(Date.now() - 1000 * 24 * hour), notAfter: new Date(Date.now() + 1000 * 24 * hour) }
+  const ca = [new x509.BasicConstraintsExtension(true, undefined, true)]
+  const rootPem = pemOf(
+    await x509.X509CertificateGenerator.createSelfSigned({
+      ...{ serialNumber: serial(), name: [{ CN: ['Root'] }], keys: root, signingAlgorithm: algorithm, extensions: ca },
+      ...long,
+    }),
+  )
+  const sign = async (
+    subject: string,
+    issuer: string,
+    publicKey: webcrypto.CryptoKey,
+    by: Keys,
+    extensions: x509.Extension[],
+    times: object,
+  ) =>
+    pemOf(
+      await x509.X509CertificateGenerator.create({
+        ...{ serialNumber: serial(), subject: [{ CN: [subject] }], issuer: [{ CN: [issuer] }], publicKey, signingKey: by.privateKey },
+        ...{ signingAlgorithm: algorithm, extensions, ...times },
+      }),
+    )
+  const times = { notBefore: new Date(notBefore), notAfter: new Date(notAfter) }
+  return {
+    certPem: await sign(names[0]!, 'Intermediate', leaf.publicKey, middle, [alternatives(names)], times),
+    intermediatePem: await sign('Intermediate', 'Root', middle.publicKey, root, ca, long),
+    rootPem,
+    keyPem: await keyOf(leaf),
+  }
+}
+
+async function newKeys(): Promise<Keys> {
+  return crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+}
+
+function alternatives(names: string[]) {
+  return new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: isIP(value) ? 'ip' : 'dns', value })))
+}
+
+function serial(): string {
+  return `01${randomBytes(8).toString('hex')}`
+}
+
+function pemOf(certificate: x509.X509Certificate): string {
+  return `${certificate.toString('pem')}\n`
+}
+
+async function keyOf({ privateKey }: Keys): Promise<string> {
+  return x509.PemConverter.encode(Buffer.from(await crypto.subtle.exportKey('pkcs8', privateKey)), 'PRIVATE KEY')
 }

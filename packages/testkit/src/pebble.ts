@@ -20,10 +20,8 @@ export interface PebbleOptions {
   nonceReject?: number
   /** Percent of authorizations that are used again. */
   authzReuse?: number
-  /** Whether the validator waits for up to 15 seconds before it looks, as it does by itself. */
-  slow?: boolean
-  /** A network namespace to run in; with it the addresses that it listens on. */
-  namespace?: { name: string; address: string }
+  /** Seconds for which the validator waits before it looks. */
+  slow?: number
 }
 
 /** Let's Encrypt's test server, with a DNS server for its validator. */
@@ -40,7 +38,10 @@ export interface Pebble extends AsyncDisposable {
   /** Certificates it has issued, and accounts it has made, since it was first started. */
   issued(): number
   accounts(): number
-  setTxt(name: string, value: string): Promise<void>
+  /** Says where a name leads. */
+  setAddresses(name: string, addresses: string[]): Promise<void>
+  /** What it says of a certificate by its serial number: Valid or Revoked. */
+  statusOf(serial: string): Promise<string>
   stop(): Promise<void>
   /** Starts it again on the same ports; it has forgotten everything. */
   start(): Promise<void>
@@ -48,8 +49,8 @@ export interface Pebble extends AsyncDisposable {
 
 /** Starts pebble and pebble-challtestsrv of the distribution on free ports. */
 export async function startPebble(options: PebbleOptions): Promise<Pebble> {
-  const { directory, httpPort = 5002, validity = 90 * 86_400, eab, nonceReject = 0, authzReuse = 0, slow = false, namespace } = options
-  const address = namespace?.address ?? '127.0.0.1'
+  const { directory, httpPort = 5002, validity = 90 * 86_400, eab, nonceReject = 0, authzReuse = 0, slow = 0 } = options
+  const address = '127.0.0.1'
   await mkdir(directory, { recursive: true })
   const [port, management, dns, control] = [await freePort(), await freePort(), await freePort(), await freePort()]
   const own = await selfSignedServer([address, 'localhost'])
@@ -64,11 +65,10 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
   const binding = eab ? { externalAccountBindingRequired: true, externalAccountMACKeys: { [eab.kid]: eab.hmacKey } } : {}
   const pebble = { ...addresses, certificate, privateKey, ocspResponderURL: '', certificateValidityPeriod: validity, ...binding }
   await writeFile(file, JSON.stringify({ pebble }))
-  const within = namespace ? ['ip', 'netns', 'exec', namespace.name] : []
   const log: string[] = []
 
   function run(command: string[], env: Record<string, string> = {}) {
-    const [program, ...args] = [...within, ...command] as [string, ...string[]]
+    const [program, ...args] = command as [string, ...string[]]
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => log.push(text))
     return child
@@ -101,10 +101,9 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
     const env = {
       PEBBLE_WFE_NONCEREJECT: String(nonceReject),
       PEBBLE_AUTHZREUSE: String(authzReuse),
-      ...(slow ? {} : { PEBBLE_VA_NOSLEEP: '1' }),
+      ...(slow > 0 ? { PEBBLE_VA_SLEEPTIME: String(slow) } : { PEBBLE_VA_NOSLEEP: '1' }),
     }
     server = run(['pebble', '-config', file, '-dnsserver', options.dnsServer ?? `${address}:${dns}`, ...(eab ? ['-strict'] : [])], env)
-    if (namespace) return
     await until('pebble to answer', () => get('/dir').then((text) => text.includes('newOrder')), 20)
   }
 
@@ -125,8 +124,17 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
     output: () => log.join(''),
     issued: () => count(/Issued certificate serial/g),
     accounts: () => count(/There are now \d+ accounts in memory/g),
-    async setTxt(name, value) {
-      await fetch(`http://${address}:${control}/set-txt`, { method: 'POST', body: JSON.stringify({ host: `${name}.`, value }) })
+    async setAddresses(name, addresses) {
+      for (const [path, body] of [
+        ['clear-a', { host: `${name}.` }],
+        ['add-a', { host: `${name}.`, addresses }],
+      ] as const) {
+        await fetch(`http://${address}:${control}/${path}`, { method: 'POST', body: JSON.stringify(body) })
+      }
+    },
+    async statusOf(serial) {
+      const { Status } = JSON.parse(await get(`/cert-status-by-serial/${serial.toLowerCase()}`, management)) as { Status: string }
+      return Status
     },
     stop: () => end(server),
     start,

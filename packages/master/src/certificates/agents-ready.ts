@@ -56,10 +56,14 @@ export async function answerersOf(ctx: Ctx, { workspaceId, names, thumbprint }: 
   return found
 }
 
-/** Whether an order had better wait, because agents that are connected are about to answer and do not yet. */
+/** Whether an order had better wait: agents are about to answer that do not yet, or come back after a restart of the master. */
 export async function waitingForAgents(ctx: Ctx, subject: Subject): Promise<boolean> {
-  const answerers = [...(await answerersOf(ctx, subject)).values()].flat()
-  return answerers.some(({ agent, isReady }) => agent.connected === 1 && !isReady && !isFailing(agent))
+  const byName = [...(await answerersOf(ctx, subject)).values()]
+  return byName.some((answerers) => {
+    const connected = answerers.filter(({ agent }) => agent.connected === 1)
+    if (connected.length === 0) return answerers.length > 0
+    return connected.some(({ agent, isReady }) => !isReady && !isFailing(agent))
+  })
 }
 
 export function isFailing({ config_status }: Pick<AgentRow, 'config_status'>): boolean {

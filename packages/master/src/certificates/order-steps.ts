@@ -24,22 +24,25 @@ export const orderSteps: Record<OrderStep, (work: Work) => Promise<Next>> = {
 }
 
 const shortest = 1000
-const longestForAgents = 60_000
+const minute = 60_000
+const longestForAgents = minute
+const longestForPreflight = 60 * minute
 
+// Whoever asks for a certificate first and makes the virtual host afterwards gets it then: nobody outside has been bothered.
 async function lookAhead({ ctx, order, certificate, account }: Work): Promise<Next> {
   if (order.skip_preflight === 1) return { kind: 'go', step: 'account' }
   const { names } = servedOf(certificate)
   const { workspace_id: workspaceId, challenge, dns_provider_id: dnsProviderId, profile } = certificate
   const subject = { workspaceId, names, challenge: challenge!, account, thumbprint: account.thumbprint, dnsProviderId, profile }
-  if (challenge === 'http-01') {
-    const waited = ctx.now() - Date.parse(order.begun_at ?? timestamp(ctx))
-    if (waited < longestForAgents && (await waitingForAgents(ctx, subject))) return { kind: 'wait', ms: 300 }
-  }
+  const waited = ctx.now() - Date.parse(order.begun_at ?? timestamp(ctx))
+  if (challenge === 'http-01' && waited < longestForAgents && (await waitingForAgents(ctx, subject))) return { kind: 'wait', ms: 300 }
   const { findings } = await preflight(ctx, subject)
   // A server that is away is waited for by the steps that need it.
   const found = findings.find(({ severity, code }) => severity === 'error' && code !== 'ca_unreachable')
   if (!found) return { kind: 'go', step: 'account' }
-  return { kind: 'fail', reason: { code: found.code, message: found.message, fix: found.fix } }
+  const { code, message, fix } = found
+  if (waited > longestForPreflight) return { kind: 'fail', reason: { code, message, fix } }
+  return { kind: 'wait', ms: waited < minute ? shortest : 15 * shortest, reason: { code, message, fix } }
 }
 
 async function register(work: Work): Promise<Next> {

@@ -1,11 +1,24 @@
 const day = 86_400_000
 
-/** When a certificate is renewed if its CA does not say: at two thirds of its life, at half of one under ten days. Milliseconds since the epoch. */
-export function renewalTime({ notBefore, notAfter, random }: { notBefore: number; notAfter: number; random: number }): number {
+/**
+ * When a certificate that is got at `now` is renewed if its CA does not say: at two thirds of its life, at half of one under ten days, and not
+ * before a third of what is left. Milliseconds since the epoch.
+ */
+export function renewalTime({
+  notBefore,
+  notAfter,
+  now,
+  random,
+}: {
+  notBefore: number
+  notAfter: number
+  now: number
+  random: number
+}): number {
   const life = notAfter - notBefore
   const share = life < 10 * day ? 1 / 2 : 2 / 3
   // A fleet that was set up in an hour must not be renewed in one.
-  return Math.round(notBefore + life * (share - 0.03 * random))
+  return Math.round(Math.max(notBefore + life * (share - 0.03 * random), now + (notAfter - now) / 3))
 }
 
 /** A moment of the window in which the CA wants a certificate renewed; one that is past means now. Source: RFC 9773 section 4.2. */

@@ -86,7 +86,7 @@ export function withMaterial(
     revoked_at: null,
     error: null,
     failures: 0,
-    order_due_at: renews ? new Date(renewalTime({ notBefore, notAfter, random: Math.random() })).toISOString() : null,
+    order_due_at: renews ? new Date(renewalTime({ notBefore, notAfter, now: ctx.now(), random: Math.random() })).toISOString() : null,
     renewal_info_due_at: renews && row.acme_account_id !== null ? now : null,
     warn_at: new Date(warningTimes({ notBefore, notAfter })[0]!).toISOString(),
     updated_at: now,

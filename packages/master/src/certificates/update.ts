@@ -48,7 +48,7 @@ export async function updateCertificate(
     const changed = { ...before, ...said, updated_at: timestamp(ctx), revision: before.revision + 1 }
     const after = material
       ? { ...withMaterial(ctx, changed, material), revision: before.revision + 1 }
-      : { ...changed, order_due_at: dueAfter(before, changed) }
+      : { ...changed, order_due_at: dueAfter(ctx, before, changed) }
     await replaceRow(tx.db, after)
     if (material) tellIssued(ctx, tx, after, true)
     if (key !== undefined && othersNames) await insertOrder(ctx, tx.db, after, key)
@@ -97,10 +97,10 @@ function saidOf({ auto_renew, key_type, challenge, dns_provider_id, profile }: C
 }
 
 // Whoever turns renewal on again wants it at its time, which may be now.
-function dueAfter(before: CertificateRow, after: CertificateRow): string | null {
+function dueAfter(ctx: Ctx, before: CertificateRow, after: CertificateRow): string | null {
   if (before.auto_renew === after.auto_renew || after.provider === 'uploaded') return before.order_due_at
   if (after.auto_renew === 0) return after.issued_at === null ? before.order_due_at : null
   if (after.not_before === null || after.expires_at === null) return before.order_due_at ?? after.updated_at
   const life = { notBefore: Date.parse(after.not_before), notAfter: Date.parse(after.expires_at) }
-  return new Date(renewalTime({ ...life, random: Math.random() })).toISOString()
+  return new Date(renewalTime({ ...life, now: ctx.now(), random: Math.random() })).toISOString()
 }
