@@ -7,6 +7,7 @@ import type { NginxFacts } from '@nxmesh/nginx/facts'
 import { render } from '@nxmesh/nginx/render'
 import { hashesOf } from '@nxmesh/nginx/render/file-hashes'
 import type { Rendered } from '@nxmesh/nginx/render/target'
+import { certificateFindings } from './certificate-findings.ts'
 import { moveLink, replaceLink, syncDirectory } from './durable.ts'
 import { watchErrorLog } from './error-log.ts'
 import {
@@ -69,6 +70,8 @@ export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyR
     return { kind: 'unchanged', findings: same.findings }
   }
 
+  const unusable = certificateFindings(request.config)
+  if (unusable.length > 0) return failed([...new Set(unusable.map(({ message }) => message))].join('; '), 'config', unusable)
   const staged = await stage(scope, request, facts, same && before && (await changedFiles(before)).length === 0 ? before : undefined)
   const { generation, rendered } = staged
   await scope.at('written')
