@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { once } from 'node:events'
+import { keepMemoryOutOfCoreFiles } from '@nxmesh/model/core-files'
 import type { Log } from './scope.ts'
 import type { AgentOptions } from './start.ts'
 import { version } from './version.ts'
@@ -47,6 +48,7 @@ function isPublic(argument: string, index: number, all: readonly string[]): bool
 }
 
 async function run(options: AgentOptions): Promise<number> {
+  keepMemoryOutOfCoreFiles()
   const { startAgent } = await import('./start.ts')
   await using _agent = await startAgent(options, { log })
   process.stdout.write(`ready master=${options.master} data=${options.dataDir} nginx=${options.nginx}\n`)

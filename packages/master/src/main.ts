@@ -1,9 +1,11 @@
 #!/usr/bin/env node
+import { keepMemoryOutOfCoreFiles } from '@nxmesh/model/core-files'
 import { helpText, readConfig } from './config.ts'
 import { type Maintenance, runMaintenance } from './maintenance.ts'
 import { startMaster } from './start.ts'
 import { version } from './version.ts'
 
+keepMemoryOutOfCoreFiles()
 const asked = readConfig(process.argv.slice(2), process.env)
 switch (asked.kind) {
   case 'help':
