@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { once } from 'node:events'
-import { keepMemoryOutOfCoreFiles } from '@nxmesh/model/core-files'
+import { keepMemoryOutOfCoreFiles } from './core-files.ts'
 import type { Log } from './scope.ts'
 import type { AgentOptions } from './start.ts'
 import { version } from './version.ts'

@@ -10,7 +10,7 @@ import { childrenOf } from '../src/processes.ts'
 import { answering, applyOn, desired, endNginxOf, freePort, mastersOf, nginxBinaries, openBench, startOn, until } from './testing.ts'
 
 const main = new URL('../src/main.ts', import.meta.url).pathname
-const module = new URL('../../model/src/core-files.ts', import.meta.url).pathname
+const module = new URL('../src/core-files.ts', import.meta.url).pathname
 const pattern = (await readFile('/proc/sys/kernel/core_pattern', 'utf8')).trim()
 const run = promisify(execFile)
 

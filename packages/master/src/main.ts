@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { keepMemoryOutOfCoreFiles } from '@nxmesh/model/core-files'
 import { helpText, readConfig } from './config.ts'
+import { keepMemoryOutOfCoreFiles } from './core-files.ts'
 import { type Maintenance, runMaintenance } from './maintenance.ts'
 import { startMaster } from './start.ts'
 import { version } from './version.ts'
