@@ -20,6 +20,7 @@ const PACKAGES = [
   { package: 'chromium', command: 'chromium' },
   { package: 'postgresql', command: 'initdb' },
   { package: 'prometheus', command: 'promtool' },
+  { package: 'bind9', command: 'named' },
 ]
 
 // No test may take longer than this (each has a timeout of its own); beyond it a worker is stuck where no timeout reaches.
