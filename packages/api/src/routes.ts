@@ -5,6 +5,7 @@ import * as alerts from './routes/alerts.ts'
 import * as apiTokens from './routes/api-tokens.ts'
 import * as audit from './routes/audit.ts'
 import * as auth from './routes/auth.ts'
+import * as dnsProviders from './routes/dns-providers.ts'
 import * as invitations from './routes/invitations.ts'
 import * as members from './routes/members.ts'
 import * as metrics from './routes/metrics.ts'
@@ -33,6 +34,7 @@ export const routes = {
   ...virtualHosts,
   ...upstreams,
   ...notifications,
+  ...dnsProviders,
   ...revisions,
   ...audit,
 }

@@ -19,6 +19,12 @@ function isNetwork(text: string): boolean {
   return rest.length === 0 && bits > 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits))
 }
 
+function isServer(text: string): boolean {
+  const [, bracketed, plain, port = '53'] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) ?? []
+  const isAddress = isIP(text) === 6 || isIP(bracketed ?? '') === 6 || isIP(plain ?? '') === 4
+  return isAddress && Number(port) > 0 && Number(port) <= 65_535
+}
+
 const units = { MB: 2 ** 20, GB: 2 ** 30, TB: 2 ** 40 }
 
 const size = z
@@ -175,6 +181,15 @@ export const settings = {
     schema: z.string().min(1).optional(),
     env: 'NXMESH_OTLP_CA_FILE',
     help: 'certificates in PEM to trust for the receiver, in the place of the usual ones',
+  },
+  'dns-resolvers': {
+    schema: z
+      .string()
+      .default('')
+      .transform((text) => text.split(',').filter((part) => part !== ''))
+      .refine((parts) => parts.every(isServer), 'must be addresses, each with :port unless it is 53, comma-separated'),
+    env: 'NXMESH_DNS_RESOLVERS',
+    help: 'DNS servers that are asked for certificates, as in 192.0.2.53,127.0.0.1:5353; those of the system when absent',
   },
   'outbound-networks': {
     schema: networks,

@@ -2,12 +2,14 @@ import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import type { AgentWrites } from './agent-writes.ts'
 import type { Authority } from './authority.ts'
+import type { Resolver } from './certificates/dns/resolver.ts'
 import type { Database } from './db/schema.ts'
 import type { DocumentTotals } from './documents.ts'
 import type { Sessions } from './link/sessions.ts'
 import type { Monitoring } from './monitoring/monitoring.ts'
 import type { Sender } from './notifications/sender.ts'
 import type { Origin } from './origin.ts'
+import type { Outbound } from './outbound/outbound.ts'
 import type { RateLimit } from './rate-limit.ts'
 import type { Wake } from './reconcilers.ts'
 import type { DesiredMemory } from './rollout/desired.ts'
@@ -32,6 +34,9 @@ export interface Ctx {
   agentWrites: AgentWrites
   telemetry: Telemetry
   monitoring: Monitoring
+  /** Reaches addresses that users name. */
+  outbound: Outbound
+  resolver: Resolver
   /** Sends notifications. */
   sender: Sender
   /** Names this start of this master among the masters of one database. */

@@ -10,6 +10,7 @@ import { openAgentWrites } from './agent-writes.ts'
 import { deleteOldAlerts } from './alerts/alerts.ts'
 import { alertsReconciler } from './alerts/reconcile.ts'
 import { openAuthority } from './authority.ts'
+import { openResolver, type Resolver } from './certificates/dns/resolver.ts'
 import type { Config } from './config.ts'
 import type { Ctx } from './ctx.ts'
 import { openDatabase } from './db/open.ts'
@@ -32,6 +33,7 @@ import { deleteOldDeliveries } from './notifications/deliveries.ts'
 import { defaultPace, openDispatch, type Pace } from './notifications/dispatch.ts'
 import { openSender, type SenderSettings } from './notifications/sender.ts'
 import { exportingOf } from './otlp-export.ts'
+import { openOutbound } from './outbound/outbound.ts'
 import { openPeers } from './peers.ts'
 import { openRateLimit } from './rate-limit.ts'
 import { type Reconciler, type ReconcilerName, startReconcilers } from './reconcilers.ts'
@@ -60,6 +62,7 @@ export interface Overrides {
   signal?: AbortSignal
   listeners?: Partial<Limits>
   notifications?: Partial<Pace & Pick<SenderSettings, 'timeout' | 'resolve'>>
+  resolver?: Resolver
 }
 
 const closeWithin = 5000
@@ -98,6 +101,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
     if (name === 'events') reconcilers.wake('notifications')
   }
 
+  const outbound = openOutbound(config['outbound-networks'], overrides.notifications?.resolve)
   const ctx: Ctx = {
     db,
     now,
@@ -117,6 +121,8 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
     agentWrites,
     telemetry: stack.use(openTelemetry({ ...telemetryOf(config), exporting: exportingOf(config, db), log })),
     monitoring,
+    outbound,
+    resolver: overrides.resolver ?? openResolver(config['dns-resolvers'], { mayReach: outbound.mayReach }),
     sender: openSender({ ...senderOf(config), ...overrides.notifications, now }),
     masterId,
     workspaceConfigs: new Map(),

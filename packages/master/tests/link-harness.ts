@@ -7,6 +7,7 @@ import { connectForeign, type ForeignAgent } from '../../../e2e/foreign/agent.ts
 import { newAgentToken } from '../src/agent-token.ts'
 import { openAgentWrites } from '../src/agent-writes.ts'
 import { openAuthority } from '../src/authority.ts'
+import { openResolver } from '../src/certificates/dns/resolver.ts'
 import type { Ctx } from '../src/ctx.ts'
 import { openSqlite } from '../src/db/open.ts'
 import type { AgentRow, NewAgentRow } from '../src/db/schema.ts'
@@ -15,6 +16,7 @@ import { openSessions } from '../src/link/sessions.ts'
 import { livenessReconciler } from '../src/liveness.ts'
 import { openMonitoring } from '../src/monitoring/monitoring.ts'
 import { openSender } from '../src/notifications/sender.ts'
+import { openOutbound } from '../src/outbound/outbound.ts'
 import { openRateLimit } from '../src/rate-limit.ts'
 import { startReconcilers } from '../src/reconcilers.ts'
 import { rolloutReconciler } from '../src/rollout/reconcile.ts'
@@ -71,6 +73,8 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
       openTelemetry({ directory: join(directory, 'telemetry'), limits: { retentionDays: 30, mostBytes: 2 ** 30 }, log }),
     ),
     monitoring: openMonitoring(),
+    outbound: openOutbound([]),
+    resolver: openResolver([]),
     sender: openSender({ networks: [], smtp: undefined, now }),
     masterId,
     workspaceConfigs: new Map(),

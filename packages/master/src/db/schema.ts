@@ -3,6 +3,7 @@ import type { AuditEntry } from '@nxmesh/model/audit'
 import type { ConfigKind, RevisionChange } from '@nxmesh/model/revision'
 import type { OrganizationRole, TokenRole, WorkspaceRole } from '@nxmesh/model/roles'
 import type { Generated, Insertable, Selectable } from 'kysely'
+import type { DnsProviders } from './schema-dns.ts'
 import type { AlertRules, Alerts, EventCounter, Events, NotificationChannels, NotificationDeliveries } from './schema-events.ts'
 
 /** Times are RFC 3339 UTC text, ids UUIDs, documents JSON text, booleans 0 or 1: the same in every engine. */
@@ -34,6 +35,7 @@ export interface Database {
   alerts: Alerts
   notification_channels: NotificationChannels
   notification_deliveries: NotificationDeliveries
+  dns_providers: DnsProviders
 }
 
 interface Organizations {

@@ -64,7 +64,7 @@ export function openRfc2136(settings: Rfc2136Settings, { outbound, resolver, now
 }
 
 /** Where a server is: 53 is the port of DNS. */
-function placeOf(server: string): { host: string; port: number } {
+export function placeOf(server: string): { host: string; port: number } {
   const [, host = '', port = '53'] = /^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(server) ?? []
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
 }

@@ -5,6 +5,7 @@ import * as identity from './0004-identity.ts'
 import * as events from './0005-events.ts'
 import * as alerts from './0006-alerts.ts'
 import * as notifications from './0007-notifications.ts'
+import * as dnsProviders from './0009-dns-providers.ts'
 
 /** Every migration in order; forward only. */
 export const migrations = {
@@ -15,4 +16,5 @@ export const migrations = {
   '0005-events': events,
   '0006-alerts': alerts,
   '0007-notifications': notifications,
+  '0009-dns-providers': dnsProviders,
 }
