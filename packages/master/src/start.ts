@@ -122,7 +122,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
     telemetry: stack.use(openTelemetry({ ...telemetryOf(config), exporting: exportingOf(config, db), log })),
     monitoring,
     outbound,
-    resolver: overrides.resolver ?? openResolver(config['dns-resolvers'], { mayReach: outbound.mayReach }),
+    resolver: overrides.resolver ?? openResolver(config['dns-resolvers'], { mayReach: (address) => outbound.mayReach(address) }),
     sender: openSender({ ...senderOf(config), ...overrides.notifications, now }),
     masterId,
     workspaceConfigs: new Map(),

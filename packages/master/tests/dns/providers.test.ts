@@ -65,9 +65,10 @@ describe.each(stores)('on $name', (store) => {
   test('what a provider takes is shown without its secrets', async () => {
     const { status, headers, body } = await door('POST', providers(), { body: updates('Bind') })
     expect([status, headers.get('etag')]).toEqual([201, '"1"'])
-    const { id, workspace_id, created_at, updated_at, ...rest } = body
+    const { id, created_at: _created, updated_at: _updated, ...rest } = body
     expect(rest).toEqual({
       kind: 'rfc2136',
+      workspace_id: master.workspaceId,
       name: 'Bind',
       server: bind.server,
       zone: null,

@@ -50,13 +50,13 @@ export function openCloudflare(
   return {
     async present({ name, value }) {
       const zone = await zoneOf(name)
-      if (!zone.ok) return zone
+      if (!zone.ok) return outcomeOf(zone)
       const asked = await ask('POST', `/zones/${zone.id}/dns_records`, { type: 'TXT', name, content: `"${value}"`, ttl: 60 })
       return asked.ok || asked.codes.some((code) => there.includes(code)) ? { ok: true } : outcomeOf(asked)
     },
     async cleanup({ name, value }: TxtRecord) {
       const zone = await zoneOf(name)
-      if (!zone.ok) return zone
+      if (!zone.ok) return outcomeOf(zone)
       const at = `/zones/${zone.id}/dns_records`
       const asked = await ask('GET', `${at}?type=TXT&per_page=100&name=${encodeURIComponent(name)}`)
       if (!asked.ok) return outcomeOf(asked)

@@ -45,7 +45,7 @@ export function openRoute53(
     if (!zone.ok) return outcomeOf(zone)
     const at = `/hostedzone/${zone.id}/rrset`
     for (let attempt = 1; ; attempt++) {
-      const asked = await ask('GET', `${at}?name=${encodeURIComponent(name)}&type=TXT&maxitems=1`)
+      const asked = await ask('GET', `${at}?maxitems=1&name=${encodeURIComponent(name)}&type=TXT`)
       if (!asked.ok) return outcomeOf(asked)
       const before = recordSet(asked.xml, name)
       if (before === 'routed') return { ok: false, message: `Route 53: the TXT records of ${name} follow a routing policy`, retry: false }
