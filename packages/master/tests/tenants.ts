@@ -60,7 +60,7 @@ export async function newTenant({ master, base }: TestMaster, word: string): Pro
     // Names nothing that may be reached, so the test of it is over at once.
     const channel = await made(`${at}/notification-channels`, { kind: 'webhook', name: own, url: 'http://localhost:1/' })
     const delivery = await made(`/notification-channels/${channel.id}/test`, {})
-    const provider = await made(`${at}/dns-providers`, { kind: 'cloudflare', name: own, api_token: 'none' })
+    const provider = await made(`${at}/dns-providers`, { kind: 'webhook', name: own, url: 'http://localhost:1/' })
     return [
       thing('dns_provider_id', provider.id, own),
       thing('notification_channel_id', channel.id, own),

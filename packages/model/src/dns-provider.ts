@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { id, name, timestamp } from './text.ts'
 
-const labels = /^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*$/
+const labels = /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*$/
 
-const domain = z.string().regex(labels, 'must be a name such as example.com')
+const domain = z.string().max(253, 'must be at most 253 characters').regex(labels, 'must be a name such as example.com')
 
 const server = z
   .string()
