@@ -21,6 +21,7 @@ const PACKAGES = [
   { package: 'postgresql', command: 'initdb' },
   { package: 'prometheus', command: 'promtool' },
   { package: 'pebble', command: 'pebble' },
+  { package: 'bind9', command: 'named' },
 ]
 
 // No test may take longer than this (each has a timeout of its own); beyond it a worker is stuck where no timeout reaches.

@@ -54,7 +54,8 @@ export function verdict(access: Access, standing: Standing): Verdict {
     case 'alert_rule':
     case 'alert':
     case 'notification_channel':
-    case 'notification_delivery': {
+    case 'notification_delivery':
+    case 'dns_provider': {
       const role = inIt && isOrganizationRole(inIt, 'admin') ? 'admin' : inWorkspace[standing]
       if (!role) return 404
       return isWorkspaceRole(role, access.need) ? 'yes' : access.self ? 'self' : 403

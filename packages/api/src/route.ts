@@ -35,6 +35,7 @@ export type WorkspaceThing =
   | 'alert'
   | 'notification_channel'
   | 'notification_delivery'
+  | 'dns_provider'
 
 /** One operation of the REST API as data: everything that the server, the client and the document need to know. */
 export interface Route<

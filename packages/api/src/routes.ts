@@ -7,6 +7,7 @@ import * as apiTokens from './routes/api-tokens.ts'
 import * as audit from './routes/audit.ts'
 import * as auth from './routes/auth.ts'
 import * as certificates from './routes/certificates.ts'
+import * as dnsProviders from './routes/dns-providers.ts'
 import * as invitations from './routes/invitations.ts'
 import * as members from './routes/members.ts'
 import * as metrics from './routes/metrics.ts'
@@ -37,6 +38,7 @@ export const routes = {
   ...certificates,
   ...acmeAccounts,
   ...notifications,
+  ...dnsProviders,
   ...revisions,
   ...audit,
 }

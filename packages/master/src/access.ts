@@ -57,6 +57,7 @@ const words: Partial<Record<Access['on'], string>> = {
   alert_rule: 'alert rule',
   notification_channel: 'notification channel',
   notification_delivery: 'notification delivery',
+  dns_provider: 'DNS provider',
 }
 
 type Denial = 'unseen' | { needs: string } | undefined
@@ -90,7 +91,8 @@ async function denial(db: Db, actor: Actor, access: Access, params: Record<strin
     case 'alert_rule':
     case 'alert':
     case 'notification_channel':
-    case 'notification_delivery': {
+    case 'notification_delivery':
+    case 'dns_provider': {
       const role = await workspaceRole(db, actor, access.on, params[`${access.on}_id`]!)
       if (!role) return 'unseen'
       if (isWorkspaceRole(role, access.need) || (access.self && isOneself(actor, params))) return undefined
@@ -141,6 +143,7 @@ const readRoles: Record<WorkspaceThing, ReturnType<typeof rolesOn>> = {
   alert: rolesOn('alerts'),
   notification_channel: rolesOn('notification_channels'),
   notification_delivery: rolesOn('notification_deliveries'),
+  dns_provider: rolesOn('dns_providers'),
 }
 
 type WorkspaceTable =
@@ -153,6 +156,7 @@ type WorkspaceTable =
   | 'alerts'
   | 'notification_channels'
   | 'notification_deliveries'
+  | 'dns_providers'
 
 // A user's roles in the workspace of a thing and in its organization.
 function rolesOn(table: WorkspaceTable | undefined) {

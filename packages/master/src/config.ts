@@ -19,9 +19,10 @@ function isNetwork(text: string): boolean {
   return rest.length === 0 && bits > 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits))
 }
 
-function isResolver(text: string): boolean {
-  const [, host = '', port = '53'] = /^(?:\[?([0-9A-Fa-f:.]+?)\]?)(?::(\d{1,5}))?$/.exec(text) ?? []
-  return (isIP(host) > 0 && Number(port) <= 65_535) || isIP(text) > 0
+function isServer(text: string): boolean {
+  const [, bracketed, plain, port = '53'] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) ?? []
+  const isAddress = isIP(text) === 6 || isIP(bracketed ?? '') === 6 || isIP(plain ?? '') === 4
+  return isAddress && Number(port) > 0 && Number(port) <= 65_535
 }
 
 const units = { MB: 2 ** 20, GB: 2 ** 30, TB: 2 ** 40 }
@@ -135,15 +136,6 @@ export const settings = {
     env: 'NXMESH_ACME_CA_FILE',
     help: 'PEM file with the CA of that server’s own address, where it is a private one',
   },
-  'dns-resolvers': {
-    schema: z
-      .string()
-      .default('')
-      .transform((text) => text.split(',').filter((part) => part !== ''))
-      .refine((parts) => parts.every(isResolver), 'must be addresses, with or without a port (1.1.1.1,127.0.0.1:5353), comma-separated'),
-    env: 'NXMESH_DNS_RESOLVERS',
-    help: 'DNS servers that the master asks before it orders certificates, comma-separated; the system’s when absent',
-  },
   'telemetry-retention-days': {
     schema: number(1, 3650).default(30),
     env: 'NXMESH_TELEMETRY_RETENTION_DAYS',
@@ -199,6 +191,15 @@ export const settings = {
     schema: z.string().min(1).optional(),
     env: 'NXMESH_OTLP_CA_FILE',
     help: 'certificates in PEM to trust for the receiver, in the place of the usual ones',
+  },
+  'dns-resolvers': {
+    schema: z
+      .string()
+      .default('')
+      .transform((text) => text.split(',').filter((part) => part !== ''))
+      .refine((parts) => parts.every(isServer), 'must be addresses, each with :port unless it is 53, comma-separated'),
+    env: 'NXMESH_DNS_RESOLVERS',
+    help: 'DNS servers that are asked for certificates, as in 192.0.2.53,127.0.0.1:5353; those of the system when absent',
   },
   'outbound-networks': {
     schema: networks,

@@ -11,7 +11,7 @@ import { deleteOldAlerts } from './alerts/alerts.ts'
 import { alertsReconciler } from './alerts/reconcile.ts'
 import { openAuthority } from './authority.ts'
 import { openCertificateDispatch } from './certificates/dispatch.ts'
-import { openResolver } from './certificates/dns/resolver.ts'
+import { openResolver, type Resolver } from './certificates/dns/resolver.ts'
 import { deleteOldOrders } from './certificates/orders.ts'
 import { openAcmeServers } from './certificates/servers.ts'
 import type { Config } from './config.ts'
@@ -65,6 +65,7 @@ export interface Overrides {
   signal?: AbortSignal
   listeners?: Partial<Limits>
   notifications?: Partial<Pace & Pick<SenderSettings, 'timeout' | 'resolve'>>
+  resolver?: Resolver
 }
 
 const closeWithin = 5000
@@ -124,7 +125,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
     telemetry: stack.use(openTelemetry({ ...telemetryOf(config), exporting: exportingOf(config, db), log })),
     monitoring,
     outbound,
-    resolver: openResolver(config['dns-resolvers']),
+    resolver: overrides.resolver ?? openResolver(config['dns-resolvers'], { mayReach: (address) => outbound.mayReach(address) }),
     acme: openAcmeServers({ ...(await acmeOf(config)), outbound, now }),
     sender: openSender({ ...senderOf(config), ...overrides.notifications, now }),
     masterId,

@@ -144,6 +144,21 @@ export const schemaRows: Record<string, [table: string, ...parts: Record<string,
     ],
     ['certificate_authorities', { workspace_id: 'w1', certificate_pem: '-----BEGIN', sealed_key: 'sealed', created_at: time }],
   ],
+  '0009-dns-providers': [
+    [
+      'dns_providers',
+      {
+        id: 'dp1',
+        workspace_id: 'w1',
+        name: 'Zone',
+        kind: 'cloudflare',
+        target: 'sealed',
+        created_at: time,
+        updated_at: time,
+        revision: 1,
+      },
+    ],
+  ],
 }
 
 /** Puts the rows of one migration into a database that has just seen it. */

@@ -62,9 +62,11 @@ export async function newTenant({ master, base }: TestMaster, word: string): Pro
     const delivery = await made(`/notification-channels/${channel.id}/test`, {})
     const certificate = await made(`${at}/certificates`, { domain: `${own.toLowerCase()}.example.com`, provider: 'self_signed' })
     const account = await made(`${at}/acme-accounts`, { name: own, directory_url: 'https://acme.example.com/directory' })
+    const provider = await made(`${at}/dns-providers`, { kind: 'webhook', name: own, url: 'http://localhost:1/' })
     return [
       thing('certificate_id', certificate.id, own),
       thing('acme_account_id', account.id, own),
+      thing('dns_provider_id', provider.id, own),
       thing('notification_channel_id', channel.id, own),
       thing('notification_delivery_id', delivery.id, own),
       thing('workspace_id', workspaceId, own),

@@ -11,6 +11,9 @@ export const administrator = { email: 'admin@nxmesh.local', password: 'correct h
 /** Tests ask for things until they are so, and a fuzzer signs in wrongly: what limits them is tested by itself. */
 export const unlimited = ['--rate-limit', '0', '--sign-in-failures', '0']
 
+/** Nothing answers there, so that a test asks nobody about names unless it says whom. */
+const noResolver = ['--dns-resolvers', '127.0.0.1:1']
+
 export interface TestMaster extends AsyncDisposable {
   master: Master
   base: string
@@ -55,7 +58,7 @@ export async function accessToken(base: string, credentials = administrator): Pr
 }
 
 function masterConfig(directory: string, settings: string[]): Config {
-  const args = ['--data-dir', directory, '--http', '127.0.0.1:0', '--agents', '127.0.0.1:0', ...unlimited, ...settings]
+  const args = ['--data-dir', directory, '--http', '127.0.0.1:0', '--agents', '127.0.0.1:0', ...unlimited, ...noResolver, ...settings]
   const asked = readConfig(args, { NXMESH_ADMIN_EMAIL: administrator.email, NXMESH_ADMIN_PASSWORD: administrator.password })
   if (asked.kind !== 'run') throw new Error(`the settings of the master were not taken: ${JSON.stringify(asked)}`)
   return asked.config

@@ -16,6 +16,7 @@ const descriptions: Record<string, string> = {
   revision: 'Versions of a workspace: what each changed, and what was there.',
   'audit-log': 'Who did what, from where, and how it was before and after.',
   'notification-channel': 'Channels that tell of events: webhooks, Slack and e-mail.',
+  'dns-provider': 'DNS providers: where records go that prove the control of a name, for certificates.',
   'notification-delivery': 'Events on their way through a channel, and what came of each.',
   upstream: 'Upstreams: groups of servers that locations pass requests to.',
 }

@@ -16,6 +16,7 @@ import { requireUnused } from '../in-use.ts'
 import { rangeOf } from '../page.ts'
 import { builtInAccount } from './account-row.ts'
 import { newCertificateKey } from './acme/csr.ts'
+import { requireProvider } from './dns/providers.ts'
 import { changeOf, install, tellIssued } from './install.ts'
 import { type Material, readMaterial } from './material.ts'
 import { insertOrder, openOrderOf } from './orders.ts'
@@ -79,6 +80,7 @@ export async function requestCertificate(
   const material = await materialFor(ctx, workspaceId, said)
   const key = isOrdered(said.provider) ? await newCertificateKey(said.key_type) : undefined
   return changeConfig(ctx, actor, workspaceId, async (tx) => {
+    await requireProvider(tx.db, workspaceId, said.dns_provider_id)
     const account = await accountFor(ctx, tx.db, workspaceId, said)
     const names = said.provider === 'uploaded' ? material!.facts.names : namesOf(said)
     const thumbprint = said.challenge === 'http-01' ? account!.thumbprint : null

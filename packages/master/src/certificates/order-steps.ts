@@ -30,7 +30,8 @@ const longestForPreflight = 60 * minute
 
 // Whoever asks for a certificate first and makes the virtual host afterwards gets it then: nobody outside has been bothered.
 async function lookAhead({ ctx, order, certificate, account }: Work): Promise<Next> {
-  if (order.skip_preflight === 1) return { kind: 'go', step: 'account' }
+  const begin: Next = { kind: 'go', step: account.url === null || account.sealed_next_key !== null ? 'account' : 'order' }
+  if (order.skip_preflight === 1) return begin
   const { names } = servedOf(certificate)
   const { workspace_id: workspaceId, challenge, dns_provider_id: dnsProviderId, profile } = certificate
   const subject = { workspaceId, names, challenge: challenge!, account, thumbprint: account.thumbprint, dnsProviderId, profile }
@@ -39,7 +40,7 @@ async function lookAhead({ ctx, order, certificate, account }: Work): Promise<Ne
   const { findings } = await preflight(ctx, subject)
   // A server that is away is waited for by the steps that need it.
   const found = findings.find(({ severity, code }) => severity === 'error' && code !== 'ca_unreachable')
-  if (!found) return { kind: 'go', step: 'account' }
+  if (!found) return begin
   const { code, message, fix } = found
   if (waited > longestForPreflight) return { kind: 'fail', reason: { code, message, fix } }
   return { kind: 'wait', ms: waited < minute ? shortest : 15 * shortest, reason: { code, message, fix } }

@@ -3,6 +3,7 @@ import type { CertificateFinding, CertificateInput, PreflightResult } from '@nxm
 import type { Ctx } from '../ctx.ts'
 import type { Subject } from './agents-ready.ts'
 import { accountFor, uploaded } from './certificates.ts'
+import { requireProvider } from './dns/providers.ts'
 import { preflight } from './preflight.ts'
 import { challengeOf, isOrdered, namesOf, requestProblems } from './request-rules.ts'
 
@@ -13,6 +14,7 @@ export async function tryRequest(ctx: Ctx, workspaceId: string, input: Certifica
   if (problems.length > 0) throw invalid(problems)
   if (said.provider === 'uploaded') uploaded(ctx, said)
   if (!isOrdered(said.provider)) return { ready: true, findings: [] }
+  await requireProvider(ctx.db, workspaceId, said.dns_provider_id)
   const account = await accountOf(ctx, workspaceId, said)
   const { dns_provider_id: dnsProviderId, profile } = said
   const names = namesOf(said)

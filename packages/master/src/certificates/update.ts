@@ -10,6 +10,7 @@ import type { Tagged } from '../etag.ts'
 import { patched } from '../patched.ts'
 import { newCertificateKey } from './acme/csr.ts'
 import { accountFor, uploaded } from './certificates.ts'
+import { requireProvider } from './dns/providers.ts'
 import { changeOf, requireCoverage, tellIssued } from './install.ts'
 import type { Material } from './material.ts'
 import { insertOrder, openOrderOf } from './orders.ts'
@@ -36,6 +37,7 @@ export async function updateCertificate(
     const order = await openOrderOf(tx.db, id)
     const input = inputAfter(before, patch)
     if (!material && isEqual(comparable(input), comparable(inputOf(before)))) return unchanged(taggedCertificate(ctx, before, order))
+    await requireProvider(tx.db, before.workspace_id, input.dns_provider_id)
     const account = await accountFor(ctx, tx.db, before.workspace_id, input)
     const names = before.provider === 'uploaded' ? (material?.facts.names ?? servedOf(before).names) : namesOf(input)
     const othersNames = !isEqual(names.toSorted(), servedOf(before).names.toSorted())

@@ -4,6 +4,7 @@ import type { ConfigKind, RevisionChange } from '@nxmesh/model/revision'
 import type { OrganizationRole, TokenRole, WorkspaceRole } from '@nxmesh/model/roles'
 import type { Generated, Insertable, Selectable } from 'kysely'
 import type { AcmeAccounts, CertificateAuthorities, CertificateOrders, Certificates } from './schema-certificates.ts'
+import type { DnsProviders } from './schema-dns.ts'
 import type { AlertRules, Alerts, EventCounter, Events, NotificationChannels, NotificationDeliveries } from './schema-events.ts'
 
 /** Times are RFC 3339 UTC text, ids UUIDs, documents JSON text, booleans 0 or 1: the same in every engine. */
@@ -39,6 +40,7 @@ export interface Database {
   alerts: Alerts
   notification_channels: NotificationChannels
   notification_deliveries: NotificationDeliveries
+  dns_providers: DnsProviders
 }
 
 interface Organizations {

@@ -15,6 +15,8 @@ import { readAuditLog } from '../audit-log.ts'
 import { changePassword, login, logout, openCookie, refresh } from '../auth.ts'
 import * as acmeAccounts from '../certificates/accounts.ts'
 import * as certificates from '../certificates/certificates.ts'
+import * as dnsProviders from '../certificates/dns/providers.ts'
+import { tryProvider } from '../certificates/dns/try-out.ts'
 import { listOrders } from '../certificates/orders.ts'
 import { revokeCertificate } from '../certificates/revoke.ts'
 import { rotateKey } from '../certificates/rotate-key.ts'
@@ -207,4 +209,11 @@ export const handlers: { [Name in keyof Routes]: Handler<Routes[Name]> } = {
   testNotificationChannel: (ctx, { params }) => tryChannel(ctx, params.notification_channel_id),
   listNotificationDeliveries: (ctx, { params, query }) => deliveries.listDeliveries(ctx, params.notification_channel_id, query),
   replayNotificationDelivery: (ctx, { params }) => deliveries.replayDelivery(ctx, params.notification_delivery_id),
+
+  listDnsProviders: (ctx, { params, query }) => dnsProviders.listProviders(ctx, params.workspace_id, query),
+  createDnsProvider: (ctx, { params, body }) => dnsProviders.createProvider(ctx, params.workspace_id, body),
+  getDnsProvider: (ctx, { params }) => dnsProviders.getProvider(ctx, params.dns_provider_id),
+  updateDnsProvider: (ctx, { params, body, ifMatch }) => dnsProviders.updateProvider(ctx, params.dns_provider_id, body, ifMatch),
+  deleteDnsProvider: (ctx, { params, ifMatch }) => dnsProviders.deleteProvider(ctx, params.dns_provider_id, ifMatch),
+  testDnsProvider: (ctx, { params, body }) => tryProvider(ctx, params.dns_provider_id, body.name),
 }

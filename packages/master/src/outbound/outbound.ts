@@ -1,7 +1,8 @@
 import { type LookupAddress, lookup } from 'node:dns'
+import { once } from 'node:events'
 import { type IncomingHttpHeaders, type IncomingMessage, request as plain } from 'node:http'
 import { request as encrypted } from 'node:https'
-import type { LookupFunction } from 'node:net'
+import { connect, isIP, type LookupFunction, type Socket } from 'node:net'
 import { blockList, literalOf, mayReach } from './public-address.ts'
 
 /** How names are looked up: all addresses of one. */
@@ -32,6 +33,10 @@ export interface Outbound {
   isForbidden(url: URL): boolean
   /** Sends a request and follows no redirect. Throws where no answer comes. */
   exchange(request: OutboundRequest): Promise<OutboundAnswer>
+  /** Opens a connection. The address that is checked is the one that is connected to. Throws where there is none. */
+  connect(host: string, port: number, signal: AbortSignal): Promise<Socket>
+  /** Whether something may be sent to an address. */
+  mayReach(address: string): boolean
 }
 
 /** An address that may not be reached. */
@@ -73,6 +78,13 @@ export function openOutbound(networks: readonly string[], resolve: Resolve = loo
       })
       return { status: response.statusCode ?? 0, headers: response.headers, body: await beginning(response, mostRead) }
     },
+    async connect(host, port, signal) {
+      if (isIP(host) !== 0 && !mayReach(host, allowed)) throw refused(host)
+      const socket = connect({ host, port, lookup: guarded, signal })
+      await once(socket, 'connect')
+      return socket
+    },
+    mayReach: (address) => mayReach(address, allowed),
   }
 }
 

@@ -6,6 +6,7 @@ export interface Heard {
   headers: IncomingHttpHeaders
   body: string
   path: string
+  method: string
 }
 
 export interface Receiver extends AsyncDisposable {
@@ -22,7 +23,12 @@ export async function startReceiver(
   async function listen(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
-    heard.push({ headers: request.headers, body: Buffer.concat(chunks).toString('utf8'), path: request.url ?? '' })
+    heard.push({
+      headers: request.headers,
+      body: Buffer.concat(chunks).toString('utf8'),
+      path: request.url ?? '',
+      method: request.method ?? '',
+    })
     answer(response, heard.length, heard.at(-1)!)
   }
   const server = createServer((request, response) => void listen(request, response))

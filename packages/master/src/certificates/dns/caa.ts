@@ -4,14 +4,17 @@ export interface CaaRecord {
   value: string
 }
 
-const known = new Set(['issue', 'issuewild', 'iodef', 'issuemail', 'issuevmc', 'contactemail', 'contactphone'])
+const understood = ['issue', 'issuewild', 'issuemail', 'issuevmc', 'iodef', 'contactemail', 'contactphone']
 
-/** Whether the CAA records that rule a name let a CA, by any of its identities, issue for it. Source: RFC 8659 section 4. */
+/**
+ * Whether CAA records (RFC 8659) let a CA, by any of its identities, issue for a name. Parameters of a record, such as
+ * `accounturi`, are the CA's to judge.
+ */
 export function caaAllows(records: readonly CaaRecord[], identities: readonly string[], isWildcard: boolean): boolean {
-  const tagged = records.map((record) => ({ ...record, tag: record.tag.toLowerCase() }))
-  if (tagged.some(({ critical, tag }) => critical && !known.has(tag))) return false
-  const wild = tagged.filter(({ tag }) => tag === 'issuewild')
-  const ruling = isWildcard && wild.length > 0 ? wild : tagged.filter(({ tag }) => tag === 'issue')
-  if (ruling.length === 0) return true
-  return ruling.some(({ value }) => identities.includes(value.split(';')[0]!.trim().toLowerCase()))
+  if (records.some(({ critical, tag }) => critical && !understood.includes(tag.toLowerCase()))) return false
+  const of = (wanted: string) => records.filter(({ tag }) => tag.toLowerCase() === wanted)
+  const wild = isWildcard ? of('issuewild') : []
+  const ruling = wild.length > 0 ? wild : of('issue')
+  const mine = identities.map((identity) => identity.toLowerCase())
+  return ruling.length === 0 || ruling.some(({ value }) => mine.includes(value.split(';')[0]!.trim().toLowerCase()))
 }

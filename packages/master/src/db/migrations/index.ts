@@ -6,6 +6,7 @@ import * as events from './0005-events.ts'
 import * as alerts from './0006-alerts.ts'
 import * as notifications from './0007-notifications.ts'
 import * as certificates from './0008-certificates.ts'
+import * as dnsProviders from './0009-dns-providers.ts'
 
 /** Every migration in order; forward only. */
 export const migrations = {
@@ -17,4 +18,5 @@ export const migrations = {
   '0006-alerts': alerts,
   '0007-notifications': notifications,
   '0008-certificates': certificates,
+  '0009-dns-providers': dnsProviders,
 }
