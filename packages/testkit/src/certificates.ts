@@ -33,7 +33,11 @@ export async function selfSignedServer(names: string[]): Promise<Issued> {
   const times = { notBefore: new Date(Date.now() - hour), notAfter: new Date(Date.now() + 24 * hour) }
   const extensions = [new x509.BasicConstraintsExtension(true, 0, true), alternatives(names)]
   const made = await x509.X509CertificateGenerator.createSelfSigned({
-    ...{ serialNumber: serial(), name: [{ CN: [names[0]!] }], keys, signingAlgorithm: algorithm, extensions },
+    serialNumber: serial(),
+    name: [{ CN: [names[0]!] }],
+    keys,
+    signingAlgorithm: algorithm,
+    extensions,
     ...times,
   })
   return { certPem: pemOf(made), keyPem: await keyOf(keys) }
@@ -50,7 +54,11 @@ export async function newChain({
   const ca = [new x509.BasicConstraintsExtension(true, undefined, true)]
   const rootPem = pemOf(
     await x509.X509CertificateGenerator.createSelfSigned({
-      ...{ serialNumber: serial(), name: [{ CN: ['Root'] }], keys: root, signingAlgorithm: algorithm, extensions: ca },
+      serialNumber: serial(),
+      name: [{ CN: ['Root'] }],
+      keys: root,
+      signingAlgorithm: algorithm,
+      extensions: ca,
       ...long,
     }),
   )
@@ -64,8 +72,14 @@ export async function newChain({
   ) =>
     pemOf(
       await x509.X509CertificateGenerator.create({
-        ...{ serialNumber: serial(), subject: [{ CN: [subject] }], issuer: [{ CN: [issuer] }], publicKey, signingKey: by.privateKey },
-        ...{ signingAlgorithm: algorithm, extensions, ...times },
+        serialNumber: serial(),
+        subject: [{ CN: [subject] }],
+        issuer: [{ CN: [issuer] }],
+        publicKey,
+        signingKey: by.privateKey,
+        signingAlgorithm: algorithm,
+        extensions,
+        ...times,
       }),
     )
   const times = { notBefore: new Date(notBefore), notAfter: new Date(notAfter) }
