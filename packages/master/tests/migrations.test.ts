@@ -48,7 +48,9 @@ describe.each(stores)('on $name', (store) => {
     expect(await migrate(db)).toEqual(names.slice(names.indexOf(last) + 1))
     const after = await everyRow(db)
     for (const [table, rows] of Object.entries(before)) {
-      expect(after[table], table).toEqual(rows.map((row) => expect.objectContaining(row)))
+      // A release may bring rules of its own.
+      const kept = rows.map((row) => expect.objectContaining(row))
+      expect(after[table], table).toEqual(table === 'alert_rules' ? expect.arrayContaining(kept) : kept)
     }
     expect(await schemaOf(db)).toEqual(fresh)
     expect(await migrate(db)).toEqual([])

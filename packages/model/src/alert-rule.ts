@@ -4,7 +4,7 @@ import { labelSelector } from './target-agents.ts'
 import { id, name, timestamp } from './text.ts'
 
 /** States of an agent that a rule can warn of. */
-export const alertStates = ['agent_offline', 'nginx_down', 'apply_failed', 'drift'] as const
+export const alertStates = ['agent_offline', 'nginx_down', 'apply_failed', 'drift', 'certificate_expiring'] as const
 
 /** Figures of an agent that a rule can hold against a threshold, and their units. */
 export const alertMetrics = {
@@ -17,6 +17,7 @@ export const alertMetrics = {
   server_error_percent: '%',
   response_time_p99_ms: ' ms',
   log_lines_dropped: '',
+  certificate_days_left: ' days',
 } as const
 
 export type AlertMetric = keyof typeof alertMetrics

@@ -22,6 +22,7 @@ const defaultRules: AlertRuleInput[] = [
   { name: 'Processor', for_seconds: 600, condition: above('cpu_percent', 90, { clear_threshold: 80 }) },
   { name: 'Memory', for_seconds: 600, condition: above('memory_percent', 90, { clear_threshold: 85 }) },
   { name: 'Disk', severity: 'error', for_seconds: 300, condition: above('disk_percent', 90, { clear_threshold: 88 }) },
+  { name: 'Certificate expiring', severity: 'error', condition: state('certificate_expiring') },
   { name: 'Log lines dropped', condition: above('log_lines_dropped', 0) },
 ].map((rule) => alertRuleInput.parse(rule))
 

@@ -1,6 +1,7 @@
 import type { AgentHealth } from '@nxmesh/model/agent'
 import { type AlertCondition, type AlertMetric, alertMetrics } from '@nxmesh/model/alert-rule'
 import type { AgentAlert } from '../agent-events.ts'
+import { warningTimes } from '../certificates/renewal.ts'
 import type { AgentRow } from '../db/schema.ts'
 import type { AgentRates } from '../telemetry/query.ts'
 
@@ -10,19 +11,28 @@ export interface Subject {
   health: AgentHealth | null
   /** What the agent itself warns of. */
   warnings: readonly AgentAlert[]
+  /** Those that it serves or is to serve. */
+  certificates: readonly ServedCertificate[]
   /** By the length of the window in seconds; absent where the store could not be asked. */
   rates: ReadonlyMap<number, AgentRates>
+}
+
+/** A certificate and its life, in milliseconds since the epoch. */
+export interface ServedCertificate {
+  name: string
+  notBefore: number
+  notAfter: number
 }
 
 /** Whether a condition holds, with the words and the figures for it; `unknown` where nobody can say now. */
 export type Verdict = { kind: 'holds' | 'clear'; message: string; value: number | null } | { kind: 'unknown' }
 
 /** Holds a condition against an agent. `isActive` says whether it held before: then it ends only beyond its clear threshold. */
-export function judge(condition: AlertCondition, subject: Subject, isActive: boolean): Verdict {
+export function judge(condition: AlertCondition, subject: Subject, isActive: boolean, now: number): Verdict {
   // An agent that never came is not offline.
   if (subject.agent.registered_at === null) return clear('')
-  if (condition.kind === 'state') return judgeState(condition.state, subject)
-  const value = subject.agent.state === 'offline' ? undefined : figureOf(condition, subject)
+  if (condition.kind === 'state') return judgeState(condition.state, subject, now)
+  const value = subject.agent.state === 'offline' ? undefined : figureOf(condition, subject, now)
   if (value === undefined) return { kind: 'unknown' }
   const { metric, operator, threshold, clear_threshold } = condition
   const limit = isActive ? (clear_threshold ?? threshold) : threshold
@@ -42,13 +52,19 @@ const words: Record<AlertMetric, string> = {
   server_error_percent: 'Requests answered with 5xx',
   response_time_p99_ms: 'Response time (p99)',
   log_lines_dropped: 'Log lines dropped',
+  certificate_days_left: 'The certificate that ends first',
 }
 
 const longest = 500
 
-function judgeState(state: Extract<AlertCondition, { kind: 'state' }>['state'], { agent, health, warnings }: Subject): Verdict {
+function judgeState(
+  state: Extract<AlertCondition, { kind: 'state' }>['state'],
+  { agent, health, warnings, certificates }: Subject,
+  now: number,
+): Verdict {
   if (state === 'agent_offline')
     return agent.state === 'offline' ? holding(`Not heard of since ${agent.last_seen_at ?? 'it registered'}`) : clear('')
+  if (state === 'certificate_expiring') return judgeEnd(firstToEnd(certificates), now)
   if (agent.state === 'offline') return { kind: 'unknown' }
   switch (state) {
     case 'nginx_down':
@@ -66,7 +82,27 @@ function judgeState(state: Extract<AlertCondition, { kind: 'state' }>['state'], 
   }
 }
 
-function figureOf(condition: Extract<AlertCondition, { kind: 'metric' }>, { health, rates }: Subject): number | undefined {
+function firstToEnd(certificates: readonly ServedCertificate[]): ServedCertificate | undefined {
+  return certificates.reduce<ServedCertificate | undefined>(
+    (first, certificate) => (first && first.notAfter <= certificate.notAfter ? first : certificate),
+    undefined,
+  )
+}
+
+// Certificates that renew themselves are long renewed by the time that this is told.
+function judgeEnd(certificate: ServedCertificate | undefined, now: number): Verdict {
+  const [warns] = certificate ? warningTimes(certificate) : []
+  if (!certificate || warns === undefined || now < warns) return clear('')
+  const end = new Date(certificate.notAfter).toISOString()
+  if (now >= certificate.notAfter) return holding(`Certificate "${certificate.name}" has ended on ${end}`)
+  return holding(`Certificate "${certificate.name}" ends on ${end}`)
+}
+
+function figureOf(
+  condition: Extract<AlertCondition, { kind: 'metric' }>,
+  { health, rates, certificates }: Subject,
+  now: number,
+): number | undefined {
   const { metric, window_seconds, min_requests } = condition
   const served = rates.get(window_seconds)
   const enough = served && served.requests >= Math.max(min_requests, 1)
@@ -77,6 +113,10 @@ function figureOf(condition: Extract<AlertCondition, { kind: 'metric' }>, { heal
       return enough ? (served.p99 ?? undefined) : undefined
     case 'log_lines_dropped':
       return served?.dropped
+    case 'certificate_days_left': {
+      const first = firstToEnd(certificates)
+      return first && (first.notAfter - now) / 86_400_000
+    }
     case 'memory_percent':
       return health ? share(health.memory_used_mb, health.memory_total_mb) : undefined
     case 'disk_percent':

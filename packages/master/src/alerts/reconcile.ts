@@ -11,9 +11,10 @@ import type { AlertRow, AlertRuleRow } from '../db/schema-events.ts'
 import { begin, type Tx } from '../db/transaction.ts'
 import { tell } from '../events/outbox.ts'
 import type { Reconciler } from '../reconcilers.ts'
-import { labelsOf } from '../rollout/desired.ts'
+import { desiredIn, labelsOf } from '../rollout/desired.ts'
 import type { AgentRates } from '../telemetry/query.ts'
 import { uuidv7 } from '../uuid.ts'
+import type { ServedCertificate } from './judge.ts'
 import { agentAlertOf, resolvedEvent } from './row.ts'
 import { type Pending, type Transition, transitionsOf } from './transitions.ts'
 
@@ -66,10 +67,16 @@ export function alertsReconciler(ctx: Ctx): Reconciler {
       const rules = await readRules(ctx, agents)
       const active = await readActive(ctx, agents)
       const rates = await ratesOf(ctx, agents, rules)
+      const certificates = await certificatesOf(ctx, agents, rules)
       const changes: { agent: Agent; transition: Transition }[] = []
       for (const [index, agent] of agents.entries()) {
         const own = (rules.get(agent.workspace_id) ?? []).filter(({ isFor }) => isFor({ id: agent.id, labels: labelsOf(agent) }))
-        const place = { agentId: agent.id, subject: subjectOf(agent, rates), rules: own, active: active.get(agent.id) ?? [] }
+        const place = {
+          agentId: agent.id,
+          subject: subjectOf(agent, rates, certificates.get(agent.id) ?? []),
+          rules: own,
+          active: active.get(agent.id) ?? [],
+        }
         for (const transition of transitionsOf(place, pending, ctx.now())) changes.push({ agent, transition })
         if (index % perTurn === perTurn - 1) await delay(0)
       }
@@ -143,9 +150,41 @@ async function ratesOf(ctx: Ctx, agents: readonly Agent[], rules: Map<string, Ru
   return found
 }
 
-function subjectOf(agent: Agent, rates: Map<string, Map<number, AgentRates>>) {
+function subjectOf(agent: Agent, rates: Map<string, Map<number, AgentRates>>, certificates: ServedCertificate[]) {
   const health = agent.health === null ? null : (JSON.parse(agent.health) as AgentHealth)
-  return { agent, health, warnings: JSON.parse(agent.alerts) as AgentAlert[], rates: rates.get(agent.id) ?? new Map() }
+  return { agent, health, warnings: JSON.parse(agent.alerts) as AgentAlert[], rates: rates.get(agent.id) ?? new Map(), certificates }
+}
+
+/** What each agent serves, or is to serve, in the workspaces where a rule asks for it. */
+async function certificatesOf(ctx: Ctx, agents: readonly Agent[], rules: Map<string, Rule[]>): Promise<Map<string, ServedCertificate[]>> {
+  const found = new Map<string, ServedCertificate[]>()
+  for (const [workspaceId, own] of Map.groupBy(agents, ({ workspace_id }) => workspace_id)) {
+    if (!rules.get(workspaceId)?.some(({ condition }) => asksForCertificates(condition))) continue
+    const issued = await ctx.db
+      .selectFrom('certificates')
+      .select(['id', 'name', 'not_before', 'expires_at'])
+      .where('workspace_id', '=', workspaceId)
+      .where('expires_at', 'is not', null)
+      .execute()
+    if (issued.length === 0) continue
+    const byId = new Map(
+      issued.map(({ id, name, not_before, expires_at }) => [
+        id,
+        { name, notBefore: Date.parse(not_before!), notAfter: Date.parse(expires_at!) },
+      ]),
+    )
+    const find = await desiredIn(ctx, workspaceId)
+    for (const agent of own)
+      found.set(
+        agent.id,
+        (find?.(agent).certificateIds ?? []).flatMap((id) => byId.get(id) ?? []),
+      )
+  }
+  return found
+}
+
+function asksForCertificates(condition: AlertCondition): boolean {
+  return condition.kind === 'state' ? condition.state === 'certificate_expiring' : condition.metric === 'certificate_days_left'
 }
 
 function forget(pending: Pending, agents: readonly Agent[]): void {

@@ -14,7 +14,7 @@ function watch(condition: object, for_seconds = 0) {
   let active: AlertRow[] = []
   return (
     seconds: number,
-    { health = {}, agent = {}, ...more }: { health?: object; agent?: object; warnings?: object[]; rates?: object },
+    { health = {}, agent = {}, ...more }: { health?: object; agent?: object; warnings?: object[]; rates?: object; certificates?: object[] },
   ) => {
     const row = { id: 'r', name: 'Rule', severity: 'warning', for_seconds } as never
     const rules = [{ row, condition: alertCondition.parse(condition), isFor: targetTest({ type: 'all' }) }]
@@ -23,6 +23,7 @@ function watch(condition: object, for_seconds = 0) {
       health,
       warnings: [],
       rates: new Map(),
+      certificates: [],
       ...more,
     } as unknown as Subject
     const transitions = transitionsOf({ agentId: 'a', subject, rules, active }, pending, at + seconds * 1000)
@@ -101,4 +102,23 @@ test('the warnings of an agent that is offline stay as they were', () => {
   expect(look(0, { warnings: [warning] })).toEqual(['open'])
   expect(look(1, { warnings: [], agent: { state: 'offline' } })).toEqual([])
   expect(look(2, { warnings: [] })).toEqual(['end'])
+})
+
+test('a certificate that ends soon is told of whether its agent is there or not, and no longer once it is renewed', () => {
+  const look = watch({ kind: 'state', state: 'certificate_expiring' })
+  const day = 86_400_000
+  const life = (left: number) => ({ name: 'example.com', notBefore: at - (90 - left) * day, notAfter: at + left * day })
+  expect(look(0, { certificates: [life(60), life(22)] })).toEqual([])
+  expect(look(1, { certificates: [life(60), life(20)] })).toEqual(['open'])
+  expect(look(2, { certificates: [life(20)], agent: { state: 'offline' } })).toEqual([])
+  expect(look(3, { certificates: [life(60)] })).toEqual(['end'])
+  const short = watch({ kind: 'state', state: 'certificate_expiring' })
+  expect(short(0, { certificates: [{ name: 'x', notBefore: at - 4 * day, notAfter: at + 2 * day }] })).toEqual([])
+  expect(short(1, { certificates: [{ name: 'x', notBefore: at - 5 * day, notAfter: at + day }] })).toEqual(['open'])
+})
+
+test('days that are left of a certificate can be held against a threshold', () => {
+  const look = watch({ kind: 'metric', metric: 'certificate_days_left', operator: 'below', threshold: 30 })
+  const ends = (days: number) => ({ certificates: [{ name: 'x', notBefore: at, notAfter: at + days * 86_400_000 }] })
+  expect([look(0, ends(40)), look(1, ends(29)), look(2, ends(80)), look(3, { certificates: [] })]).toEqual([[], ['open'], ['end'], []])
 })

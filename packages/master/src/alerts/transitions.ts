@@ -38,7 +38,7 @@ export function transitionsOf({ agentId, subject, rules, active }: Place, pendin
     const source = ruleSource(rule.id)
     const key = `${agentId} ${source}`
     const known = bySource.get(source)
-    const verdict = judge(condition, subject, known !== undefined)
+    const verdict = judge(condition, subject, known !== undefined, now)
     if (verdict.kind === 'unknown') {
       stays.add(source)
       continue

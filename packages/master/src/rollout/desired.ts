@@ -15,6 +15,8 @@ export interface Desired {
   digest: string
   /** The config itself, made anew each time: it holds private keys, which nothing keeps. */
   config: () => AgentConfig
+  /** Those that its virtual hosts use. */
+  certificateIds: readonly string[]
   /** Names this config to an agent. */
   configId: string
   /** The config as a message ready for the wire, encoded once. */
@@ -89,13 +91,16 @@ function find(secrets: Secrets, version: Version, workspaceId: string, agentId: 
 }
 
 function compute({ open }: Secrets, { config, targets }: Version, workspaceId: string, matching: string): Desired {
-  const wanted = () => agentConfig(config, targets.hostsOf(matching), open)
+  const hosts = targets.hostsOf(matching)
+  const certificateIds = [...new Set(hosts.flatMap((host) => (host.ssl_enabled ? (host.ssl_certificate_id ?? []) : [])))]
+  const wanted = () => agentConfig(config, hosts, open)
   const digest = digestOf(wanted())
   const configId = configIdOf(workspaceId, config.version)
   let frame: Buffer | undefined
   return {
     version: config.version,
     digest,
+    certificateIds,
     config: wanted,
     configId,
     frame() {

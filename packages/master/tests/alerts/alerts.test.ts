@@ -43,7 +43,7 @@ describe.each(stores)('alerts, on $name', (store) => {
 
   test('a workspace comes with rules, which can be changed, turned off and deleted', async () => {
     const { data, meta } = await mesh.client.call(routes.listAlertRules, { params, query: {} })
-    expect(meta.total).toBe(9)
+    expect(meta.total).toBe(10)
     expect(data.map(({ name }) => name)).toContain('Agent offline')
     for (const rule of data) expect(routes.getAlertRule.response.parse(rule)).toEqual(rule)
     const made = await newRule({

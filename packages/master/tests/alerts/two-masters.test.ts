@@ -21,7 +21,7 @@ test('what two masters and a third one after them find is one alert, told once',
   const { client, master, workspaceId } = one
   const params = { workspace_id: workspaceId }
   const { data: rules } = await client.call(routes.listAlertRules, { params, query: {} })
-  expect(rules).toHaveLength(9)
+  expect(rules).toHaveLength(10)
   const rule = rules.find(({ name }) => name === 'Agent offline')!
   await client.call(routes.updateAlertRule, { params: { alert_rule_id: rule.id }, body: { for_seconds: 0 } })
   const place = { client, workspaceId, port: master.agents.port, caPem: master.ctx.authority.caPem }

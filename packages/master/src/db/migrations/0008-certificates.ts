@@ -1,7 +1,17 @@
 import { type Kysely, sql } from 'kysely'
+import { uuidv7 } from '../../uuid.ts'
 
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of statements) await sql.raw(statement).execute(db)
+  // What workspaces that were there before get; new ones have it from the start.
+  const condition = JSON.stringify({ kind: 'state', state: 'certificate_expiring' })
+  const at = new Date().toISOString()
+  const { rows } = await sql<{ id: string }>`select id from workspaces
+    where not exists (select 1 from alert_rules r where r.workspace_id = workspaces.id and r.name = 'Certificate expiring')`.execute(db)
+  for (const { id } of rows) {
+    await sql`insert into alert_rules (id, workspace_id, name, enabled, severity, condition, for_seconds, label_selector, revision, created_at, updated_at)
+      values (${uuidv7(Date.now())}, ${id}, 'Certificate expiring', 1, 'error', ${condition}, 0, '', 1, ${at}, ${at})`.execute(db)
+  }
 }
 
 const statements = [
