@@ -103,7 +103,9 @@ test('a backup of each earlier schema is restored and brought up to date', async
       await restore(db, file, false)
       const content = await everyRow(db)
       for (const [table, rows] of Object.entries(await at(location, everyRow))) {
-        expect(content[table], table).toEqual(rows.map((row) => expect.objectContaining(row)))
+        // A release may bring rules of its own.
+        const kept = rows.map((row) => expect.objectContaining(row))
+        expect(content[table], table).toEqual(table === 'alert_rules' ? expect.arrayContaining(kept) : kept)
       }
     })
   }

@@ -16,11 +16,14 @@ export interface Surroundings {
   env?: Record<string, string>
   /** A shell script that runs first, in a mount namespace of its own: it may put other files over those of the machine. Needs root. */
   before?: string
+  /** The network namespace that it runs in. */
+  namespace?: string
 }
 
 /** Starts a TypeScript program as a process of its own and waits until it has written `ready`. */
-export async function startProgram(file: string, args: string[], { env = {}, before }: Surroundings = {}): Promise<Program> {
-  const node = [process.execPath, file, ...args]
+export async function startProgram(file: string, args: string[], { env = {}, before, namespace }: Surroundings = {}): Promise<Program> {
+  const within = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]
+  const node = [...within, process.execPath, file, ...args]
   const [command, ...rest] = (before === undefined ? node : ['unshare', '--mount', 'sh', '-ec', `${before}\nexec "$@"`, 'sh', ...node]) as [
     string,
     ...string[],
