@@ -11,9 +11,14 @@ export function startAgentProgram(options: AgentOptions, { env = {}, ...more }: 
 }
 
 /** Starts the master as a process of its own on ports that stay the same when it is started again. */
-export function startMasterProgram(directory: string, ports: { http: number; agents: number }, settings: string[] = []): Promise<Program> {
+export function startMasterProgram(
+  directory: string,
+  ports: { http: number; agents: number },
+  settings: string[] = [],
+  surroundings: Surroundings = {},
+): Promise<Program> {
   const addresses = ['--http', `127.0.0.1:${ports.http}`, '--agents', `127.0.0.1:${ports.agents}`]
   const env = { NXMESH_ADMIN_EMAIL: administrator.email, NXMESH_ADMIN_PASSWORD: administrator.password }
   const args = ['--data-dir', directory, ...addresses, '--heartbeat-interval', '1', '--log-level', 'warn', ...unlimited, ...settings]
-  return startProgram(masterFile, args, { env })
+  return startProgram(masterFile, args, { ...surroundings, env })
 }
