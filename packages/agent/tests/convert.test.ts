@@ -40,7 +40,9 @@ const location = fc
   .map(present)
 const policy = fc.constantFrom('modern', 'intermediate', 'old')
 const hsts = fc.record({ max_age: count, include_subdomains: fc.boolean(), preload: fc.boolean() })
-const tls = fc.record({ policy: optional(policy), redirect_http: fc.boolean(), hsts: optional(hsts) }).map(present)
+const tls = fc
+  .record({ policy: optional(policy), redirect_http: fc.boolean(), ocsp_stapling: fc.boolean(), hsts: optional(hsts) })
+  .map(present)
 const host = fc.record({
   id: fc.uuid(),
   name: text,

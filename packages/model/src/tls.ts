@@ -31,6 +31,10 @@ export const tlsOptions = z
     policy: tlsPolicy.optional().meta({ description: 'That of the settings where it is absent.' }),
     redirect_http: z.boolean().default(false).meta({ description: 'Requests over plain HTTP are sent to HTTPS.' }),
     hsts: hsts.optional(),
+    ocsp_stapling: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Only for certificates that name an OCSP responder, which few CAs still have.' }),
   })
   .meta({ id: 'TlsOptions' })
 

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { newChain } from '@nxmesh/testkit/certificates'
 import { describe, expect, test } from 'vitest'
 import { compareVersions } from '../src/facts.ts'
 import { certificate } from './support/certificate.ts'
@@ -55,7 +56,7 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
     const port = await freePort()
     const hosts = [
       { ...host, server_name: 'first.test' },
-      { ...host, tls: { policy: 'modern' as const, redirect_http: false } },
+      { ...host, tls: { policy: 'modern' as const, redirect_http: false, ocsp_stapling: false } },
     ]
     const config = configOf({ certificates, virtual_hosts: hosts.map((each) => ({ ...each, listen_port: port })) })
     const own = compareVersions(binary.facts.version, '1.29.2') >= 0
@@ -69,12 +70,37 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
     const custom = { ssl_protocols: 'TLSv1.2', ssl_prefer_server_ciphers: 'on' }
     const config = configOf({
       certificates,
-      virtual_hosts: [{ ...host, listen_port: 18480, tls: { policy: 'old', redirect_http: false }, custom_directives: custom }],
+      virtual_hosts: [
+        { ...host, listen_port: 18480, tls: { policy: 'old', redirect_http: false, ocsp_stapling: false }, custom_directives: custom },
+      ],
     })
     for (const mode of ['owned', 'include'] as const) {
       const { output } = testRendered(binary, config, mode === 'owned' ? {} : { mode, directory: '/nowhere' })
       if (mode === 'owned') expect(output).toContain('test is successful')
       expect(output).not.toContain('duplicate')
     }
+  })
+
+  test('hazard 85: stapling is asked for only where a responder can answer', async () => {
+    const { certPem, keyPem } = await newChain({ names: ['example.com'], ocsp: 'http://ocsp.invalid/' })
+    const material = { certificate_pem: certPem, private_key_pem: keyPem, expires_at: 0 }
+    const both = { ...certificates, [id(3, 2)]: { id: id(3, 2), domain: 'example.com', ...material } }
+    const tls = { redirect_http: false, ocsp_stapling: true }
+    const hosts = [1, 2].map((at) => ({ ...host, server_name: `${at}.test`, ssl_certificate_id: id(3, at), listen_port: 18480, tls }))
+    const config = configOf({ certificates: both, virtual_hosts: hosts })
+    const stapling = ({ files }: { files: { path: string; text: string }[] }) =>
+      files.find(({ path }) => path === 'http.conf')!.text.split('ssl_stapling on;').length - 1
+    const without = testRendered(binary, config)
+    expect([stapling(without.rendered), without.rendered.findings.map(({ field }) => field)]).toEqual([
+      0,
+      ['tls.ocsp_stapling', 'tls.ocsp_stapling'],
+    ])
+    config.settings.nginx_directives = { resolver: '127.0.0.1' }
+    const { rendered, output } = testRendered(binary, config)
+    expect([stapling(rendered), rendered.findings.map(({ message }) => message)]).toEqual([
+      1,
+      [expect.stringContaining('names no OCSP responder')],
+    ])
+    expect(output).toContain('test is successful')
   })
 })

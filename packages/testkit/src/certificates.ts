@@ -25,6 +25,8 @@ export interface ChainOptions {
   /** Milliseconds since the epoch; an hour ago and in ninety days by themselves. */
   notBefore?: number
   notAfter?: number
+  /** The address of a responder that says whether it is revoked. */
+  ocsp?: string
 }
 
 /** A certificate for a server that is its own CA. */
@@ -48,6 +50,7 @@ export async function newChain({
   names,
   notBefore = Date.now() - hour,
   notAfter = Date.now() + 90 * 24 * hour,
+  ocsp,
 }: ChainOptions): Promise<Chain> {
   const [root, middle, leaf] = [await newKeys(), await newKeys(), await newKeys()]
   const long = { notBefore: new Date(Date.now() - 1000 * 24 * hour), notAfter: new Date(Date.now() + 1000 * 24 * hour) }
@@ -82,9 +85,10 @@ export async function newChain({
         ...times,
       }),
     )
+  const responder = ocsp === undefined ? [] : [new x509.AuthorityInfoAccessExtension({ ocsp })]
   const times = { notBefore: new Date(notBefore), notAfter: new Date(notAfter) }
   return {
-    certPem: await sign(names[0]!, 'Intermediate', leaf.publicKey, middle, [alternatives(names)], times),
+    certPem: await sign(names[0]!, 'Intermediate', leaf.publicKey, middle, [alternatives(names), ...responder], times),
     intermediatePem: await sign('Intermediate', 'Root', middle.publicKey, root, ca, long),
     rootPem,
     keyPem: await keyOf(leaf),

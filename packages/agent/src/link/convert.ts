@@ -50,10 +50,11 @@ function virtualHostOf(host: WireVirtualHost): ConfigVirtualHost {
   }
 }
 
-function tlsOf({ policy, redirectHttp, hsts }: WireTlsOptions): TlsOptions {
+function tlsOf({ policy, redirectHttp, hsts, ocspStapling }: WireTlsOptions): TlsOptions {
   return {
     ...(policy && { policy: policyOf(policy) }),
     redirect_http: redirectHttp,
+    ocsp_stapling: ocspStapling,
     ...(hsts && { hsts: { max_age: hsts.maxAgeSeconds, include_subdomains: hsts.includeSubdomains, preload: hsts.preload } }),
   }
 }

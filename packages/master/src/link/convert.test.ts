@@ -71,6 +71,7 @@ const hostInput = allowed(
         {
           policy: words(...tlsPolicies),
           redirect_http: fc.boolean(),
+          ocsp_stapling: fc.boolean(),
           hsts: fc.record(
             { max_age: fc.integer({ min: 0, max: 63_072_000 }), include_subdomains: fc.boolean(), preload: fc.boolean() },
             optional,

@@ -119,15 +119,21 @@ function toVirtualHost(host: ConfigVirtualHost): NonNullable<Update['virtualHost
   }
 }
 
-function toTls({ policy, redirect_http, hsts }: TlsOptions): NonNullable<NonNullable<Update['virtualHosts']>[number]['tls']> {
+function toTls({
+  policy,
+  redirect_http,
+  hsts,
+  ocsp_stapling,
+}: TlsOptions): NonNullable<NonNullable<Update['virtualHosts']>[number]['tls']> {
   const strict = hsts && { maxAgeSeconds: hsts.max_age, includeSubdomains: hsts.include_subdomains, preload: hsts.preload }
-  return { policy: policy ?? '', redirectHttp: redirect_http, ...(strict ? { hsts: strict } : {}) }
+  return { policy: policy ?? '', redirectHttp: redirect_http, ocspStapling: ocsp_stapling, ...(strict ? { hsts: strict } : {}) }
 }
 
-function fromTls({ policy, redirectHttp, hsts }: WireTlsOptions): TlsOptions {
+function fromTls({ policy, redirectHttp, hsts, ocspStapling }: WireTlsOptions): TlsOptions {
   return {
     ...(policy === '' ? {} : { policy: tlsPolicy.parse(policy) }),
     redirect_http: redirectHttp,
+    ocsp_stapling: ocspStapling,
     ...(hsts ? { hsts: { max_age: hsts.maxAgeSeconds, include_subdomains: hsts.includeSubdomains, preload: hsts.preload } } : {}),
   }
 }

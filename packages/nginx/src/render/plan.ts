@@ -2,7 +2,7 @@ import type { AgentConfig, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import { parseServerNames } from '@nxmesh/model/server-name'
 import { defaultHttpPort } from '@nxmesh/model/settings'
 import { compareVersions } from '../facts.ts'
-import type { CertificateFiles } from './certificates.ts'
+import type { CertificateFiles, CertificatePaths } from './certificates.ts'
 import { type Report, reportOn } from './report.ts'
 import type { RenderTarget } from './target.ts'
 
@@ -10,7 +10,7 @@ import type { RenderTarget } from './target.ts'
 export interface PlannedHost {
   host: ConfigVirtualHost
   names: string[]
-  files?: { certificate: string; key: string }
+  files?: CertificatePaths
   http2: boolean
   http3: boolean
 }
@@ -75,7 +75,8 @@ function planCompanions(
     if (!wanted && !parsed.names.some((name) => Object.hasOwn(acme_thumbprints, name))) continue
     const port = ports.get(http_port) ?? { port: http_port, tls: false, hosts: [], companions: [] }
     if (port.tls) {
-      reportOn(report, 'error', host, 'tls.redirect_http', `nothing is answered over plain HTTP: port ${http_port} speaks TLS`)
+      const field = wanted ? 'tls.redirect_http' : 'ssl_certificate_id'
+      reportOn(report, 'error', host, field, `nothing is answered over plain HTTP: port ${http_port} speaks TLS`)
       continue
     }
     const names = parsed.names.filter((name) => name !== '_' && !taken.has(name))

@@ -152,16 +152,22 @@ function renderLevel(
 }
 
 // In an nginx of ours the http block holds what the settings say; elsewhere it is the host's.
-function writeTls(
-  { writer, target, policy }: Rendering,
-  { host }: PlannedHost,
-  isSet: (name: string) => boolean,
-  source: LineSource,
-): void {
+function writeTls(rendering: Rendering, { host, files }: PlannedHost, isSet: (name: string) => boolean, source: LineSource): void {
+  const { writer, target, policy, report, placed } = rendering
   const own = host.tls?.policy
-  if (target.mode === 'owned' && (own === undefined || own === policy)) return
-  writer.from({ ...source, field: 'tls.policy' })
-  writeTlsPolicy(writer, own ?? policy, isSet, indent)
+  if (target.mode === 'include' || (own !== undefined && own !== policy)) {
+    writer.from({ ...source, field: 'tls.policy' })
+    writeTlsPolicy(writer, own ?? policy, isSet, indent)
+  }
+  if (!host.tls?.ocsp_stapling || isSet('ssl_stapling')) return
+  const warn = (message: string) => reportOn(report, 'warning', host, 'tls.ocsp_stapling', message)
+  const resolves = target.mode === 'include' || isSet('resolver') || placed.http.some(({ name }) => name === 'resolver')
+  if (!files!.hasOcsp) warn('is not set: the certificate names no OCSP responder')
+  else if (!resolves) warn('is not set: nginx needs a resolver for it, in nginx_directives of the settings')
+  else {
+    writer.from({ ...source, field: 'tls.ocsp_stapling' })
+    writer.line(`${indent}ssl_stapling on;`)
+  }
 }
 
 function hstsValue({ max_age, include_subdomains, preload }: Hsts): string {
