@@ -12,6 +12,7 @@ import { openAnswerer } from './health-checks/answerer.ts'
 import { startHealthChecks } from './health-checks/checker.ts'
 import { openMarks } from './health-checks/marks.ts'
 import { dataOf } from './health-checks/report.ts'
+import { openHostCertificates } from './host-certificates.ts'
 import { type Installation, includeInstallation, ownedInstallation } from './installation.ts'
 import { type DesiredConfig, type LedgerState, openLedger, type StatusReport } from './ledger.ts'
 import { type Link, linkToMaster } from './link.ts'
@@ -40,6 +41,8 @@ export interface Overrides {
   log?: Log
   onStatus?: (status: StatusReport) => void
   telemetry?: Partial<TelemetryLimits>
+  /** Milliseconds between two looks at the certificates of the host. */
+  certificatesEvery?: number
 }
 
 export interface Agent extends AsyncDisposable {
@@ -109,6 +112,12 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
   const health = healthMeter(scope, { trouble: () => reconciler.trouble, servers: () => checks.servers() })
   const limits = { ...defaultTelemetryLimits, ...overrides.telemetry }
   const telemetry = await startTelemetry(scope, limits, (task) => reconciler.exclusive(task))
+  const found = openHostCertificates(
+    scope,
+    installation.mode === 'include' ? (options.nginxConf ?? facts.conf_path) : undefined,
+    overrides.certificatesEvery,
+  )
+  opening.use(found)
   const command = commandRunner(scope, reconciler, sendHealth)
   link =
     options.master === undefined
@@ -120,6 +129,7 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
           facts: async () => factsOf(options.nginx),
           applied: () => ledger.state,
           health,
+          found: () => found.certificates,
           async onIdentity(agent_id) {
             const known = ledger.state.agent_id
             if (known === agent_id) return

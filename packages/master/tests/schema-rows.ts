@@ -159,6 +159,14 @@ export const schemaRows: Record<string, [table: string, ...parts: Record<string,
       },
     ],
   ],
+  '0010-found-certificates': [
+    [
+      'found_certificates',
+      { id: 'fc1', workspace_id: 'w1', agent_id: 'a1', path: '/etc/ssl/a.pem', server_names: '["a.test"]', names: '["a.test"]' },
+      { subject: 'CN=a', issuer: 'CN=b', serial: '01', fingerprint: 'aa', key: 'rsa 2048', not_before: time, not_after: future },
+      { ends_at: future, error: null, seen_at: time },
+    ],
+  ],
 }
 
 /** Puts the rows of one migration into a database that has just seen it. */

@@ -18,12 +18,14 @@ export interface CertificateFacts {
 
 /** Reads one certificate from PEM (the first in the text) or DER; undefined when it is none. */
 export function readCertificate(source: string | Uint8Array): CertificateFacts | undefined {
-  let certificate: X509Certificate
   try {
-    certificate = new X509Certificate(source)
+    return factsOf(new X509Certificate(source))
   } catch {
     return undefined
   }
+}
+
+function factsOf(certificate: X509Certificate): CertificateFacts {
   const { publicKey } = certificate
   const { modulusLength, namedCurve } = publicKey.asymmetricKeyDetails ?? {}
   const size = modulusLength ?? namedCurve

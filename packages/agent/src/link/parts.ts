@@ -2,6 +2,7 @@ import type { AgentConfig } from '@nxmesh/model/agent-config'
 import type { NginxFacts } from '@nxmesh/nginx/facts'
 import type { Command, CommandResult } from '../commands.ts'
 import type { DataPaths } from '../durable.ts'
+import type { FoundCertificate } from '../found-certificates.ts'
 import type { Health } from '../health.ts'
 import type { LedgerState } from '../ledger.ts'
 import type { Log } from '../scope.ts'
@@ -23,6 +24,8 @@ export interface LinkParts {
   facts: () => Promise<NginxFacts>
   applied: () => Readonly<LedgerState>
   health: () => Promise<Health>
+  /** The certificates that the host's own nginx names, as they were last looked at. */
+  found: () => FoundCertificate[]
   onIdentity: (agentId: string) => Promise<void>
   onConfig: (update: { config_id: string; version: number; digest: string; config: () => AgentConfig }) => void
   telemetry: Pick<Shipping, 'opened' | 'drained' | 'closed' | 'answered'>

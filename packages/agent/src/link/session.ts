@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { MasterMessage, RegistrationResponse } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import type { FoundCertificate } from '../found-certificates.ts'
 import type { StatusReport } from '../ledger.ts'
 import type { Credentials, Trust } from '../trust.ts'
 import { configOf } from './convert.ts'
 import { grpcStatus } from './grpc.ts'
-import { commandOf, configStatus, healthReport } from './messages.ts'
+import { commandOf, configStatus, healthReport, wireFound } from './messages.ts'
 import type { LinkParts } from './parts.ts'
 import { registrationOf } from './registration.ts'
 import { openStream } from './stream.ts'
@@ -59,9 +60,15 @@ export async function runSession(
     },
   })
   const timers = new Set<NodeJS.Timeout>()
+  let toldFound: FoundCertificate[] | undefined
 
   async function sendHealth(): Promise<void> {
-    stream.send({ case: 'health', value: healthReport(await parts.health()) }, 'telemetry')
+    const value = healthReport(await parts.health())
+    const found = parts.found()
+    // Told once a session, and when it has changed.
+    if (found !== toldFound) value.foundCertificates = wireFound(found)
+    toldFound = found
+    stream.send({ case: 'health', value }, 'telemetry')
   }
 
   async function heartbeat(): Promise<void> {

@@ -78,6 +78,29 @@ export const certificateExamples = {
   updateCertificate: { body: { auto_renew: false }, response: { ...certificate, auto_renew: false, renews_at: null } },
   renewCertificate: { body: { skip_preflight: false }, response: { ...certificate, status: 'renewing' as const, order } },
   revokeCertificate: { body: { reason: 'key_compromise' as const }, response: { ...certificate, status: 'revoked' as const } },
+  listCertificateInventory: {
+    response: {
+      data: [
+        {
+          source: 'found' as const,
+          certificate_id: null,
+          agent_id: '770e8400-e29b-41d4-a716-446655440002',
+          path: '/etc/ssl/old.example.com.pem',
+          names: ['old.example.com'],
+          server_names: ['old.example.com'],
+          subject: 'CN=old.example.com',
+          issuer: 'C=US, O=Example, CN=Example CA',
+          serial: '0A1B2C',
+          fingerprint: '4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce',
+          key: 'rsa 2048',
+          not_before: '2025-03-09T00:00:00.000Z',
+          not_after: '2026-03-09T00:00:00.000Z',
+          error: null,
+        },
+      ],
+      meta: { page: 1, per_page: 20, total: 1 },
+    },
+  },
   getCertificateAuthority: {
     response: {
       workspace_id: certificate.workspace_id,

@@ -6,6 +6,7 @@ import {
   preflightResult,
   revocationReasons,
 } from '@nxmesh/model/certificate'
+import { inventoryEntry } from '@nxmesh/model/certificate-inventory'
 import { id } from '@nxmesh/model/text'
 import { z } from 'zod'
 import { type Patch, patchOf } from '../merge-patch.ts'
@@ -121,6 +122,17 @@ export const deleteCertificate = route({
   summary: 'Delete a certificate and its key',
   access: { on: 'certificate', need: 'operator' },
   params: ids('certificate_id'),
+})
+
+export const listCertificateInventory = route({
+  id: 'certificate-inventory.list',
+  method: 'GET',
+  path: '/workspaces/{workspace_id}/certificate-inventory',
+  summary: 'List everything of a workspace that ends, first what ends first: managed certificates, and those found on hosts',
+  access: { on: 'workspace', need: 'viewer' },
+  params: ids('workspace_id'),
+  query: paging,
+  response: pageOf(inventoryEntry),
 })
 
 export const getCertificateAuthority = route({

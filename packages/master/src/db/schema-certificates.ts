@@ -94,6 +94,29 @@ export interface CertificateAuthorities {
   created_at: string
 }
 
+/** Certificate files that agents have found in the configuration of their hosts. */
+export interface FoundCertificates {
+  id: string
+  workspace_id: string
+  agent_id: string
+  path: string
+  /** Lists as JSON. */
+  server_names: string
+  names: string
+  subject: string | null
+  issuer: string | null
+  serial: string | null
+  fingerprint: string | null
+  key: string | null
+  not_before: string | null
+  not_after: string | null
+  /** By which they are listed: far in the future where nothing is known. */
+  ends_at: string
+  error: string | null
+  seen_at: string
+}
+
+export type FoundCertificateRow = Selectable<FoundCertificates>
 export type AcmeAccountRow = Selectable<AcmeAccounts>
 export type CertificateRow = Selectable<Certificates>
 export type CertificateOrderRow = Selectable<CertificateOrders>

@@ -3,7 +3,7 @@ import type { AuditEntry } from '@nxmesh/model/audit'
 import type { ConfigKind, RevisionChange } from '@nxmesh/model/revision'
 import type { OrganizationRole, TokenRole, WorkspaceRole } from '@nxmesh/model/roles'
 import type { Generated, Insertable, Selectable } from 'kysely'
-import type { AcmeAccounts, CertificateAuthorities, CertificateOrders, Certificates } from './schema-certificates.ts'
+import type { AcmeAccounts, CertificateAuthorities, CertificateOrders, Certificates, FoundCertificates } from './schema-certificates.ts'
 import type { DnsProviders } from './schema-dns.ts'
 import type { AlertRules, Alerts, EventCounter, Events, NotificationChannels, NotificationDeliveries } from './schema-events.ts'
 
@@ -28,6 +28,7 @@ export interface Database {
   certificates: Certificates
   certificate_orders: CertificateOrders
   certificate_authorities: CertificateAuthorities
+  found_certificates: FoundCertificates
   acme_accounts: AcmeAccounts
   history: History
   revisions: Revisions

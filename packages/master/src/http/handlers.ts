@@ -17,6 +17,7 @@ import * as acmeAccounts from '../certificates/accounts.ts'
 import * as certificates from '../certificates/certificates.ts'
 import * as dnsProviders from '../certificates/dns/providers.ts'
 import { tryProvider } from '../certificates/dns/try-out.ts'
+import { listInventory } from '../certificates/inventory.ts'
 import { listOrders } from '../certificates/orders.ts'
 import { revokeCertificate } from '../certificates/revoke.ts'
 import { rotateKey } from '../certificates/rotate-key.ts'
@@ -132,6 +133,7 @@ export const handlers: { [Name in keyof Routes]: Handler<Routes[Name]> } = {
     certificates.renewCertificate(ctx, actor, params.certificate_id, body?.skip_preflight ?? false),
   revokeCertificate: (ctx, { params, body }) => revokeCertificate(ctx, params.certificate_id, body?.reason ?? 'unspecified'),
   deleteCertificate: (ctx, { actor, params, ifMatch }) => certificates.deleteCertificate(ctx, actor, params.certificate_id, ifMatch),
+  listCertificateInventory: (ctx, { params, query }) => listInventory(ctx, params.workspace_id, query),
   getCertificateAuthority: (ctx, { params }) => getCertificateAuthority(ctx, params.workspace_id),
   listAcmeAccounts: (ctx, { params, query }) => acmeAccounts.listAccounts(ctx, params.workspace_id, query),
   createAcmeAccount: (ctx, { params, body }) => acmeAccounts.createAccount(ctx, params.workspace_id, body),

@@ -3,6 +3,8 @@ import { type NginxInstallation, nginxInstallation } from '@nxmesh/model/agent-f
 import { type ServerHealth, serverHealth } from '@nxmesh/model/server-health'
 import type { Alert, HealthReport, NginxInstallation as WireInstallation } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import type { AgentAlert } from '../agent-events.ts'
+import type { FoundCertificate } from '../certificates/found.ts'
+import { readFound } from './found.ts'
 
 export interface HealthReading {
   health: AgentHealth
@@ -13,6 +15,8 @@ export interface HealthReading {
   nginx: AgentNginx | null
   /** What it warns of, the first hundred of it. */
   alerts: AgentAlert[]
+  /** The certificates of its host; absent where they are as it told before. */
+  found?: FoundCertificate[]
 }
 
 /** What an agent says of its nginx and of the files that it serves. */
@@ -59,6 +63,8 @@ export function readHealth(report: HealthReport): { ok: true; reading: HealthRea
   if (typeof alerts === 'string') return { ok: false, reason: alerts }
   const nginxOf = report.nginxInstallation && readNginx(report, report.nginxInstallation)
   if (typeof nginxOf === 'string') return { ok: false, reason: nginxOf }
+  const found = report.foundCertificates && readFound(report.foundCertificates)
+  if (typeof found === 'string') return { ok: false, reason: found }
   const servers = readServers(report)
   if (typeof servers === 'string') return { ok: false, reason: servers }
   const health: AgentHealth = {
@@ -94,6 +100,7 @@ export function readHealth(report: HealthReport): { ok: true; reading: HealthRea
       drift,
       nginx: nginxOf ?? null,
       alerts,
+      ...(found && { found }),
     },
   }
 }

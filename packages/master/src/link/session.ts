@@ -3,6 +3,7 @@ import { status } from '@grpc/grpc-js'
 import type { Labels } from '@nxmesh/model/labels'
 import type { ConfigStatus, Event, HealthReport } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import { applyRow } from '../applies.ts'
+import { type FoundCertificate, replaceFound } from '../certificates/found.ts'
 import { type Ctx, timestamp } from '../ctx.ts'
 import { shouldOffer } from '../rollout/decide.ts'
 import type { Desired } from '../rollout/desired.ts'
@@ -77,6 +78,14 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
   let inFlightSince: number | undefined
   let waiting: Map<string, (outcome: CommandOutcome) => void> | undefined
   let over = false
+  let keeping = Promise.resolve()
+
+  // One after the other, so that the newest list is the one that stays.
+  function keepFound(found: FoundCertificate[]) {
+    keeping = keeping
+      .then(() => replaceFound(ctx, agentId, found))
+      .catch((error: unknown) => ctx.log.warn({ err: error, agent: agentId }, 'the certificates of a host were not written'))
+  }
 
   function offerIfDue() {
     const facts = ctx.agentWrites.facts(agentId)
@@ -164,6 +173,7 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
       const read = readHealth(report)
       if (!read.ok) return read.reason
       const { reading } = read
+      if (reading.found) keepFound(reading.found)
       const facts = ctx.agentWrites.facts(agentId)
       const changes = {
         health: JSON.stringify(reading.health),

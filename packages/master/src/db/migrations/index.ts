@@ -7,6 +7,7 @@ import * as alerts from './0006-alerts.ts'
 import * as notifications from './0007-notifications.ts'
 import * as certificates from './0008-certificates.ts'
 import * as dnsProviders from './0009-dns-providers.ts'
+import * as foundCertificates from './0010-found-certificates.ts'
 
 /** Every migration in order; forward only. */
 export const migrations = {
@@ -19,4 +20,5 @@ export const migrations = {
   '0007-notifications': notifications,
   '0008-certificates': certificates,
   '0009-dns-providers': dnsProviders,
+  '0010-found-certificates': foundCertificates,
 }
