@@ -15,6 +15,7 @@ const mostAtOnce = 20
 export function openCertificateDispatch(ctx: Ctx): CertificateDispatch {
   const stop = new AbortController()
   const underWay = new Set<Promise<void>>()
+  let asking: Promise<void> | undefined
 
   function start(order: CertificateOrderRow): void {
     const running = runOrder(ctx, order, stop.signal)
@@ -27,6 +28,15 @@ export function openCertificateDispatch(ctx: Ctx): CertificateDispatch {
     underWay.add(running)
   }
 
+  // A CA that is away must hold up nothing else.
+  function ask(): void {
+    asking ??= askRenewalInfo(ctx, stop.signal)
+      .catch((error: unknown) => ctx.log.warn({ err: error }, 'the CAs were not asked when they want certificates renewed'))
+      .finally(() => {
+        asking = undefined
+      })
+  }
+
   return {
     reconciler: {
       name: 'certificates',
@@ -35,12 +45,14 @@ export function openCertificateDispatch(ctx: Ctx): CertificateDispatch {
         const begun = await beginDue(ctx)
         const room = mostAtOnce - underWay.size
         if (room > 0 && !stop.signal.aborted) for (const order of await claimOrders(ctx, room)) start(order)
-        return { begun, asked: await askRenewalInfo(ctx), told: await tellEnding(ctx), under_way: underWay.size }
+        if (!stop.signal.aborted) ask()
+        return { begun, told: await tellEnding(ctx), under_way: underWay.size }
       },
     },
     async [Symbol.asyncDispose]() {
       stop.abort()
-      await Promise.all(underWay)
+      ctx.acme.stop()
+      await Promise.all([...underWay, asking])
     },
   }
 }

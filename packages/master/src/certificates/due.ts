@@ -51,9 +51,9 @@ async function order(ctx: Ctx, row: CertificateRow): Promise<void> {
 }
 
 /** Asks the CAs that say so when they want their certificates renewed. Source: RFC 9773 section 4. */
-export async function askRenewalInfo(ctx: Ctx): Promise<number> {
-  const rows = await due(ctx.db, 'renewal_info_due_at', timestamp(ctx))
-  for (const row of rows) {
+export async function askRenewalInfo(ctx: Ctx, signal: AbortSignal): Promise<void> {
+  for (const row of await due(ctx.db, 'renewal_info_due_at', timestamp(ctx))) {
+    if (signal.aborted) return
     const account =
       row.acme_account_id && (await ctx.db.selectFrom('acme_accounts').selectAll().where('id', '=', row.acme_account_id).executeTakeFirst())
     const pem = servedOf(row).certificate_pem
@@ -71,7 +71,6 @@ export async function askRenewalInfo(ctx: Ctx): Promise<number> {
       .where('order_due_at', row.order_due_at === null ? 'is' : '=', row.order_due_at)
       .execute()
   }
-  return rows.length
 }
 
 // The same each time, so that asking again does not move a renewal about in its window.

@@ -10,6 +10,8 @@ export interface AcmeServers {
   directoryOf(builtIn: BuiltIn): string
   /** Speaks to the server of an account. */
   clientOf(account: Pick<AcmeAccountRow, 'built_in' | 'directory_url' | 'ca_pem'>): AcmeClient
+  /** Breaks off what is asked of them, from now on at once. */
+  stop(): void
 }
 
 export interface AcmeSettings {
@@ -30,7 +32,9 @@ export function openAcmeServers({ directory, ca, outbound, now }: AcmeSettings):
   // Whoever runs the master has named it, so it may be anywhere.
   const anywhere = openOutbound(['0.0.0.0/0', '::/0'])
   const clients = new Map<string, AcmeClient>()
+  const stopped = new AbortController()
   return {
+    stop: () => stopped.abort(),
     directoryOf: (builtIn) => directory ?? directories[builtIn],
     clientOf({ built_in, directory_url, ca_pem }) {
       const key = JSON.stringify([built_in, directory_url, ca_pem])
@@ -38,7 +42,13 @@ export function openAcmeServers({ directory, ca, outbound, now }: AcmeSettings):
       if (!client) {
         const trust = built_in === null ? (ca_pem ?? undefined) : ca
         const url = built_in === null ? directory_url : (directory ?? directory_url)
-        client = openAcmeClient({ directoryUrl: url, outbound: built_in === null ? outbound : anywhere, ca: trust, now })
+        client = openAcmeClient({
+          directoryUrl: url,
+          outbound: built_in === null ? outbound : anywhere,
+          ca: trust,
+          now,
+          signal: stopped.signal,
+        })
         clients.set(key, client)
       }
       return client

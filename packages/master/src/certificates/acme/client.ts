@@ -93,15 +93,17 @@ export interface AcmeClientSettings {
   /** PEM of the CA of the server's own address, where it is not one that everybody trusts. */
   ca: string | undefined
   now: () => number
+  /** Breaks off every request. */
+  signal?: AbortSignal
 }
 
 type Wire = z.infer<typeof wire.directory>
 
 const directoryGoodFor = 3_600_000
 
-export function openAcmeClient({ directoryUrl, outbound, ca, now }: AcmeClientSettings): AcmeClient {
+export function openAcmeClient({ directoryUrl, outbound, ca, now, signal = new AbortController().signal }: AcmeClientSettings): AcmeClient {
   let known: { at: number; directory: Wire } | undefined
-  const exchange = openExchange({ outbound, ca, now, newNonceUrl: () => addressOf('newNonce') })
+  const exchange = openExchange({ outbound, ca, now, signal, newNonceUrl: () => addressOf('newNonce') })
 
   async function directory(): Promise<AcmeResult<Wire>> {
     if (known && now() - known.at < directoryGoodFor) return { ok: true, value: known.directory }

@@ -27,6 +27,7 @@ interface ExchangeSettings {
   outbound: Outbound
   ca: string | undefined
   now: () => number
+  signal: AbortSignal
   newNonceUrl: () => Promise<AcmeResult<string>>
 }
 
@@ -37,12 +38,13 @@ const mostBadNonces = 6
 const headers = { 'user-agent': 'NxMesh', 'accept-language': 'en' }
 
 /** Requests as ACME wants them: signed, each with a nonce of the server's; a nonce that it does not take is no failure. */
-export function openExchange({ outbound, ca, now, newNonceUrl }: ExchangeSettings): Exchange {
+export function openExchange({ outbound, ca, now, signal: stopped, newNonceUrl }: ExchangeSettings): Exchange {
   const nonces: string[] = []
 
   async function send(method: 'GET' | 'HEAD' | 'POST', url: string, body?: string): Promise<AcmeResult<OutboundAnswer>> {
     const type = body === undefined ? {} : { 'content-type': 'application/jose+json' }
-    const signal = AbortSignal.timeout(timeout)
+    const late = AbortSignal.timeout(timeout)
+    const signal = AbortSignal.any([late, stopped])
     try {
       const sent = { method, url, headers: { ...headers, ...type }, signal, mostRead, ca, ...(body === undefined ? {} : { body }) }
       const answer = await outbound.exchange(sent)
@@ -50,7 +52,7 @@ export function openExchange({ outbound, ca, now, newNonceUrl }: ExchangeSetting
       if (typeof nonce === 'string' && /^[A-Za-z0-9_-]+$/.test(nonce) && nonces.length < mostNonces) nonces.push(nonce)
       return { ok: true, value: answer }
     } catch (error) {
-      return ownProblem('unreachable', signal.aborted ? `no answer within ${timeout / 1000} s` : troubleOf(error))
+      return ownProblem('unreachable', late.aborted ? `no answer within ${timeout / 1000} s` : troubleOf(error))
     }
   }
 
