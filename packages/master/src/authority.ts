@@ -1,9 +1,10 @@
 import 'reflect-metadata'
-import { createHash, randomBytes, type webcrypto, X509Certificate } from 'node:crypto'
+import { createHash, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import * as x509 from '@peculiar/x509'
 import type { Kysely } from 'kysely'
 import type { Database } from './db/schema.ts'
+import { caAlgorithm, exportKey, importCaKey, newCa, newSerial } from './new-ca.ts'
 import type { Secrets } from './secrets.ts'
 
 /** The master's own CA: it names the master to its agents and the agents to the master. */
@@ -27,12 +28,10 @@ const hour = 3_600_000
 const day = 24 * hour
 const agentLifetime = 72 * hour
 const serverLifetime = 90 * day
-const caLifetime = 3653 * day
 // Certificates begin in the past, because the clocks of agents may be wrong.
 const backdate = day
 const renewable = 182 * day
 
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 const clientAuth = '1.3.6.1.5.5.7.3.2'
 const serverAuth = '1.3.6.1.5.5.7.3.1'
 const agentUri = 'spiffe://nxmesh/agent/'
@@ -45,19 +44,19 @@ export async function openAuthority(db: Kysely<Database>, secrets: Secrets, now:
   const caPem = row.certificate_pem!
   const ca = new x509.X509Certificate(caPem)
   const caNode = new X509Certificate(caPem)
-  const caKey = await importKey(secrets.open(row.private_pem))
+  const caKey = await importCaKey(secrets.open(row.private_pem))
 
   async function issue(publicKey: x509.PublicKeyType, name: string, lifetime: number, extensions: x509.Extension[]): Promise<string> {
     const issuedAt = now()
     const certificate = await x509.X509CertificateGenerator.create({
-      serialNumber: serial(),
+      serialNumber: newSerial(),
       subject: [{ CN: [name] }],
       issuer: ca.subjectName.toJSON(),
       notBefore: new Date(issuedAt - backdate),
       notAfter: new Date(issuedAt + lifetime),
       publicKey,
       signingKey: caKey,
-      signingAlgorithm: algorithm,
+      signingAlgorithm: caAlgorithm,
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
@@ -73,7 +72,7 @@ export async function openAuthority(db: Kysely<Database>, secrets: Secrets, now:
     fingerprint: createHash('sha256').update(caNode.raw).digest('hex'),
 
     async serverCertificate(names) {
-      const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+      const keys = await crypto.subtle.generateKey(caAlgorithm, true, ['sign', 'verify'])
       const all = [...new Set(['nxmesh-master', 'localhost', '127.0.0.1', '::1', ...names])]
       const certPem = await issue(keys.publicKey, 'nxmesh-master', serverLifetime, [
         new x509.ExtendedKeyUsageExtension([serverAuth]),
@@ -110,28 +109,15 @@ async function readCa(db: Kysely<Database>) {
 
 // The row's key is fixed, so of two processes that make a CA at once one loses and takes the other's.
 async function makeCa(db: Kysely<Database>, secrets: Secrets, now: () => number) {
-  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
   const createdAt = now()
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serial(),
-    name: [{ CN: [`NxMesh CA ${randomBytes(4).toString('hex')}`] }],
-    notBefore: new Date(createdAt - backdate),
-    notAfter: new Date(createdAt + caLifetime),
-    keys,
-    signingAlgorithm: algorithm,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
-  })
+  const { certificatePem, keyPem } = await newCa('NxMesh CA', createdAt - backdate)
   await db
     .insertInto('keys')
     .values({
       kid: 'ca',
       purpose: 'ca',
-      private_pem: secrets.seal(await exportKey(keys.privateKey)),
-      certificate_pem: `${certificate.toString('pem').trim()}\n`,
+      private_pem: secrets.seal(keyPem),
+      certificate_pem: certificatePem,
       created_at: new Date(createdAt).toISOString(),
     })
     .onConflict((conflict) => conflict.column('kid').doNothing())
@@ -157,20 +143,4 @@ function parseCertificate(der: Uint8Array): X509Certificate | undefined {
   } catch {
     return undefined
   }
-}
-
-// A serial number is a positive integer of at most 20 octets (RFC 5280 section 4.1.2.2).
-function serial(): string {
-  const bytes = randomBytes(16)
-  bytes[0] = (bytes[0]! & 0x7f) | 0x40
-  return bytes.toString('hex')
-}
-
-async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
-  const der = Buffer.from(await crypto.subtle.exportKey('pkcs8', key))
-  return x509.PemConverter.encode(der, 'PRIVATE KEY')
-}
-
-async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
-  return crypto.subtle.importKey('pkcs8', x509.PemConverter.decodeFirst(pem), algorithm, false, ['sign'])
 }

@@ -1,5 +1,5 @@
 import 'reflect-metadata'
-import { createPublicKey, randomBytes, type webcrypto, X509Certificate } from 'node:crypto'
+import { createPublicKey } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { KeyType } from '@nxmesh/model/certificate'
 import { readCertificate } from '@nxmesh/model/x509'
@@ -7,6 +7,7 @@ import * as x509 from '@peculiar/x509'
 import type { Kysely } from 'kysely'
 import { type Ctx, timestamp } from '../ctx.ts'
 import type { Database } from '../db/schema.ts'
+import { caAlgorithm, importCaKey, newCa, newSerial } from '../new-ca.ts'
 import { newCertificateKey } from './acme/csr.ts'
 import { type Material, readMaterial } from './material.ts'
 
@@ -16,11 +17,9 @@ interface Authority {
 }
 
 const day = 86_400_000
-const caLifetime = 3653 * day
 const lifetime = 90 * day
 // Clocks of hosts may be behind.
 const backdate = 3_600_000
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 const serverAuth = '1.3.6.1.5.5.7.3.1'
 
 /** The CA of a workspace for what is not for the public, made on first use. */
@@ -57,14 +56,14 @@ export async function selfSigned(
   const publicKey = new x509.PublicKey(createPublicKey(private_key_pem).export({ type: 'spki', format: 'der' }))
   const now = ctx.now()
   const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: serial(),
+    serialNumber: newSerial(),
     subject: [{ CN: [names[0]!.slice(0, 64)] }],
     issuer: ca.subjectName.toJSON(),
     notBefore: new Date(now - backdate),
     notAfter: new Date(Math.min(now + lifetime, ca.notAfter.getTime())),
     publicKey,
-    signingKey: await importKey(ctx.secrets.open(authority.sealed_key)),
-    signingAlgorithm: algorithm,
+    signingKey: await importCaKey(ctx.secrets.open(authority.sealed_key)),
+    signingAlgorithm: caAlgorithm,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment, true),
@@ -88,32 +87,6 @@ async function read(db: Kysely<Database>, workspaceId: string): Promise<Authorit
 }
 
 async function make({ secrets, now }: Pick<Ctx, 'secrets' | 'now'>): Promise<Authority> {
-  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serial(),
-    name: [{ CN: [`NxMesh workspace CA ${randomBytes(4).toString('hex')}`] }],
-    notBefore: new Date(now() - backdate),
-    notAfter: new Date(now() + caLifetime),
-    keys,
-    signingAlgorithm: algorithm,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
-  })
-  const der = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey))
-  const certificate_pem = new X509Certificate(certificate.toString('pem')).toString()
-  return { certificate_pem, sealed_key: secrets.seal(x509.PemConverter.encode(der, 'PRIVATE KEY')) }
-}
-
-// A serial number is a positive integer of at most 20 octets (RFC 5280 section 4.1.2.2).
-function serial(): string {
-  const bytes = randomBytes(16)
-  bytes[0] = (bytes[0]! & 0x7f) | 0x40
-  return bytes.toString('hex')
-}
-
-async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
-  return crypto.subtle.importKey('pkcs8', x509.PemConverter.decodeFirst(pem), algorithm, false, ['sign'])
+  const { certificatePem, keyPem } = await newCa('NxMesh workspace CA', now() - backdate)
+  return { certificate_pem: certificatePem, sealed_key: secrets.seal(keyPem) }
 }
