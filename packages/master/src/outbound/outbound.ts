@@ -25,6 +25,8 @@ export interface OutboundAnswer {
   headers: IncomingHttpHeaders
   /** How it begins. */
   body: Buffer
+  /** Whether that is all of it: it was neither longer than what is read nor cut off. */
+  whole: boolean
 }
 
 /** Requests to addresses that users name: they never lead into the networks around the master. */
@@ -76,7 +78,7 @@ export function openOutbound(networks: readonly string[], resolve: Resolve = loo
         call.on('error', failed)
         call.end(body)
       })
-      return { status: response.statusCode ?? 0, headers: response.headers, body: await beginning(response, mostRead) }
+      return { status: response.statusCode ?? 0, headers: response.headers, ...(await beginning(response, mostRead)) }
     },
     async connect(host, port, signal) {
       if (isIP(host) !== 0 && !mayReach(host, allowed)) throw refused(host)
@@ -101,20 +103,21 @@ function refused(host: string): Unreachable {
   return new Unreachable(`${host} leads to no public address; the master’s --outbound-networks allows others`)
 }
 
-// The status says what came of it; what is wrong with the rest changes nothing.
-async function beginning(response: IncomingMessage, mostRead: number): Promise<Buffer> {
+// The status says what came of most requests; whoever needs all of the answer looks whether it is there.
+async function beginning(response: IncomingMessage, mostRead: number): Promise<Pick<OutboundAnswer, 'body' | 'whole'>> {
   const chunks: Buffer[] = []
   let read = 0
+  let whole = true
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       chunks.push(chunk)
       read += chunk.length
-      if (read >= mostRead) break
+      if (read > mostRead) break
     }
   } catch {
-    // Cut off.
+    whole = false
   } finally {
     response.destroy()
   }
-  return Buffer.concat(chunks).subarray(0, mostRead)
+  return { body: Buffer.concat(chunks).subarray(0, mostRead), whole: whole && read <= mostRead }
 }

@@ -115,7 +115,9 @@ export function openAcmeClient({ directoryUrl, outbound, ca, now, signal = new A
 
   async function addressOf(name: 'newNonce' | 'newAccount' | 'newOrder' | 'revokeCert' | 'keyChange'): Promise<AcmeResult<string>> {
     const found = await directory()
-    return found.ok ? { ok: true, value: found.value[name] } : found
+    if (!found.ok) return found
+    const url = found.value[name]
+    return url ? { ok: true, value: url } : ownProblem('malformedAnswer', `the directory has no ${name}`)
   }
 
   async function postTo(name: Parameters<typeof addressOf>[0], signer: Signer, payload: object): Promise<AcmeResult<AcmeAnswer>> {
@@ -136,9 +138,9 @@ export function openAcmeClient({ directoryUrl, outbound, ca, now, signal = new A
     const { body, answer: whole } = read.value
     const url = address ?? located(whole)
     if (url === undefined) return ownProblem('malformedAnswer', 'no address of the order')
-    const { status, authorizations, finalize, certificate = null, error } = body
-    const problem = error === undefined ? null : readProblem(error, null, null)
-    return { ok: true, value: { url, status, authorizations, finalize, certificate, problem, retryAt: whole.retryAt } }
+    const { status, authorizations, finalize, certificate, error } = body
+    const { retryAt } = whole
+    return { ok: true, value: { url, status, authorizations, finalize, certificate: certificate ?? null, problem: within(error), retryAt } }
   }
 
   return {
@@ -146,8 +148,15 @@ export function openAcmeClient({ directoryUrl, outbound, ca, now, signal = new A
       const found = await directory()
       if (!found.ok) return found
       const { meta, renewalInfo } = found.value
-      const { caaIdentities, externalAccountRequired, profiles } = meta
-      return { ok: true, value: { caaIdentities, externalAccountRequired, profiles, hasRenewalInfo: renewalInfo !== undefined } }
+      return {
+        ok: true,
+        value: {
+          caaIdentities: meta?.caaIdentities ?? [],
+          externalAccountRequired: meta?.externalAccountRequired ?? false,
+          profiles: meta?.profiles ?? {},
+          hasRenewalInfo: Boolean(renewalInfo),
+        },
+      }
     },
     async register(keyPem, { email, eab }) {
       const contact = email === null ? {} : { contact: [`mailto:${email}`] }
@@ -161,7 +170,7 @@ export function openAcmeClient({ directoryUrl, outbound, ca, now, signal = new A
       const found = await directory()
       if (!found.ok) return found
       const identifiers = names.map((value) => ({ type: isIP(value) > 0 ? 'ip' : 'dns', value }))
-      const id = replaces === null || found.value.renewalInfo === undefined ? undefined : renewalInfoId(replaces)
+      const id = replaces !== null && found.value.renewalInfo ? renewalInfoId(replaces) : undefined
       const more = { ...(profile === null ? {} : { profile }), ...(id === undefined ? {} : { replaces: id }) }
       return orderOf(await postTo('newOrder', by, { identifiers, ...more }))
     },
@@ -170,12 +179,9 @@ export function openAcmeClient({ directoryUrl, outbound, ca, now, signal = new A
       const read = parse(wire.authorization, await exchange.post(url, by, undefined))
       if (!read.ok) return read
       const { identifier, status, wildcard, challenges } = read.value.body
-      const shown = challenges.map(({ token = '', error, ...challenge }) => ({
-        ...challenge,
-        token,
-        problem: error === undefined ? null : readProblem(error, null, null),
-      }))
-      return { ok: true, value: { url, name: identifier.value, wildcard, status, challenges: shown, retryAt: read.value.answer.retryAt } }
+      const shown = challenges.map(({ token, error, ...challenge }) => ({ ...challenge, token: token ?? '', problem: within(error) }))
+      const { retryAt } = read.value.answer
+      return { ok: true, value: { url, name: identifier.value, wildcard: wildcard ?? false, status, challenges: shown, retryAt } }
     },
     respond: async (by, url) => nothing(await exchange.post(url, by, {})),
     finalize: async (by, { url, finalize }, csr) =>
@@ -199,9 +205,10 @@ export function openAcmeClient({ directoryUrl, outbound, ca, now, signal = new A
     async renewalInfo(pem) {
       const found = await directory()
       if (!found.ok) return found
-      const id = found.value.renewalInfo === undefined ? undefined : renewalInfoId(pem)
-      if (id === undefined) return { ok: true, value: null }
-      const read = parse(wire.renewalInfo, await exchange.get(`${found.value.renewalInfo!.replace(/\/$/, '')}/${id}`))
+      const { renewalInfo } = found.value
+      const id = renewalInfo ? renewalInfoId(pem) : undefined
+      if (!renewalInfo || id === undefined) return { ok: true, value: null }
+      const read = parse(wire.renewalInfo, await exchange.get(`${renewalInfo.replace(/\/$/, '')}/${id}`))
       if (!read.ok) return read
       return { ok: true, value: { ...read.value.body.suggestedWindow, retryAt: read.value.answer.retryAt } }
     },
@@ -214,6 +221,11 @@ function parse<T>(schema: z.ZodType<T>, answer: AcmeResult<AcmeAnswer>): AcmeRes
   if (read.success) return { ok: true, value: { body: read.data, answer: answer.value } }
   const [issue] = read.error.issues
   return ownProblem('malformedAnswer', `${issue?.path.join('.') || 'the answer'}: ${issue?.message ?? 'unreadable'}`)
+}
+
+/** What an order or a challenge says of its failure. */
+function within(error: unknown): AcmeProblem | null {
+  return error === undefined || error === null ? null : readProblem(error, null, null)
 }
 
 function nothing(answer: AcmeResult<AcmeAnswer>): AcmeResult<undefined> {

@@ -35,6 +35,7 @@ const timeout = 30_000
 const mostRead = 500_000
 const mostNonces = 50
 const mostBadNonces = 6
+const tooLate = `no answer within ${timeout / 1000} s`
 const headers = { 'user-agent': 'NxMesh', 'accept-language': 'en' }
 
 /** Requests as ACME wants them: signed, each with a nonce of the server's; a nonce that it does not take is no failure. */
@@ -48,34 +49,47 @@ export function openExchange({ outbound, ca, now, signal: stopped, newNonceUrl }
     try {
       const sent = { method, url, headers: { ...headers, ...type }, signal, mostRead, ca, ...(body === undefined ? {} : { body }) }
       const answer = await outbound.exchange(sent)
-      const nonce = answer.headers['replay-nonce']
-      if (typeof nonce === 'string' && /^[A-Za-z0-9_-]+$/.test(nonce) && nonces.length < mostNonces) nonces.push(nonce)
-      return { ok: true, value: answer }
+      if (answer.whole || !isSuccess(answer)) return { ok: true, value: answer }
+      if (answer.body.length === mostRead) return ownProblem('malformedAnswer', `the answer has more than ${mostRead} bytes`)
+      return ownProblem('unreachable', late.aborted ? tooLate : 'the answer was cut off')
     } catch (error) {
-      return ownProblem('unreachable', late.aborted ? `no answer within ${timeout / 1000} s` : troubleOf(error))
+      return ownProblem('unreachable', late.aborted ? tooLate : troubleOf(error))
     }
   }
 
+  function keepNonce(answer: OutboundAnswer): void {
+    const nonce = nonceIn(answer)
+    if (nonce !== undefined && nonces.length < mostNonces) nonces.push(nonce)
+  }
+
   async function nonceOf(): Promise<AcmeResult<string>> {
-    const url = nonces.length > 0 ? undefined : await newNonceUrl()
-    if (url && !url.ok) return url
-    const asked = url && (await send('HEAD', url.value))
-    if (asked && !asked.ok) return asked
-    const nonce = nonces.pop()
+    const kept = nonces.pop()
+    if (kept !== undefined) return { ok: true, value: kept }
+    const url = await newNonceUrl()
+    if (!url.ok) return url
+    const asked = await send('HEAD', url.value)
+    if (!asked.ok) return asked
+    const told = read(asked.value)
+    if (!told.ok) return told
+    // It goes to who asked for it: other steps take from the others meanwhile.
+    const nonce = nonceIn(asked.value)
     return nonce === undefined ? ownProblem('malformedAnswer', 'no nonce in the answer') : { ok: true, value: nonce }
   }
 
-  function read({ status, headers: told, body }: OutboundAnswer): AcmeResult<AcmeAnswer> {
+  function read(answer: OutboundAnswer): AcmeResult<AcmeAnswer> {
+    const { status, headers: told, body } = answer
     const json = parsed(body)
     const retryAt = retryTime(told['retry-after'], now())
-    if (status < 200 || status >= 300) return { ok: false, problem: readProblem(json, status, retryAt) }
+    if (!isSuccess(answer)) return { ok: false, problem: readProblem(json, status, retryAt) }
     return { ok: true, value: { headers: told, body, json, retryAt } }
   }
 
   return {
     async get(url) {
       const answer = await send('GET', url)
-      return answer.ok ? read(answer.value) : answer
+      if (!answer.ok) return answer
+      keepNonce(answer.value)
+      return read(answer.value)
     },
     async post(url, signer, payload) {
       for (let tries = 1; ; tries++) {
@@ -83,6 +97,7 @@ export function openExchange({ outbound, ca, now, signal: stopped, newNonceUrl }
         if (!nonce.ok) return nonce
         const answer = await send('POST', url, await signed(url, signer, nonce.value, payload))
         if (!answer.ok) return answer
+        keepNonce(answer.value)
         const result = read(answer.value)
         if (result.ok || result.problem.type !== 'badNonce' || tries === mostBadNonces) return result
       }
@@ -106,6 +121,15 @@ export async function signed(
     ...(nonce === undefined ? {} : { nonce }),
   })
   return JSON.stringify(await sign.sign(createPrivateKey(keyPem)))
+}
+
+function isSuccess({ status }: OutboundAnswer): boolean {
+  return status >= 200 && status < 300
+}
+
+function nonceIn({ headers: told }: OutboundAnswer): string | undefined {
+  const nonce = told['replay-nonce']
+  return typeof nonce === 'string' && /^[A-Za-z0-9_-]+$/.test(nonce) ? nonce : undefined
 }
 
 // Seconds, or a date (RFC 9110 section 10.2.3).

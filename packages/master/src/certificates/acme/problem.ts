@@ -13,31 +13,29 @@ export interface AcmeProblem {
 
 export type AcmeResult<T> = { ok: true; value: T } | { ok: false; problem: AcmeProblem }
 
-const text = z.string().max(10_000)
+const longest = 10_000
+const text = z
+  .string()
+  .nullish()
+  .transform((said) => (said ?? '').slice(0, longest))
 
 const document = z.object({
-  type: text.default('about:blank'),
-  detail: text.default(''),
+  type: text,
+  detail: text,
   subproblems: z
-    .array(z.object({ type: text.default(''), detail: text.default(''), identifier: z.object({ value: text }).optional() }))
-    .default([]),
+    .array(z.object({ type: text, detail: text, identifier: z.object({ value: text }).nullish() }))
+    .nullish()
+    .transform((list) => list ?? []),
 })
 
 /** Reads a problem document (RFC 9457) as ACME servers send it; what is none is a problem of its own. */
 export function readProblem(body: unknown, status: number | null, retryAt: number | null): AcmeProblem {
   const read = document.safeParse(body)
-  if (!read.success)
-    return {
-      type: status !== null && status >= 500 ? 'serverInternal' : 'malformedAnswer',
-      detail: `status ${status}`,
-      status,
-      retryAt,
-      subproblems: [],
-    }
-  const { type, detail, subproblems } = read.data
+  const { type, detail, subproblems } = read.success ? read.data : { type: '', detail: '', subproblems: [] }
+  const isTyped = type !== '' && type !== 'about:blank'
   return {
-    type: bare(type),
-    detail,
+    type: isTyped ? bare(type) : typeOf(status),
+    detail: detail === '' && !isTyped ? `status ${status}` : detail,
     status,
     retryAt,
     subproblems: subproblems.map((one) => ({ identifier: one.identifier?.value ?? null, type: bare(one.type), detail: one.detail })),
@@ -46,6 +44,12 @@ export function readProblem(body: unknown, status: number | null, retryAt: numbe
 
 export function ownProblem(type: 'unreachable' | 'malformedAnswer', detail: string): { ok: false; problem: AcmeProblem } {
   return { ok: false, problem: { type, detail, status: null, retryAt: null, subproblems: [] } }
+}
+
+// What says nothing of its kind comes from a proxy before the CA, or from its framework.
+function typeOf(status: number | null): string {
+  if (status === 429) return 'rateLimited'
+  return status !== null && status >= 500 ? 'serverInternal' : 'malformedAnswer'
 }
 
 function bare(type: string): string {
