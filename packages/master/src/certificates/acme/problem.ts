@@ -57,14 +57,21 @@ function bare(type: string): string {
 }
 
 /** What went wrong in plain words, and what to do about it. */
-export function explainProblem({ type, detail, subproblems }: AcmeProblem): { message: string; fix: string } {
-  const [what, fix] = Object.hasOwn(words, type) ? words[type]! : ['The CA refused', 'Look at what the CA says.']
+export function explainProblem({ type, detail, status, subproblems }: AcmeProblem): { message: string; fix: string } {
+  // Of a challenge it speaks of the name; as the answer to a request, of who asked.
+  const known = type === 'unauthorized' && status !== null ? notAllowed : Object.hasOwn(words, type) && words[type]
+  const [what, fix] = known || ['The CA refused', 'Look at what the CA says.']
   const each = subproblems.map((one) => `${one.identifier === null ? '' : `${one.identifier}: `}${one.detail}`)
   const said = [detail, ...each].filter((part) => part !== '').join('; ')
   return { message: said === '' ? `${what}.` : `${what}: ${said.replace(/\.$/, '')}.`, fix }
 }
 
 const again = 'It is tried again by itself.'
+
+const notAllowed = [
+  'The CA does not let the account do this',
+  'Look at what the CA says. Where it has closed the account, or no longer takes its binding, use another ACME account.',
+] as const
 
 const words: Record<string, [what: string, fix: string]> = {
   unreachable: ['The ACME server could not be reached', `Look whether the master may reach it. ${again}`],
