@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { newChain } from '@nxmesh/testkit/certificates'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { newAccountKey } from '../../src/certificates/acme/account-key.ts'
@@ -102,17 +103,21 @@ test('endless answers are not read to their end, and half a chain is none', asyn
 })
 
 test.each(['before it begins', 'in its middle'])('an answer that does not come, %s', async (when) => {
-  await client.directory()
+  // A nonce is at hand, so the next answer is the one that is asked for.
+  await newOrder()
   const over = new AbortController()
   vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => {
     expect(ms).toBe(30_000)
     return over.signal
   })
+  const heard = () => setImmediate(() => over.abort())
+  subscribe('http.client.response.finish', heard)
   double.next('/order/1', (response) => {
-    if (when === 'in its middle') response.write('{"status":', () => over.abort())
+    if (when === 'in its middle') response.write('{"status":')
     else over.abort()
   })
   expect(await client.order(account, `${double.base}/order/1`)).toEqual(refusal('unreachable', { detail: 'no answer within 30 s' }))
+  unsubscribe('http.client.response.finish', heard)
 })
 
 test('nobody at the address, and an address that may not be reached', async () => {
