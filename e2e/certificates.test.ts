@@ -159,6 +159,20 @@ test('a CA that is away for an hour, and comes back without a memory', { timeout
   }
 })
 
+test('a master whose clock is behind that of its CA', { timeout: 120_000 }, async () => {
+  clock.offset = -2 * 3_600_000
+  try {
+    const asked = await (await signIn(mesh.base)).call(routes.requestCertificate, {
+      params: workspace(),
+      body: { domain: 'slow.example.com', provider: 'letsencrypt' },
+    })
+    await addHost('slow.example.com', asked)
+    expect(await ended(asked.id, 'active')).toMatchObject({ error: null })
+  } finally {
+    clock.offset = 0
+  }
+})
+
 test('a revoked certificate is revoked at the CA, and replaced', { timeout: 120_000 }, async () => {
   const asked = await request('stolen.example.com')
   await addHost('stolen.example.com', asked)

@@ -17,9 +17,9 @@ const leastRsaBits = 2048
 /**
  * Reads a chain and a key as they come: the certificates may be in any order and the root among them. What nginx or the browsers of
  * visitors would not take is refused: a key that does not match, a chain with foreign certificates, one that is over or not
- * yet good at `now` (milliseconds since the epoch).
+ * yet good at `now` (milliseconds since the epoch). `ahead`: by how much the clock of whoever issued it may be before ours.
  */
-export function readMaterial(certificatePem: string, privateKeyPem: string, now: number): MaterialResult {
+export function readMaterial(certificatePem: string, privateKeyPem: string, now: number, ahead = 0): MaterialResult {
   const key = readKey(privateKeyPem)
   const certificates = readCertificates(certificatePem)
   const problems = [key, certificates].flatMap((part) => ('message' in part ? [part] : []))
@@ -32,7 +32,7 @@ export function readMaterial(certificatePem: string, privateKeyPem: string, now:
   if (foreign) return refused('certificate_pem', `holds a certificate that is not of the chain: ${oneLine(foreign.subject)}`)
   const over = chain.find(({ validToDate }) => validToDate.getTime() <= now)
   if (over) return refused('certificate_pem', `${oneLine(over.subject)} is over since ${over.validToDate.toISOString()}`)
-  const early = chain.find(({ validFromDate }) => validFromDate.getTime() > now)
+  const early = chain.find(({ validFromDate }) => validFromDate.getTime() > now + ahead)
   if (early) return refused('certificate_pem', `${oneLine(early.subject)} is not good before ${early.validFromDate.toISOString()}`)
   const facts = readCertificate(leaf.raw)!
   if (facts.names.length === 0) return refused('certificate_pem', 'is for no name at all')
