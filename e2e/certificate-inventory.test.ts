@@ -8,6 +8,8 @@ import { startMesh } from '@nxmesh/testkit/mesh'
 import { type OpenStore, stores } from '@nxmesh/testkit/stores'
 import { unindexed } from '@nxmesh/testkit/unindexed'
 import { until } from '@nxmesh/testkit/until'
+import { sql } from 'kysely'
+import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 const day = 86_400_000
@@ -18,7 +20,9 @@ describe.each(stores)('on $name', (store) => {
   afterAll(() => opened[Symbol.asyncDispose]())
 
   test('what ends on a host is listed with what is managed, as it is on the disk now', { timeout: 60_000 }, async () => {
-    await using mesh = await startMesh({ agents: 0, settings: await opened.settings() })
+    const logged: string[] = []
+    const log = pino({ level: 'warn' }, { write: (line: string) => void logged.push(line) })
+    await using mesh = await startMesh({ agents: 0, settings: await opened.settings(), overrides: { log } })
     const { client, workspaceId, directory } = mesh
     const params = { workspace_id: workspaceId }
     const host = join(directory, 'host')
@@ -54,7 +58,12 @@ describe.each(stores)('on $name', (store) => {
       { source: 'found', path: expect.any(String), not_after: null, error: expect.stringMatching(/does not exist|variable/) },
     ])
 
+    // An agent tells a list once, so a master that could not write it must do so later.
+    const { db } = mesh.master.ctx
+    await sql`alter table found_certificates rename to away`.execute(db)
     await writeFile(file, next.certPem)
+    await until('a write that fails', () => logged.some((line) => line.includes('were not written')))
+    await sql`alter table away rename to found_certificates`.execute(db)
     await until('the new one', async () => (await list()).data.some((entry) => entry.fingerprint === facts(next.certPem).fingerprint))
     await rm(file)
     await until('its absence', async () => (await list()).data.some(({ path, error }) => path === file && error === 'it does not exist'))

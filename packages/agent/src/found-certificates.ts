@@ -1,8 +1,8 @@
-import { constants } from 'node:fs'
-import { type FileHandle, glob, open, readFile } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type CertificateFacts, readCertificate } from '@nxmesh/model/x509'
 import { type CertificateReference, certificateReferences } from '@nxmesh/nginx/certificate-references'
+import { readConfigFiles, readRegular } from './config-files.ts'
 
 /** A certificate file that the host's own nginx names. */
 export interface FoundCertificate {
@@ -13,94 +13,59 @@ export interface FoundCertificate {
   error: string
 }
 
-export interface FoundCertificates {
-  /** Looks again; reads only files that have changed since. */
-  look(): Promise<FoundCertificate[]>
-}
+export type Look =
+  | { ok: true; found: FoundCertificate[]; leftOut: string[] }
+  /** The configuration is not one that nginx would load: nothing is known. */
+  | { ok: false; reason: string }
 
-const mostFiles = 1000
+type Content = Pick<FoundCertificate, 'facts' | 'error'>
+
 const mostCertificates = 1000
 const mostBytes = 1_000_000
-const mostNames = 100
 const block = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+-----END (?:X509 |TRUSTED )?CERTIFICATE-----/
 
-/** Finds the certificates that the configuration of `main` names, except what is in the files of `own`. */
-export function openFoundCertificates(main: string, own: string): FoundCertificates {
-  const known = new Map<string, { stamp: string; read: Pick<FoundCertificate, 'facts' | 'error'> }>()
+/** Looks for the certificates that the configuration of `main` names, except what is in the file `own`; reads again only files that have changed. */
+export function openFoundCertificates(main: string, own: string): () => Promise<Look> {
+  let known = new Map<string, { stamp: string; content: Content }>()
 
-  async function readFound({ path, server_names }: CertificateReference): Promise<FoundCertificate> {
-    const names = server_names.slice(0, mostNames)
-    const where = resolve(dirname(main), path)
-    const unread = (error: string) => ({ path: where, server_names: names, facts: undefined, error })
-    if (path.includes('$')) return unread('its path holds a variable')
-    let file: FileHandle | undefined
-    try {
-      // A fifo must not hold us up.
-      file = await open(where, constants.O_RDONLY | constants.O_NONBLOCK)
-      const { mtimeMs, size, ino, isFile } = await statOf(file)
-      if (!isFile) return unread('it is no file')
-      if (size > mostBytes) return unread('it is larger than a megabyte')
-      const stamp = `${mtimeMs} ${size} ${ino}`
-      const before = known.get(where)
-      const read = before?.stamp === stamp ? before.read : readText(await file.readFile('latin1'))
-      known.set(where, { stamp, read })
-      return { path: where, server_names: names, ...read }
-    } catch (cause) {
-      known.delete(where)
-      return unread((cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'it does not exist' : (cause as Error).message)
-    } finally {
-      await file?.close()
+  return async () => {
+    const files = await readConfigFiles(main, own)
+    if (!files.ok) return files
+    const references = certificateReferences(files.main, files.included).slice(0, mostCertificates)
+    const next: typeof known = new Map()
+    const found: FoundCertificate[] = []
+    for (const { path, server_names } of references) {
+      const where = resolve(dirname(main), path)
+      found.push({ path: where, server_names, ...(await contentOf(path, where, next)) })
     }
+    known = next
+    return { ok: true, found, leftOut: files.leftOut }
   }
 
-  return {
-    async look() {
-      const references = await referencesFrom(main, own)
-      const found: FoundCertificate[] = []
-      for (const reference of references) found.push(await readFound(reference))
-      return found
-    },
+  async function contentOf(written: CertificateReference['path'], path: string, next: typeof known): Promise<Content> {
+    if (written.includes('$')) return { facts: undefined, error: 'its path holds a variable' }
+    const stamp = await stampOf(path)
+    const before = known.get(path)
+    if (stamp !== undefined && before?.stamp === stamp) {
+      next.set(path, before)
+      return before.content
+    }
+    const reading = await readRegular(path, mostBytes)
+    if (reading.kind !== 'text') return { facts: undefined, error: reading.reason }
+    const content = readText(reading.text)
+    if (stamp !== undefined) next.set(path, { stamp, content })
+    return content
   }
 }
 
-async function statOf(file: FileHandle) {
-  const stat = await file.stat()
-  return { mtimeMs: stat.mtimeMs, size: stat.size, ino: stat.ino, isFile: stat.isFile() }
+async function stampOf(path: string): Promise<string | undefined> {
+  const facts = await stat(path).catch(() => undefined)
+  return facts && `${facts.mtimeMs} ${facts.ctimeMs} ${facts.size} ${facts.ino}`
 }
 
 // The key may be in the same file: of it nothing is kept.
-function readText(text: string): Pick<FoundCertificate, 'facts' | 'error'> {
+function readText(text: string): Content {
   const [pem] = block.exec(text) ?? []
   const facts = pem === undefined ? undefined : readCertificate(pem)
   return { facts, error: facts ? '' : 'it holds no certificate that can be read' }
-}
-
-/** Every certificate file that a configuration names, each once, in the order of the configuration. */
-async function referencesFrom(main: string, own: string): Promise<CertificateReference[]> {
-  const seen = new Set<string>([own])
-  const byPath = new Map<string, CertificateReference>()
-  const waiting = [main]
-  for (let path = waiting.shift(); path !== undefined && seen.size < mostFiles; path = waiting.shift()) {
-    if (seen.has(path)) continue
-    seen.add(path)
-    const text = await readFile(path, 'utf8').catch(() => '')
-    const { includes, certificates } = certificateReferences(text) ?? { includes: [], certificates: [] }
-    for (const reference of certificates) {
-      const before = byPath.get(reference.path)
-      const server_names = [...new Set([...(before?.server_names ?? []), ...reference.server_names])]
-      if (before || byPath.size < mostCertificates) byPath.set(reference.path, { path: reference.path, server_names })
-    }
-    for (const pattern of includes) waiting.push(...(await filesOf(resolve(dirname(main), pattern))))
-  }
-  return [...byPath.values()]
-}
-
-async function filesOf(pattern: string): Promise<string[]> {
-  if (!/[*?[]/.test(pattern)) return [pattern]
-  const files: string[] = []
-  for await (const file of glob(pattern)) {
-    files.push(file)
-    if (files.length === mostFiles) break
-  }
-  return files.toSorted()
 }

@@ -21,6 +21,9 @@ export interface ScriptedMaster extends AsyncDisposable {
   peers: string[]
   send(payload: Payload): void
   dropSessions(code?: status): void
+  /** Stops and goes on reading what agents send. */
+  pause(): void
+  resume(): void
 }
 
 export interface Script {
@@ -170,6 +173,12 @@ export async function startScriptedMaster(script: Script = {}): Promise<Scripted
     },
     dropSessions(code = status.UNAVAILABLE) {
       for (const call of calls) call.emit('error', { code, details: 'the session is dropped' })
+    },
+    pause() {
+      for (const call of calls) call.pause()
+    },
+    resume() {
+      for (const call of calls) call.resume()
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy()

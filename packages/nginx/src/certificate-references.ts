@@ -1,15 +1,18 @@
-import { type Directive, parse } from './parse.ts'
+import type { Directive } from './parse.ts'
 
-/** A certificate file that a configuration names, and the names of the server that does. */
+/** A certificate file that a configuration names, and the names of the servers that do. */
 export interface CertificateReference {
   path: string
   server_names: string[]
 }
 
-export interface References {
-  /** Patterns of `include`, in the order of the file. */
-  includes: string[]
-  certificates: CertificateReference[]
+/** The files of a configuration, read and parsed: those that an `include` names, in nginx's order, each with its statements. */
+export type Included = (pattern: string) => readonly (readonly Directive[])[]
+
+interface Placed {
+  directive: Directive
+  /** The files that lead to it. */
+  within: readonly (readonly Directive[])[]
 }
 
 const naming = new Set([
@@ -21,26 +24,50 @@ const naming = new Set([
   'grpc_ssl_certificate',
   'uwsgi_ssl_certificate',
 ])
+// Files that include each other many times over are more than any host has.
+const mostStatements = 1_000_000
 
-/** The certificate files that one file of a configuration names, and the files that it includes; undefined where it cannot be read. Source: nginx, ngx_http_ssl_module. */
-export function certificateReferences(text: string): References | undefined {
-  const parsed = parse(text)
-  if (!parsed.ok) return undefined
-  const found: References = { includes: [], certificates: [] }
-  collect(parsed.tree.directives, [], found)
-  return found
+/** The patterns of every `include` in a file, at whatever depth. Source: nginx, ngx_conf_include. */
+export function includePatterns(directives: readonly Directive[]): string[] {
+  return directives.flatMap(({ name, args, block }) => [
+    ...(name === 'include' && args[0] ? [args[0].value] : []),
+    ...(block?.kind === 'directives' ? includePatterns(block.directives) : []),
+  ])
 }
 
-function collect(directives: readonly Directive[], outer: string[], found: References): void {
-  const own = directives.filter(({ name }) => name === 'server_name').flatMap(({ args }) => args.map(({ value }) => value))
-  const names = own.length > 0 ? own : outer
-  for (const { name, args, block } of directives) {
-    const [first] = args
-    if (name === 'include' && first) found.includes.push(first.value)
-    // What nginx takes from an engine or a variable is no file that can be read here.
-    if (naming.has(name) && first && !first.value.startsWith('data:') && !first.value.startsWith('engine:')) {
-      found.certificates.push({ path: first.value, server_names: names })
-    }
-    if (block?.kind === 'directives') collect(block.directives, names, found)
+/**
+ * The certificate files that a configuration names, each once, in nginx's order. What an included file says counts where the `include`
+ * stands, so a server keeps its names. Source: nginx, ngx_http_ssl_module.
+ */
+export function certificateReferences(main: readonly Directive[], included: Included): CertificateReference[] {
+  const names = new Map<string, Set<string>>()
+  let left = mostStatements
+
+  function expand(directives: readonly Directive[], within: readonly (readonly Directive[])[]): Placed[] {
+    return directives.flatMap((directive) => {
+      if (--left < 0) return []
+      const [pattern] = directive.args
+      if (directive.name !== 'include' || !pattern) return [{ directive, within }]
+      // A file that includes itself, which nginx refuses, is not followed again.
+      return included(pattern.value).flatMap((file) => (within.includes(file) ? [] : expand(file, [...within, file])))
+    })
   }
+
+  function collect(level: readonly Placed[], outer: readonly string[]): void {
+    const own = level.flatMap(({ directive: { name, args } }) => (name === 'server_name' ? args.map(({ value }) => value) : []))
+    const here = own.length > 0 ? own : outer
+    for (const { directive, within } of level) {
+      const path = directive.args[0]?.value
+      // What nginx takes from an engine or a variable is no file that can be read here.
+      if (naming.has(directive.name) && path !== undefined && !/^(data|engine|store):/.test(path)) {
+        const known = names.get(path) ?? new Set()
+        for (const one of here) known.add(one)
+        names.set(path, known)
+      }
+      if (directive.block?.kind === 'directives') collect(expand(directive.block.directives, within), here)
+    }
+  }
+
+  collect(expand(main, [main]), [])
+  return [...names].map(([path, servers]) => ({ path, server_names: [...servers] }))
 }

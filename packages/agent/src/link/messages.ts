@@ -5,13 +5,11 @@ import {
   ConfigApplyStatus,
   type ConfigStatusSchema,
   DeploymentMode,
-  type FoundCertificatesSchema,
   type HealthReportSchema,
   type UpstreamServerStateSchema,
   type Command as WireCommand,
 } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import type { Command } from '../commands.ts'
-import type { FoundCertificate } from '../found-certificates.ts'
 import type { Health, NginxInstallation } from '../health.ts'
 import type { ServerReport } from '../health-checks/report.ts'
 import type { StatusReport } from '../ledger.ts'
@@ -20,8 +18,6 @@ export type Payload = NonNullable<MessageInitShape<typeof AgentMessageSchema>['p
 
 // A report stays well below what one message may hold; servers out of rotation come first.
 const mostServers = 2000
-const mostNames = 20
-const longestName = 500
 
 const statuses = {
   pending: ConfigApplyStatus.PENDING,
@@ -103,26 +99,6 @@ function wireInstallation(installation: NginxInstallation) {
     workerUser: installation.worker_user,
     resolver: installation.resolver,
     accessLog: installation.access_log,
-  }
-}
-
-export function wireFound(found: FoundCertificate[]): MessageInitShape<typeof FoundCertificatesSchema> {
-  return {
-    certificates: found.map(({ path, server_names, facts, error }) => ({
-      path,
-      serverNames: server_names,
-      error,
-      ...(facts && {
-        names: facts.names.slice(0, mostNames),
-        subject: facts.subject.slice(0, longestName),
-        issuer: facts.issuer.slice(0, longestName),
-        serial: facts.serial,
-        fingerprint: facts.fingerprint,
-        key: facts.key,
-        notBefore: BigInt(Math.floor(Date.parse(facts.not_before) / 1000)),
-        notAfter: BigInt(Math.floor(Date.parse(facts.not_after) / 1000)),
-      }),
-    })),
   }
 }
 

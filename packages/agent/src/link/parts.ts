@@ -24,8 +24,8 @@ export interface LinkParts {
   facts: () => Promise<NginxFacts>
   applied: () => Readonly<LedgerState>
   health: () => Promise<Health>
-  /** The certificates that the host's own nginx names, as they were last looked at. */
-  found: () => FoundCertificate[]
+  /** The certificates that the host's own nginx names, as they were last looked at; undefined while that is not known. */
+  found: () => FoundCertificate[] | undefined
   onIdentity: (agentId: string) => Promise<void>
   onConfig: (update: { config_id: string; version: number; digest: string; config: () => AgentConfig }) => void
   telemetry: Pick<Shipping, 'opened' | 'drained' | 'closed' | 'answered'>

@@ -4,8 +4,9 @@ import type { FoundCertificate } from '../found-certificates.ts'
 import type { StatusReport } from '../ledger.ts'
 import type { Credentials, Trust } from '../trust.ts'
 import { configOf } from './convert.ts'
+import { wireFound } from './found.ts'
 import { grpcStatus } from './grpc.ts'
-import { commandOf, configStatus, healthReport, wireFound } from './messages.ts'
+import { commandOf, configStatus, healthReport } from './messages.ts'
 import type { LinkParts } from './parts.ts'
 import { registrationOf } from './registration.ts'
 import { openStream } from './stream.ts'
@@ -66,9 +67,8 @@ export async function runSession(
     const value = healthReport(await parts.health())
     const found = parts.found()
     // Told once a session, and when it has changed.
-    if (found !== toldFound) value.foundCertificates = wireFound(found)
-    toldFound = found
-    stream.send({ case: 'health', value }, 'telemetry')
+    if (found && found !== toldFound) value.foundCertificates = wireFound(found)
+    if (stream.send({ case: 'health', value }, 'telemetry')) toldFound = found
   }
 
   async function heartbeat(): Promise<void> {

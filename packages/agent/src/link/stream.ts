@@ -10,8 +10,8 @@ const path = '/nxmesh.agent.v1.AgentService/Stream'
 const longestMessage = 64 * 1024 * 1024
 
 export interface MasterStream extends Disposable {
-  /** Sends a payload under a timestamp of its own, which names it; telemetry is dropped while the connection does not take more. */
-  send(payload: Payload, kind?: 'message' | 'telemetry'): void
+  /** Sends a payload under a timestamp of its own, which names it; telemetry is dropped, with false, while the connection does not take more. */
+  send(payload: Payload, kind?: 'message' | 'telemetry'): boolean
   /** Sends a batch that is encoded already; its timestamp as it will be acknowledged, or undefined while the connection does not take more. */
   sendBatch(kind: BatchKind, bytes: Uint8Array): string | undefined
 }
@@ -36,8 +36,9 @@ export function openStream(
   }
   return {
     send(payload, kind = 'message') {
-      if (kind === 'telemetry' && call.isFull) return
+      if (kind === 'telemetry' && call.isFull) return false
       call.write(toBinary(AgentMessageSchema, create(AgentMessageSchema, { agentId: agentId(), timestamp: nextTime(), payload })))
+      return true
     },
     sendBatch(kind, bytes) {
       if (call.isFull) return undefined

@@ -4,6 +4,7 @@ import type { FoundCertificate } from '../certificates/found.ts'
 const most = 1000
 const mostNames = 100
 const longest = 1000
+const longestPath = 4096
 // From the year 0 to 9999, in seconds.
 const [earliest, latest] = [-62_167_219_200n, 253_402_300_799n]
 
@@ -21,11 +22,12 @@ export function readFound({ certificates }: FoundCertificates): FoundCertificate
 
 function problemOf(wire: WireFound): string | undefined {
   const { path, names, serverNames, subject, issuer, serial, fingerprint, key, error, notBefore, notAfter } = wire
-  if (path === '') return 'path must not be empty'
+  if (path === '' || path.length > longestPath) return `path must be from 1 to ${longestPath} characters`
   if (names.length > mostNames || serverNames.length > mostNames) return `names must be at most ${mostNames}`
-  const texts = [path, subject, issuer, serial, key, error, ...names, ...serverNames]
+  const texts = [subject, issuer, serial, key, error, ...names, ...serverNames]
   // A zero is taken by neither database.
-  if (texts.some((text) => text.length > longest || text.includes('\0'))) return `texts must be at most ${longest} characters without zeros`
+  if (texts.some((text) => text.length > longest) || [path, ...texts].some((text) => text.includes('\0')))
+    return `texts must be at most ${longest} characters without zeros`
   if (!/^([0-9a-f]{64})?$/.test(fingerprint)) return 'fingerprint must be 64 hexadecimal digits'
   if ([notBefore, notAfter].some((time) => time < earliest || time > latest)) return 'not_after must be a time'
   return undefined

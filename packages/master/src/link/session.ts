@@ -3,12 +3,12 @@ import { status } from '@grpc/grpc-js'
 import type { Labels } from '@nxmesh/model/labels'
 import type { ConfigStatus, Event, HealthReport } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import { applyRow } from '../applies.ts'
-import { type FoundCertificate, replaceFound } from '../certificates/found.ts'
 import { type Ctx, timestamp } from '../ctx.ts'
 import { shouldOffer } from '../rollout/decide.ts'
 import type { Desired } from '../rollout/desired.ts'
 import { rotationIn } from '../upstream-health.ts'
 import { type Offer, readConfigStatus } from './config-status.ts'
+import { openFoundWriter } from './found-writer.ts'
 import { type AgentCommand, commandFrame, frame } from './frames.ts'
 import { readHealth } from './health.ts'
 import { openOutbox, type Writer } from './outbox.ts'
@@ -78,14 +78,7 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
   let inFlightSince: number | undefined
   let waiting: Map<string, (outcome: CommandOutcome) => void> | undefined
   let over = false
-  let keeping = Promise.resolve()
-
-  // One after the other, so that the newest list is the one that stays.
-  function keepFound(found: FoundCertificate[]) {
-    keeping = keeping
-      .then(() => replaceFound(ctx, agentId, found))
-      .catch((error: unknown) => ctx.log.warn({ err: error, agent: agentId }, 'the certificates of a host were not written'))
-  }
+  const foundWriter = openFoundWriter(ctx, agentId)
 
   function offerIfDue() {
     const facts = ctx.agentWrites.facts(agentId)
@@ -173,7 +166,7 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
       const read = readHealth(report)
       if (!read.ok) return read.reason
       const { reading } = read
-      if (reading.found) keepFound(reading.found)
+      if (reading.found) foundWriter.write(reading.found)
       const facts = ctx.agentWrites.facts(agentId)
       const changes = {
         health: JSON.stringify(reading.health),
@@ -268,6 +261,7 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
     closed() {
       over = true
       outbox.close()
+      foundWriter.close()
       for (const resolve of waiting?.values() ?? []) resolve({ kind: 'unanswered' })
       wanted = undefined
     },
