@@ -24,6 +24,11 @@ test('the files that the master shows are those on the disk of the agent, and th
   const config = () => mesh.client.call(routes.getAgentConfig, { params })
   const diff = () => mesh.client.call(routes.diffAgentConfig, { params })
   await using site = await addSite(mesh, 'shown')
+  // Files hold the addresses that the agent found for a name, which the master knows from it alone.
+  await mesh.client.call(routes.createVirtualHost, {
+    params: { workspace_id: mesh.workspaceId },
+    body: { name: 'named', server_name: 'named.test', listen_port: 18_999, locations: [{ path: '/', proxy_pass: 'http://localhost:1/' }] },
+  })
   await mesh.settled(id)
   const shown = await until('the agent to say what it wrote', async () => {
     const answer = await config()
@@ -34,6 +39,7 @@ test('the files that the master shows are those on the disk of the agent, and th
   expect(await onDisk(dataDir, shown.desired.files!)).toEqual(shownFiles(shown.desired.files))
   expect(shownFiles(shown.applied!.files)).toEqual(shownFiles(shown.desired.files))
   expect(shownFiles(shown.desired.files)['http.conf']).toContain('server_name shown.test')
+  expect(shownFiles(shown.desired.files)['http.conf']).toMatch(/upstream nxmesh_name_localhost_1 \{\n +server 127.0.0.1:1;/)
   expect(await diff()).toMatchObject({ objects: { added: [], removed: [], changed: [] }, files: [], note: null })
 
   const broken = { custom_directives: { proxy_read_timeout: 'banana' } }

@@ -7,6 +7,7 @@ import type { NginxFacts } from '@nxmesh/nginx/facts'
 import { render } from '@nxmesh/nginx/render'
 import { hashesOf } from '@nxmesh/nginx/render/file-hashes'
 import type { Rendered } from '@nxmesh/nginx/render/target'
+import { namesOf } from '@nxmesh/nginx/resolved-names'
 import { certificateFindings } from './certificate-findings.ts'
 import { moveLink, replaceLink, syncDirectory } from './durable.ts'
 import { watchErrorLog } from './error-log.ts'
@@ -59,6 +60,7 @@ export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyR
   const obstacle = await installation.obstacle()
   if (obstacle !== undefined) return failed(obstacle, 'host', [{ severity: 'error', message: obstacle }])
 
+  await scope.names.learn(namesOf(request.config, installation.mode))
   const master = await installation.findMaster()
   // The binary that will read the config decides what may be in it: the running one on a reload, the installed one on a start.
   const binary = master === undefined || request.restart ? installation.binary : await binaryOf(master, installation.binary)
@@ -176,6 +178,7 @@ export function renderFor(
     access_log: paths.accessLog,
     ipv6,
     marks: scope.marks.current,
+    names: scope.names.current,
     ...(scope.answers === undefined ? {} : { resolver: scope.answers.address }),
     ...(workerUser === undefined ? {} : { worker_user: workerUser }),
     ...(installation.mode === 'include' ? { directory } : {}),

@@ -1,5 +1,6 @@
 import { namesOf } from '@nxmesh/nginx/facts'
 import { checksumOf } from '@nxmesh/nginx/render/file-hashes'
+import type { ResolvedNames } from '@nxmesh/nginx/resolved-names'
 import { changedFiles, readGeneration } from './generations.ts'
 import type { ServerReport } from './health-checks/report.ts'
 import type { InstallationMode } from './installation.ts'
@@ -43,7 +44,7 @@ export interface Health {
   /** The nginx that reads the configs; absent when it cannot be run. */
   installation: NginxInstallation | undefined
   /** The directory that nginx serves from. */
-  generation: { name: string; files_checksum: string } | undefined
+  generation: { name: string; files_checksum: string; names: ResolvedNames } | undefined
   drift: string[]
   servers: ServerReport[]
   alerts: { id: string; severity: 'warning' | 'error' | 'critical'; message: string; metric?: string; value?: number }[]
@@ -139,7 +140,9 @@ export function healthMeter(
       alerts,
       serving_digest: serving,
       installation: await describeInstallation(status.is_running ? status.pid : undefined),
-      generation: generation ? { name: generation.name, files_checksum: checksumOf(generation.manifest.files) } : undefined,
+      generation: generation
+        ? { name: generation.name, files_checksum: checksumOf(generation.manifest.files), names: generation.manifest.health?.names ?? {} }
+        : undefined,
       applied: { version: good?.version ?? 0, digest: good?.digest ?? '' },
     }
   }

@@ -122,6 +122,15 @@ export function startReconciler(scope: Scope, report: (status: StatusReport) => 
     if (trigger !== 'retry' || !isSame(known, final)) report(final)
   }
 
+  // A server that had to be left out may be there now.
+  async function tellAnew(digest: string, findings: Finding[]): Promise<void> {
+    const known = ledger.state.report
+    if (known?.digest !== digest || known.status !== 'success' || JSON.stringify(known.findings) === JSON.stringify(findings)) return
+    const told = { ...known, findings }
+    await ledger.change({ report: told }).catch((error: unknown) => log('error', 'the ledger cannot be written', { error: explain(error) }))
+    report(told)
+  }
+
   /** Sees that nginx runs. A config of the host is started only if the host has not run it before: afterwards its service manager is in charge. */
   async function superviseNginx(): Promise<void> {
     if (ledger.state.stopped) return
@@ -199,7 +208,9 @@ export function startReconciler(scope: Scope, report: (status: StatusReport) => 
         const { good, stopped } = ledger.state
         const config = good && (await ledger.configOf(good.digest))
         if (!config || stopped) return { kind: 'unchanged', findings: [] }
-        return run({ version: good.version, digest: good.digest, config, force: false })
+        const result = await run({ version: good.version, digest: good.digest, config, force: false })
+        if (result.kind === 'applied') await tellAnew(good.digest, result.findings)
+        return result
       }),
     async reapply(restart) {
       const result = await exclusive(async () => {

@@ -4,6 +4,7 @@ import type { Answerer } from './health-checks/answerer.ts'
 import type { MarkStore } from './health-checks/marks.ts'
 import type { Installation } from './installation.ts'
 import type { Ledger } from './ledger.ts'
+import type { Names } from './names/names.ts'
 import type { PrivateServer } from './private-server.ts'
 
 export const faultPoints = [
@@ -38,6 +39,7 @@ export interface Scope {
   log: Log
   server: PrivateServer
   marks: MarkStore
+  names: Names
   /** Answers nginx which servers of an upstream take requests, where that can be had. */
   answers: Pick<Answerer, 'address' | 'expect'> | undefined
   at: (point: FaultPoint) => void | Promise<void>

@@ -16,6 +16,7 @@ import { openHostCertificates } from './host-certificates.ts'
 import { type Installation, includeInstallation, ownedInstallation } from './installation.ts'
 import { type DesiredConfig, type LedgerState, openLedger, type StatusReport } from './ledger.ts'
 import { type Link, linkToMaster } from './link.ts'
+import { openNames } from './names/names.ts'
 import { privateServer } from './private-server.ts'
 import { explain, startReconciler } from './reconcile.ts'
 import type { FaultPoint, Log, Scope } from './scope.ts'
@@ -43,6 +44,8 @@ export interface Overrides {
   telemetry?: Partial<TelemetryLimits>
   /** Milliseconds between two looks at the certificates of the host. */
   certificatesEvery?: number
+  /** Milliseconds between two questions for the addresses of a name. */
+  namesEvery?: number
 }
 
 export interface Agent extends AsyncDisposable {
@@ -70,11 +73,13 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
   const installation: Installation =
     options.mode === 'owned' ? ownedInstallation(paths, options.nginx) : includeInstallation(paths, options.nginx, facts, options.nginxConf)
   const marks = await openMarks(paths)
+  const names = opening.use(await openNames(paths, log, overrides.namesEvery))
   const answerer = facts.supports.upstream_resolve ? await openAnswerer(paths, log) : undefined
   if (answerer) opening.use(answerer)
   const scope: Scope = {
     paths,
     marks,
+    names,
     answers: answerer,
     ledger,
     installation,

@@ -91,7 +91,7 @@ function appliedFiles(
 }
 
 function renderFor(
-  { installation, marks }: MarkedNginx,
+  { installation, marks, names }: MarkedNginx,
   config: AgentConfig,
   digest: string,
   generation: string,
@@ -104,6 +104,7 @@ function renderFor(
     runtime_directory,
     ipv6,
     marks,
+    ...(names && { names }),
     ...(resolver === '' ? {} : { resolver }),
     ...(worker_user === '' ? {} : { worker_user }),
     // An agent of an earlier release does not log requests, nor does it say so.

@@ -1,6 +1,7 @@
 import type { AgentConfig, ConfigUpstream } from '@nxmesh/model/agent-config'
 import type { UpstreamServer } from '@nxmesh/model/upstream'
 import type { NginxSupport } from './facts.ts'
+import { namesInFiles, type ResolvedNames } from './resolved-names.ts'
 
 /** The addresses of servers that fail their health checks and get no requests, by the id of their upstream. */
 export type Marks = Readonly<Record<string, readonly string[]>>
@@ -9,6 +10,7 @@ interface MarkTarget {
   facts: { supports: Pick<NginxSupport, 'upstream_resolve'> }
   marks?: Marks
   resolver?: string
+  names?: ResolvedNames
 }
 
 // A datagram for nginx's resolver holds at most 4096 bytes, and a server takes up to 70 of them.
@@ -65,16 +67,17 @@ function writtenMarks(config: Pick<AgentConfig, 'upstreams'>, target: MarkTarget
   return written
 }
 
-/** What files say about the health of servers; the rest of them depends on the config alone. */
+/** What files say about servers as the agent finds them; the rest depends on the config alone. */
 export interface HealthInFiles {
   marks: Marks
   /** Where nginx asks for the servers of upstreams, if of any. */
   resolver: string | null
+  names: ResolvedNames
 }
 
-export function healthOf(config: Pick<AgentConfig, 'upstreams'>, target: MarkTarget): HealthInFiles {
+export function healthOf(config: Pick<AgentConfig, 'upstreams' | 'virtual_hosts'>, target: MarkTarget): HealthInFiles {
   const asks = config.upstreams.some((upstream) => isAnswered(upstream, target))
-  return { marks: writtenMarks(config, target), resolver: asks ? target.resolver! : null }
+  return { marks: writtenMarks(config, target), resolver: asks ? target.resolver! : null, names: namesInFiles(config, target.names) }
 }
 
 function isIpAddress(address: string): boolean {

@@ -7,6 +7,7 @@ import { renderCompanion } from './render/companion.ts'
 import { bucketSize } from './render/hash-size.ts'
 import { renderHttpHead } from './render/http.ts'
 import { renderMain } from './render/main-conf.ts'
+import { renderNamedProxies } from './render/named-proxies.ts'
 import { planPorts } from './render/plan.ts'
 import type { Rendering } from './render/rendering.ts'
 import { type Report, reportOn } from './render/report.ts'
@@ -35,6 +36,7 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
   renderHttpHead(rendering, ports)
   renderChallengeAnswers(rendering)
   for (const upstream of config.upstreams) renderUpstream(writer, upstream, upstreams.get(upstream.id)!.name, target, report)
+  renderNamedProxies(rendering, config)
   for (const port of ports) {
     if (target.mode === 'owned' && !port.fallback) renderFallback(rendering, port)
     for (const planned of port.hosts) renderHost(rendering, port, planned)

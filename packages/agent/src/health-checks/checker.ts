@@ -1,5 +1,6 @@
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { allowedMarks, isAnswered, type Marks } from '@nxmesh/nginx/health-marks'
+import { namesOf } from '@nxmesh/nginx/resolved-names'
 import { currentGeneration } from '../generations.ts'
 import { binaryOf } from '../nginx.ts'
 import { explain, type Reconciler } from '../reconcile.ts'
@@ -56,6 +57,7 @@ export function startHealthChecks(
       watched.delete(key)
     }
     for (const [key, target] of targets) watch(key, target)
+    scope.names.follow(config ? namesOf(config, scope.installation.mode) : [], () => writer.settle('up'))
     parts.answerer?.answerFrom(answeredServers(config, () => marks.current))
     remark()
     await look()

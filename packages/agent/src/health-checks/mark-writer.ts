@@ -66,8 +66,13 @@ export function markWriter(
     const master = await scope.installation.findMaster()
     if (master === undefined || scope.ledger.state.stopped) return false
     const facts = await scope.factsOf(await binaryOf(master, scope.installation.binary))
-    const target = { facts, marks: scope.marks.current, ...(scope.answers && { resolver: scope.answers.address }) }
-    return canonicalJson(healthOf(wanted, target)) !== canonicalJson(current.manifest.health ?? { marks: {}, resolver: null })
+    const target = {
+      facts,
+      marks: scope.marks.current,
+      names: scope.names.current,
+      ...(scope.answers && { resolver: scope.answers.address }),
+    }
+    return canonicalJson(healthOf(wanted, target)) !== canonicalJson({ marks: {}, resolver: null, names: {}, ...current.manifest.health })
   }
 
   return {

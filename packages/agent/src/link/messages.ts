@@ -18,6 +18,7 @@ export type Payload = NonNullable<MessageInitShape<typeof AgentMessageSchema>['p
 
 // A report stays well below what one message may hold; servers out of rotation come first.
 const mostServers = 2000
+const mostNames = 10_000
 
 const statuses = {
   pending: ConfigApplyStatus.PENDING,
@@ -83,6 +84,9 @@ export function healthReport(health: Health): MessageInitShape<typeof HealthRepo
     ...(installation && { nginxInstallation: wireInstallation(installation) }),
     generation: generation?.name ?? '',
     filesChecksum: generation?.files_checksum ?? '',
+    resolvedNames: Object.entries(generation?.names ?? {})
+      .slice(0, mostNames)
+      .map(([name, addresses]) => ({ name, addresses: [...addresses] })),
     upstreamServers: servers.slice(0, mostServers).map(wireServer),
     alerts: alerts.map((alert) => ({ ...alert, timestamp: BigInt(Date.now()) })),
   }

@@ -61,9 +61,23 @@ export async function runSession(
     },
   })
   const timers = new Set<NodeJS.Timeout>()
+  let measuring = Promise.resolve()
+  let next: Promise<void> | undefined
   let toldFound: FoundCertificate[] | undefined
 
-  async function sendHealth(): Promise<void> {
+  // One after the other, or a report could be overtaken by one that was begun before it; whoever asks gets one that begins later.
+  function sendHealth(): Promise<void> {
+    next ??= measuring
+      .catch(() => undefined)
+      .then(() => {
+        measuring = next ?? measuring
+        next = undefined
+        return measureHealth()
+      })
+    return next
+  }
+
+  async function measureHealth(): Promise<void> {
     const value = healthReport(await parts.health())
     const found = parts.found()
     // Told once a session, and when it has changed.

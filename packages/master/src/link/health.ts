@@ -1,6 +1,8 @@
+import { isIP } from 'node:net'
 import type { AgentHealth } from '@nxmesh/model/agent'
 import { type NginxInstallation, nginxInstallation } from '@nxmesh/model/agent-files'
 import { type ServerHealth, serverHealth } from '@nxmesh/model/server-health'
+import type { ResolvedNames } from '@nxmesh/nginx/resolved-names'
 import type { Alert, HealthReport, NginxInstallation as WireInstallation } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import type { AgentAlert } from '../agent-events.ts'
 import type { FoundCertificate } from '../certificates/found.ts'
@@ -24,9 +26,12 @@ export interface AgentNginx {
   installation: NginxInstallation
   generation: string
   files_checksum: string
+  /** The addresses in these files in the place of host names. */
+  names?: ResolvedNames
 }
 
 const mostServers = 10_000
+const mostNames = 10_000
 const latest = 8.64e15
 const digest = /^[0-9a-f]{64}$/
 const severities = new Set(['info', 'warning', 'error', 'critical'])
@@ -117,7 +122,7 @@ function readAlerts(alerts: Alert[]): AgentAlert[] | string {
   return [...read.values()]
 }
 
-function readNginx({ generation, filesChecksum }: HealthReport, wire: WireInstallation): AgentNginx | string {
+function readNginx({ generation, filesChecksum, resolvedNames }: HealthReport, wire: WireInstallation): AgentNginx | string {
   const read = nginxInstallation.safeParse({
     mode: wire.mode,
     version: wire.version,
@@ -135,7 +140,14 @@ function readNginx({ generation, filesChecksum }: HealthReport, wire: WireInstal
   }
   if (generation.length > 1000) return 'generation must be at most 1000 characters'
   if (filesChecksum !== '' && !digest.test(filesChecksum)) return 'files_checksum must be 64 hexadecimal digits'
-  return { installation: read.data, generation, files_checksum: filesChecksum }
+  if (resolvedNames.length > mostNames) return `resolved_names must hold at most ${mostNames} entries`
+  for (const [at, { name, addresses }] of resolvedNames.entries()) {
+    if (name === '' || name.length > 300) return `resolved_names.${at}.name must have 1 to 300 characters`
+    if (addresses.length > 64 || !addresses.every((address) => isIP(address) !== 0))
+      return `resolved_names.${at}.addresses must be at most 64 IP addresses`
+  }
+  const names = Object.fromEntries(resolvedNames.map(({ name, addresses }) => [name, addresses]))
+  return { installation: read.data, generation, files_checksum: filesChecksum, names }
 }
 
 function readServers({ upstreamServers }: HealthReport): ServerHealth[] | string {

@@ -1,4 +1,5 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { listFiles, pathOf, quarantine, removeFile } from './day-files.ts'
@@ -45,7 +46,7 @@ const mostAttempts = 3
 /** Opens every file of a directory. */
 export async function openStore(directory: string, limits: Limits, now: number): Promise<Store> {
   const instance = await DuckDBInstance.create(':memory:', {
-    threads: '1',
+    threads: String(Math.min(4, availableParallelism())),
     memory_limit: '1GB',
     temp_directory: join(directory, 'tmp'),
     preserve_insertion_order: 'false',

@@ -65,6 +65,19 @@ export function withConnection(headers: HeaderSet, connection: ConnectionKind): 
   return { ...headers, request: new Map(headers.request).set('connection', wanted) }
 }
 
+/** Writes out the variables that nginx would set from the address in `proxy_pass`. */
+export function withProxyHost(headers: HeaderSet, { authority, port }: { authority: string; port: string }): HeaderSet {
+  const writeOut = ({ name, value }: RequestHeader) =>
+    requestHeader(
+      name,
+      value.replace(proxyVariable, (_, plain?: string, braced?: string) => ((plain ?? braced) === 'host' ? authority : port)),
+    )
+  const request = [...headers.request].map(([key, header]) => [key, header.value.includes('proxy_') ? writeOut(header) : header] as const)
+  return { ...headers, request: new Map(request) }
+}
+
+const proxyVariable = /\$(?:proxy_(host|port)(?![A-Za-z0-9_])|\{proxy_(host|port)\})/g
+
 /** Adds one response header. */
 export function withResponse(headers: HeaderSet, header: ResponseHeader): HeaderSet {
   return { ...headers, response: new Map(headers.response).set(header.name.toLowerCase(), header) }

@@ -1,11 +1,14 @@
 import type { Location } from '@nxmesh/model/location'
+import { nameInProxyPass } from '../resolved-names.ts'
 import type { ConnectionKind } from './headers.ts'
+import { type NamedProxy, namedProxyOf } from './named-proxies.ts'
 import type { Rendering } from './rendering.ts'
+import { unknownName } from './upstream.ts'
 
 /** What a location answers with. */
 export type Content =
   | { kind: 'upstream'; block: string }
-  | { kind: 'proxy'; address: string }
+  | { kind: 'proxy'; address: string; named?: NamedProxy }
   | { kind: 'unusable'; field: string; message: string }
   | { kind: 'other' }
 
@@ -21,7 +24,11 @@ export function contentOf(rendering: Rendering, location: Location, exactPath: b
   if (!exactPath && hasUri(location.proxy_pass) && !location.proxy_pass.includes('$')) {
     return { kind: 'unusable', field: 'proxy_pass', message: uriMessage }
   }
-  return { kind: 'proxy', address: location.proxy_pass }
+  const name = nameInProxyPass(location.proxy_pass)
+  if (name !== undefined && rendering.target.names?.[name]?.length === 0)
+    return { kind: 'unusable', field: 'proxy_pass', message: unknownName(name) }
+  const named = namedProxyOf(location.proxy_pass, rendering.target.names)
+  return { kind: 'proxy', address: location.proxy_pass, ...(named && { named }) }
 }
 
 /** Why nginx refuses `proxy_pass` with a path in a regular expression or named location. Source: nginx proxy module, "proxy_pass". */

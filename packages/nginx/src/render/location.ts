@@ -10,6 +10,7 @@ import {
   setsHeader,
   withConnection,
   withCustomHeaders,
+  withProxyHost,
   withStatements,
   writeRequest,
   writeResponse,
@@ -18,6 +19,7 @@ import { renderTypes } from './http.ts'
 import { lintLocation } from './lint.ts'
 import { connectionOf, contentOf } from './location-content.ts'
 import { locationKey, locationPattern } from './location-path.ts'
+import type { NamedProxy } from './named-proxies.ts'
 import type { PlannedHost } from './plan.ts'
 import { readCustomDirectives } from './read-custom.ts'
 import type { Rendering } from './rendering.ts'
@@ -73,9 +75,10 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
       break
     case 'proxy':
       writer.from({ ...source, field: `${field}.proxy_pass` })
-      writer.line(`${indent}proxy_pass ${template(content.address)};`)
+      writer.line(`${indent}proxy_pass ${template(content.named?.address ?? content.address)};`)
       if (content.address.startsWith('https:') && !custom.has('proxy_ssl_server_name') && !input.server.has('proxy_ssl_server_name'))
         writer.line(`${indent}proxy_ssl_server_name on;`)
+      if (content.named) renderForName(rendering, input, custom, content.named)
       break
     case 'unusable':
       reportOn(report, 'error', host, `${field}.${content.field}`, `requests are answered with 502: ${content.message}`)
@@ -88,7 +91,7 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
       content satisfies never
   }
   const proxies = content.kind === 'upstream' || content.kind === 'proxy'
-  renderHeaders(rendering, input, custom, proxies)
+  renderHeaders(rendering, input, custom, { proxies, named: content.kind === 'proxy' ? content.named : undefined })
   if (location.root !== undefined && !custom.has('root')) {
     writer.from({ ...source, field: `${field}.root` })
     writer.line(`${indent}root ${literal(location.root)};`)
@@ -112,8 +115,29 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
   writer.line(`${outer}}`)
 }
 
+/** Writes what nginx would take from the name in `proxy_pass`, which is not there. */
+function renderForName(
+  { writer, placed }: Rendering,
+  input: LocationInServer,
+  custom: ReadonlyMap<string, Statement>,
+  named: NamedProxy,
+): void {
+  const own = [...custom.values(), ...input.server.values(), ...placed.http, ...placed.server]
+  const statement = (name: string) => own.find((one) => one.name === name)
+  if (named.address.startsWith('https:') && !statement('proxy_ssl_name')) writer.line(`${indent}proxy_ssl_name ${quote(named.name)};`)
+  const redirect = statement('proxy_redirect')
+  if (redirect && redirect.args[0] !== 'default') return
+  const path = named.replacesPath ? locationPattern(input.location.path) : '/'
+  writer.line(`${indent}proxy_redirect ${quote(named.origin)} ${literal(path)};`)
+}
+
 /** Writes the headers in full where a location sets any of its own: nginx drops the inherited ones then. */
-function renderHeaders(rendering: Rendering, input: LocationInServer, custom: ReadonlyMap<string, Statement>, proxies: boolean): void {
+function renderHeaders(
+  rendering: Rendering,
+  input: LocationInServer,
+  custom: ReadonlyMap<string, Statement>,
+  { proxies, named }: { proxies: boolean; named: NamedProxy | undefined },
+): void {
   const { writer } = rendering
   const { location, at, inherited, source } = input
   const connection = connectionOf(rendering, location)
@@ -122,6 +146,7 @@ function renderHeaders(rendering: Rendering, input: LocationInServer, custom: Re
   if (connection !== undefined && connection !== inherited.connection) headers = withConnection(headers, connection)
   if (location.custom_headers.length > 0) headers = withCustomHeaders(headers, usableHeaders(rendering, input), proxies)
   headers = withStatements(headers, custom.values())
+  if (named) headers = withProxyHost(headers, named)
   writer.from({ ...source, field: `locations.${at}.custom_headers` })
   if (proxies && !sameHeaders(headers.request, inherited.headers.request)) writeRequest(writer, headers.request, indent)
   if (hides || !sameHeaders(headers.response, inherited.headers.response)) writeResponse(writer, headers.response, proxies, indent)

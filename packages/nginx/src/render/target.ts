@@ -1,6 +1,7 @@
 import type { Finding } from '@nxmesh/model/agent'
 import type { NginxFacts } from '../facts.ts'
 import type { HealthInFiles, Marks } from '../health-marks.ts'
+import type { ResolvedNames } from '../resolved-names.ts'
 import type { LineSource } from './writer.ts'
 
 /** The nginx that a config is rendered for. Paths are absolute. */
@@ -20,6 +21,8 @@ export interface RenderTarget {
   access_log?: string
   /** Servers that fail their health checks. */
   marks?: Marks
+  /** The addresses of the host names in a config, which are written in the place of the names: nginx refuses a config with one that it cannot resolve. */
+  names?: ResolvedNames
   /** Where the agent answers which servers of an upstream take requests: `address:port`. Absent, marks are written into the files. */
   resolver?: string
 }

@@ -2,6 +2,7 @@ import type { ConfigUpstream } from '@nxmesh/model/agent-config'
 import type { UpstreamServer } from '@nxmesh/model/upstream'
 import { allowedMarks, isAnswered, usableServers } from '../health-marks.ts'
 import { quote } from '../quote.ts'
+import { nameIn, writtenAddresses } from '../resolved-names.ts'
 import { serviceName } from '../service-name.ts'
 import { commented } from './comment.ts'
 import type { ConnectionKind } from './headers.ts'
@@ -36,7 +37,7 @@ export function renderUpstream(
   writer: ConfigWriter,
   upstream: ConfigUpstream,
   name: string,
-  target: Pick<RenderTarget, 'facts' | 'marks' | 'resolver'>,
+  target: Pick<RenderTarget, 'facts' | 'marks' | 'resolver' | 'names'>,
   report: Report,
 ): void {
   const { supports } = target.facts
@@ -45,7 +46,8 @@ export function renderUpstream(
   writer.from(source)
   writer.line(`# upstream ${commented(upstream.name)}, ${commented(upstream.id)}`)
   writer.line(`upstream ${quote(name)} {`)
-  writer.line(`    zone ${quote(name)} ${zoneSize(upstream.servers.length * (resolver === undefined ? 1 : 2))}k;`)
+  const addresses = upstream.servers.flatMap(({ address }) => writtenAddresses(address, target.names))
+  writer.line(`    zone ${quote(name)} ${zoneSize(addresses.length * (resolver === undefined ? 1 : 2))}k;`)
   switch (upstream.algorithm) {
     case 'least_connections':
       writer.line('    least_conn;')
@@ -59,9 +61,10 @@ export function renderUpstream(
     default:
       upstream.algorithm satisfies never
   }
-  if (resolver === undefined)
-    renderServers(writer, upstream, { source, marked: new Set(allowedMarks(upstream, target.marks?.[upstream.id] ?? [])), report })
-  else renderAnswered(writer, upstream, { source, resolver })
+  if (resolver === undefined) {
+    const marked = new Set(allowedMarks(upstream, target.marks?.[upstream.id] ?? []))
+    renderServers(writer, upstream, { source, marked, names: target.names, report })
+  } else renderAnswered(writer, upstream, { source, resolver })
   writer.from({ ...source, field: 'keepalive_connections' })
   // Where nginx keeps connections unasked it also keeps those that it asked the server to close, and the server does.
   if (upstream.keepalive_connections > 0 || supports.keepalive_off) writer.line(`    keepalive ${upstream.keepalive_connections};`)
@@ -92,7 +95,7 @@ function renderAnswered(writer: ConfigWriter, upstream: ConfigUpstream, { source
 function renderServers(
   writer: ConfigWriter,
   upstream: ConfigUpstream,
-  { source, marked, report }: { source: Source; marked: ReadonlySet<string>; report: Report },
+  { source, marked, names, report }: { source: Source; marked: ReadonlySet<string>; names: RenderTarget['names']; report: Report },
 ): void {
   const onlyBackups = upstream.servers.every((server) => server.backup)
   let written = 0
@@ -110,16 +113,26 @@ function renderServers(
         `${field}.backup`,
         'serves as an ordinary server, as there is no other than backup servers',
       )
+    const addresses = writtenAddresses(server.address, names)
+    if (addresses.length === 0) {
+      reportOnUpstream(report, 'warning', upstream, `${field}.address`, `is left out: ${unknownName(nameIn(server.address) ?? '')}`)
+      continue
+    }
     writer.from({ ...source, field })
-    writer.line(
-      `    server ${quote(server.address)}${parameters({ ...server, mark: marked.has(server.address) }, server.backup && !onlyBackups)};`,
-    )
+    if (addresses[0] !== server.address) writer.line(`    # ${commented(server.address)}`)
+    const rest = parameters({ ...server, mark: marked.has(server.address) }, server.backup && !onlyBackups)
+    for (const address of addresses) writer.line(`    server ${quote(address)}${rest};`)
     written++
   }
   if (written > 0) return
   reportOnUpstream(report, 'error', upstream, 'servers', 'has no server that can be used: requests are answered with 502')
   // nginx refuses an upstream without servers, but not one whose only server is down.
   writer.line('    server 127.0.0.1:1 down;')
+}
+
+/** Why a name cannot be written. */
+export function unknownName(name: string): string {
+  return `no address of "${name}" is known to this agent; it goes on asking`
 }
 
 function parameters(

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file nxmesh/agent/v1/agent.proto.
  */
 export const file_nxmesh_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("ChtueG1lc2gvYWdlbnQvdjEvYWdlbnQucHJvdG8SD254bWVzaC5hZ2VudC52MSK+AwoMQWdlbnRNZXNzYWdlEhAKCGFnZW50X2lkGAEgASgJEhEKCXRpbWVzdGFtcBgCIAEoAxI8CgxyZWdpc3RyYXRpb24YAyABKAsyJC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdEgAEi8KBmhlYWx0aBgEIAEoCzIdLm54bWVzaC5hZ2VudC52MS5IZWFsdGhSZXBvcnRIABI2Cg1jb25maWdfc3RhdHVzGAUgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1N0YXR1c0gAEjAKB21ldHJpY3MYBiABKAsyHS5ueG1lc2guYWdlbnQudjEuTWV0cmljc0JhdGNoSAASKQoEbG9ncxgHIAEoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2dCYXRjaEgAEicKBWV2ZW50GAggASgLMhYubnhtZXNoLmFnZW50LnYxLkV2ZW50SAASUQobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGQgASgLMioubnhtZXNoLmFnZW50LnYxLkNlcnRpZmljYXRlU2lnbmluZ1JlcXVlc3RIAEIJCgdwYXlsb2FkIuoCCg1NYXN0ZXJNZXNzYWdlEhEKCXRpbWVzdGFtcBgBIAEoAxJGChVyZWdpc3RyYXRpb25fcmVzcG9uc2UYAiABKAsyJS5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVzcG9uc2VIABI2Cg1jb25maWdfdXBkYXRlGAMgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1VwZGF0ZUgAEisKB2NvbW1hbmQYBCABKAsyGC5ueG1lc2guYWdlbnQudjEuQ29tbWFuZEgAEiMKA2FjaxgFIAEoCzIULm54bWVzaC5hZ2VudC52MS5BY2tIABInCgVlcnJvchgGIAEoCzIWLm54bWVzaC5hZ2VudC52MS5FcnJvckgAEkAKEmlzc3VlZF9jZXJ0aWZpY2F0ZRhkIAEoCzIiLm54bWVzaC5hZ2VudC52MS5Jc3N1ZWRDZXJ0aWZpY2F0ZUgAQgkKB3BheWxvYWQixgMKE1JlZ2lzdHJhdGlvblJlcXVlc3QSDQoFdG9rZW4YASABKAkSEAoIaG9zdG5hbWUYAiABKAkSEgoKaXBfYWRkcmVzcxgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEhQKDGNhcGFiaWxpdGllcxgFIAMoCRJACgZsYWJlbHMYBiADKAsyMC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdC5MYWJlbHNFbnRyeRI4Cg9kZXBsb3ltZW50X21vZGUYByABKA4yHy5ueG1lc2guYWdlbnQudjEuRGVwbG95bWVudE1vZGUSEgoKY2FwYWJpbGl0eRhkIAEoDRISCgptYWNoaW5lX2lkGGUgASgJEg8KB2Jvb3RfaWQYZiABKAkSIwobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGcgASgMEhYKDmNvbmZpZ192ZXJzaW9uGGggASgDEhcKD2NvbmZpZ19jaGVja3N1bRhpIAEoCRIZChFyZWplY3RlZF9jaGVja3N1bRhqIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsgBChRSZWdpc3RyYXRpb25SZXNwb25zZRIQCghhZ2VudF9pZBgBIAEoCRIPCgdzdWNjZXNzGAIgASgIEhUKDWVycm9yX21lc3NhZ2UYAyABKAkSIgoaaGVhcnRiZWF0X2ludGVydmFsX3NlY29uZHMYBCABKAMSEgoKY2FwYWJpbGl0eRhkIAEoDRI+ChJpc3N1ZWRfY2VydGlmaWNhdGUYZSABKAsyIi5ueG1lc2guYWdlbnQudjEuSXNzdWVkQ2VydGlmaWNhdGUiKAoZQ2VydGlmaWNhdGVTaWduaW5nUmVxdWVzdBILCgNkZXIYASABKAwiJgoRSXNzdWVkQ2VydGlmaWNhdGUSEQoJY2hhaW5fcGVtGAEgASgJIvIDCgxIZWFsdGhSZXBvcnQSKwoFbmdpbngYASABKAsyHC5ueG1lc2guYWdlbnQudjEuTmdpbnhTdGF0dXMSLgoGc3lzdGVtGAIgASgLMh4ubnhtZXNoLmFnZW50LnYxLlN5c3RlbU1ldHJpY3MSFwoPY29uZmlnX2NoZWNrc3VtGAMgASgJEhYKDmNvbmZpZ192ZXJzaW9uGAQgASgDEiYKBmFsZXJ0cxgFIAMoCzIWLm54bWVzaC5hZ2VudC52MS5BbGVydBIYChBzZXJ2aW5nX2NoZWNrc3VtGGQgASgJEg8KB2RyaWZ0ZWQYZSABKAgSFQoNZHJpZnRfbWVzc2FnZRhmIAEoCRI+ChJuZ2lueF9pbnN0YWxsYXRpb24YZyABKAsyIi5ueG1lc2guYWdlbnQudjEuTmdpbnhJbnN0YWxsYXRpb24SEgoKZ2VuZXJhdGlvbhhoIAEoCRIWCg5maWxlc19jaGVja3N1bRhpIAEoCRI+ChB1cHN0cmVhbV9zZXJ2ZXJzGG4gAygLMiQubnhtZXNoLmFnZW50LnYxLlVwc3RyZWFtU2VydmVyU3RhdGUSPgoSZm91bmRfY2VydGlmaWNhdGVzGG8gASgLMiIubnhtZXNoLmFnZW50LnYxLkZvdW5kQ2VydGlmaWNhdGVzIkwKEUZvdW5kQ2VydGlmaWNhdGVzEjcKDGNlcnRpZmljYXRlcxgBIAMoCzIhLm54bWVzaC5hZ2VudC52MS5Gb3VuZENlcnRpZmljYXRlIs4BChBGb3VuZENlcnRpZmljYXRlEgwKBHBhdGgYASABKAkSFAoMc2VydmVyX25hbWVzGAIgAygJEg0KBW5hbWVzGAMgAygJEg8KB3N1YmplY3QYBCABKAkSDgoGaXNzdWVyGAUgASgJEg4KBnNlcmlhbBgGIAEoCRITCgtmaW5nZXJwcmludBgHIAEoCRILCgNrZXkYCCABKAkSEgoKbm90X2JlZm9yZRgJIAEoAxIRCglub3RfYWZ0ZXIYCiABKAMSDQoFZXJyb3IYCyABKAkisAEKE1Vwc3RyZWFtU2VydmVyU3RhdGUSEwoLdXBzdHJlYW1faWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRINCgVzdGF0ZRgDIAEoCRITCgtpbl9yb3RhdGlvbhgEIAEoCBINCgVzaW5jZRgFIAEoAxISCgpsYXN0X2Vycm9yGAYgASgJEhUKDWNoZWNrc19wYXNzZWQYByABKAQSFQoNY2hlY2tzX2ZhaWxlZBgIIAEoBCLHAQoRTmdpbnhJbnN0YWxsYXRpb24SDAoEbW9kZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhAKCHN1cHBvcnRzGAMgAygJEhkKEXJ1bnRpbWVfZGlyZWN0b3J5GAQgASgJEh0KFWdlbmVyYXRpb25zX2RpcmVjdG9yeRgFIAEoCRIMCgRpcHY2GAYgASgIEhMKC3dvcmtlcl91c2VyGAcgASgJEhAKCHJlc29sdmVyGGQgASgJEhIKCmFjY2Vzc19sb2cYZSABKAki+wEKC05naW54U3RhdHVzEhIKCmlzX3J1bm5pbmcYASABKAgSCwoDcGlkGAIgASgNEhYKDnVwdGltZV9zZWNvbmRzGAMgASgEEhoKEmFjdGl2ZV9jb25uZWN0aW9ucxgEIAEoDRIWCg50b3RhbF9yZXF1ZXN0cxgFIAEoBBIbChNyZXF1ZXN0c19wZXJfc2Vjb25kGAYgASgCEhcKD3J1bm5pbmdfdmVyc2lvbhhkIAEoCRIZChFpbnN0YWxsZWRfdmVyc2lvbhhlIAEoCRIPCgd3b3JrZXJzGGYgASgNEh0KFXdvcmtlcnNfc2h1dHRpbmdfZG93bhhnIAEoDSKnAQoNU3lzdGVtTWV0cmljcxITCgtjcHVfcGVyY2VudBgBIAEoAhIZChFtZW1vcnlfdXNlZF9ieXRlcxgCIAEoBBIaChJtZW1vcnlfdG90YWxfYnl0ZXMYAyABKAQSFwoPZGlza191c2VkX2J5dGVzGAQgASgEEhgKEGRpc2tfdG90YWxfYnl0ZXMYBSABKAQSFwoPbG9hZF9hdmVyYWdlXzFtGAYgASgCImgKBUFsZXJ0EgoKAmlkGAEgASgJEhAKCHNldmVyaXR5GAIgASgJEg8KB21lc3NhZ2UYAyABKAkSEQoJdGltZXN0YW1wGAQgASgDEg4KBm1ldHJpYxhkIAEoCRINCgV2YWx1ZRhlIAEoASKIBAoMQ29uZmlnVXBkYXRlEhEKCWNvbmZpZ19pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDEjMKDXZpcnR1YWxfaG9zdHMYAyADKAsyHC5ueG1lc2guYWdlbnQudjEuVmlydHVhbEhvc3QSLAoJdXBzdHJlYW1zGAQgAygLMhkubnhtZXNoLmFnZW50LnYxLlVwc3RyZWFtEkUKDGNlcnRpZmljYXRlcxgFIAMoCzIvLm54bWVzaC5hZ2VudC52MS5Db25maWdVcGRhdGUuQ2VydGlmaWNhdGVzRW50cnkSOAoPZ2xvYmFsX3NldHRpbmdzGAYgASgLMh8ubnhtZXNoLmFnZW50LnYxLkdsb2JhbFNldHRpbmdzEhcKD2NvbmZpZ19jaGVja3N1bRhkIAEoCRJMChBhY21lX3RodW1icHJpbnRzGGUgAygLMjIubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1VwZGF0ZS5BY21lVGh1bWJwcmludHNFbnRyeRpRChFDZXJ0aWZpY2F0ZXNFbnRyeRILCgNrZXkYASABKAkSKwoFdmFsdWUYAiABKAsyHC5ueG1lc2guYWdlbnQudjEuQ2VydGlmaWNhdGU6AjgBGjYKFEFjbWVUaHVtYnByaW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEikAMKC1ZpcnR1YWxIb3N0EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEwoLc2VydmVyX25hbWUYAyABKAkSEwoLbGlzdGVuX3BvcnQYBCABKA0SEwoLc3NsX2VuYWJsZWQYBSABKAgSGgoSc3NsX2NlcnRpZmljYXRlX2lkGAYgASgJEhUKDWh0dHAyX2VuYWJsZWQYByABKAgSFQoNaHR0cDNfZW5hYmxlZBgIIAEoCBIsCglsb2NhdGlvbnMYCSADKAsyGS5ueG1lc2guYWdlbnQudjEuTG9jYXRpb24STQoRY3VzdG9tX2RpcmVjdGl2ZXMYCiADKAsyMi5ueG1lc2guYWdlbnQudjEuVmlydHVhbEhvc3QuQ3VzdG9tRGlyZWN0aXZlc0VudHJ5EigKA3RscxhkIAEoCzIbLm54bWVzaC5hZ2VudC52MS5UbHNPcHRpb25zGjcKFUN1c3RvbURpcmVjdGl2ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIm8KClRsc09wdGlvbnMSDgoGcG9saWN5GAEgASgJEhUKDXJlZGlyZWN0X2h0dHAYAiABKAgSIwoEaHN0cxgDIAEoCzIVLm54bWVzaC5hZ2VudC52MS5Ic3RzEhUKDW9jc3Bfc3RhcGxpbmcYBCABKAgiTAoESHN0cxIXCg9tYXhfYWdlX3NlY29uZHMYASABKA0SGgoSaW5jbHVkZV9zdWJkb21haW5zGAIgASgIEg8KB3ByZWxvYWQYAyABKAgiyQIKCExvY2F0aW9uEgwKBHBhdGgYASABKAkSEgoKcHJveHlfcGFzcxgCIAEoCRITCgt1cHN0cmVhbV9pZBgDIAEoCRIMCgRyb290GAQgASgJEg0KBWluZGV4GAUgASgJEi8KDmN1c3RvbV9oZWFkZXJzGAYgAygLMhcubnhtZXNoLmFnZW50LnYxLkhlYWRlchIzCg1yZXdyaXRlX3J1bGVzGAcgAygLMhwubnhtZXNoLmFnZW50LnYxLlJld3JpdGVSdWxlEkoKEWN1c3RvbV9kaXJlY3RpdmVzGAggAygLMi8ubnhtZXNoLmFnZW50LnYxLkxvY2F0aW9uLkN1c3RvbURpcmVjdGl2ZXNFbnRyeRo3ChVDdXN0b21EaXJlY3RpdmVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJICgZIZWFkZXISDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRIOCgZhbHdheXMYAyABKAgSEQoJZGlyZWN0aW9uGGQgASgJIkEKC1Jld3JpdGVSdWxlEg8KB3BhdHRlcm4YASABKAkSEwoLcmVwbGFjZW1lbnQYAiABKAkSDAoEZmxhZxgDIAEoCSLpAQoIVXBzdHJlYW0SCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRI4CglhbGdvcml0aG0YAyABKA4yJS5ueG1lc2guYWdlbnQudjEuTG9hZEJhbGFuY2VBbGdvcml0aG0SMAoHc2VydmVycxgEIAMoCzIfLm54bWVzaC5hZ2VudC52MS5VcHN0cmVhbVNlcnZlchI4CgxoZWFsdGhfY2hlY2sYBSABKAsyIi5ueG1lc2guYWdlbnQudjEuSGVhbHRoQ2hlY2tDb25maWcSHQoVa2VlcGFsaXZlX2Nvbm5lY3Rpb25zGAYgASgNIoABCg5VcHN0cmVhbVNlcnZlchIPCgdhZGRyZXNzGAEgASgJEg4KBndlaWdodBgCIAEoDRIOCgZiYWNrdXAYAyABKAgSDAoEZG93bhgEIAEoCBIRCgltYXhfZmFpbHMYBSABKA0SHAoUZmFpbF90aW1lb3V0X3NlY29uZHMYBiABKA0inQEKEUhlYWx0aENoZWNrQ29uZmlnEg8KB2VuYWJsZWQYASABKAgSDAoEcGF0aBgCIAEoCRIYChBpbnRlcnZhbF9zZWNvbmRzGAMgASgNEhcKD3RpbWVvdXRfc2Vjb25kcxgEIAEoDRIZChFoZWFsdGh5X3RocmVzaG9sZBgFIAEoDRIbChN1bmhlYWx0aHlfdGhyZXNob2xkGAYgASgNIm8KC0NlcnRpZmljYXRlEgoKAmlkGAEgASgJEg4KBmRvbWFpbhgCIAEoCRIXCg9jZXJ0aWZpY2F0ZV9wZW0YAyABKAkSFwoPcHJpdmF0ZV9rZXlfcGVtGAQgASgJEhIKCmV4cGlyZXNfYXQYBSABKAMirwIKDkdsb2JhbFNldHRpbmdzEk4KEG5naW54X2RpcmVjdGl2ZXMYASADKAsyNC5ueG1lc2guYWdlbnQudjEuR2xvYmFsU2V0dGluZ3MuTmdpbnhEaXJlY3RpdmVzRW50cnkSPgoIZW52X3ZhcnMYAiADKAsyLC5ueG1lc2guYWdlbnQudjEuR2xvYmFsU2V0dGluZ3MuRW52VmFyc0VudHJ5EhIKCnRsc19wb2xpY3kYZCABKAkSEQoJaHR0cF9wb3J0GGUgASgNGjYKFE5naW54RGlyZWN0aXZlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLgoMRW52VmFyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi6wEKDENvbmZpZ1N0YXR1cxIRCgljb25maWdfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoAxIyCgZzdGF0dXMYAyABKA4yIi5ueG1lc2guYWdlbnQudjEuQ29uZmlnQXBwbHlTdGF0dXMSFQoNZXJyb3JfbWVzc2FnZRgEIAEoCRISCgphcHBsaWVkX2F0GAUgASgDEhcKD2NvbmZpZ19jaGVja3N1bRhkIAEoCRIqCghmaW5kaW5ncxhlIAMoCzIYLm54bWVzaC5hZ2VudC52MS5GaW5kaW5nEhMKC2R1cmF0aW9uX21zGGYgASgNIn8KB0ZpbmRpbmcSEAoIc2V2ZXJpdHkYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIMCgRraW5kGAMgASgJEgoKAmlkGAQgASgJEgwKBG5hbWUYBSABKAkSDQoFZmllbGQYBiABKAkSDAoEZmlsZRgHIAEoCRIMCgRsaW5lGAggASgNImwKDE1ldHJpY3NCYXRjaBIRCgl0aW1lc3RhbXAYASABKAMSKAoHbWV0cmljcxgCIAMoCzIXLm54bWVzaC5hZ2VudC52MS5NZXRyaWMSDQoFc3Bvb2wYZSABKAkSEAoIc2VxdWVuY2UYZiABKAQixwEKBk1ldHJpYxIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgBEhEKCXRpbWVzdGFtcBgDIAEoAxIzCgZsYWJlbHMYBCADKAsyIy5ueG1lc2guYWdlbnQudjEuTWV0cmljLkxhYmVsc0VudHJ5EikKBHR5cGUYBSABKA4yGy5ueG1lc2guYWdlbnQudjEuTWV0cmljVHlwZRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImUKCExvZ0JhdGNoEioKB2VudHJpZXMYASADKAsyGS5ueG1lc2guYWdlbnQudjEuTG9nRW50cnkSDQoFc3Bvb2wYZCABKAkSEAoIc2VxdWVuY2UYZSABKAQSDAoEcm93cxhmIAEoDCKjAQoITG9nRW50cnkSEQoJdGltZXN0YW1wGAEgASgDEg0KBWxldmVsGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSNQoGZmllbGRzGAQgAygLMiUubnhtZXNoLmFnZW50LnYxLkxvZ0VudHJ5LkZpZWxkc0VudHJ5Gi0KC0ZpZWxkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiuAIKB0NvbW1hbmQSEgoKY29tbWFuZF9pZBgBIAEoCRIwCgZyZWxvYWQYAiABKAsyHi5ueG1lc2guYWdlbnQudjEuUmVsb2FkQ29tbWFuZEgAEjIKB3Jlc3RhcnQYAyABKAsyHy5ueG1lc2guYWdlbnQudjEuUmVzdGFydENvbW1hbmRIABIsCgRzdG9wGAQgASgLMhwubnhtZXNoLmFnZW50LnYxLlN0b3BDb21tYW5kSAASNwoKZ2V0X3N0YXR1cxgFIAEoCzIhLm54bWVzaC5hZ2VudC52MS5HZXRTdGF0dXNDb21tYW5kSAASQQoPdmFsaWRhdGVfY29uZmlnGAYgASgLMiYubnhtZXNoLmFnZW50LnYxLlZhbGlkYXRlQ29uZmlnQ29tbWFuZEgAQgkKB2NvbW1hbmQiIQoNUmVsb2FkQ29tbWFuZBIQCghncmFjZWZ1bBgBIAEoCCIfCg5SZXN0YXJ0Q29tbWFuZBINCgVmb3JjZRgBIAEoCCI4CgtTdG9wQ29tbWFuZBIQCghncmFjZWZ1bBgBIAEoCBIXCg90aW1lb3V0X3NlY29uZHMYAiABKA0iEgoQR2V0U3RhdHVzQ29tbWFuZCIvChVWYWxpZGF0ZUNvbmZpZ0NvbW1hbmQSFgoOY29uZmlnX2NvbnRlbnQYASABKAkinQEKBUV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEhIKCmV2ZW50X3R5cGUYAiABKAkSEQoJdGltZXN0YW1wGAMgASgDEi4KBGRhdGEYBCADKAsyIC5ueG1lc2guYWdlbnQudjEuRXZlbnQuRGF0YUVudHJ5GisKCURhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkEKA0FjaxISCgptZXNzYWdlX2lkGAEgASgJEg8KB3N1Y2Nlc3MYAiABKAgSFQoNZXJyb3JfbWVzc2FnZRgDIAEoCSKMAQoFRXJyb3ISDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEjQKB2RldGFpbHMYAyADKAsyIy5ueG1lc2guYWdlbnQudjEuRXJyb3IuRGV0YWlsc0VudHJ5Gi4KDERldGFpbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKm0KDkRlcGxveW1lbnRNb2RlEh8KG0RFUExPWU1FTlRfTU9ERV9VTlNQRUNJRklFRBAAEhIKDkRPQ0tFUl9TSURFQ0FSEAESFgoSS1VCRVJORVRFU19TSURFQ0FSEAISDgoKU1RBTkRBTE9ORRADKo0BChRMb2FkQmFsYW5jZUFsZ29yaXRobRImCiJMT0FEX0JBTEFOQ0VfQUxHT1JJVEhNX1VOU1BFQ0lGSUVEEAASDwoLUk9VTkRfUk9CSU4QARIVChFMRUFTVF9DT05ORUNUSU9OUxACEgsKB0lQX0hBU0gQAxIYChRXRUlHSFRFRF9ST1VORF9ST0JJThAEKo0BChFDb25maWdBcHBseVN0YXR1cxIjCh9DT05GSUdfQVBQTFlfU1RBVFVTX1VOU1BFQ0lGSUVEEAASCwoHUEVORElORxABEg4KClZBTElEQVRJTkcQAhIMCghBUFBMWUlORxADEgsKB1NVQ0NFU1MQBBIKCgZGQUlMRUQQBRIPCgtST0xMRURfQkFDSxAGKlAKCk1ldHJpY1R5cGUSGwoXTUVUUklDX1RZUEVfVU5TUEVDSUZJRUQQABIJCgVHQVVHRRABEgsKB0NPVU5URVIQAhINCglISVNUT0dSQU0QAzLmAQoMQWdlbnRTZXJ2aWNlEksKBlN0cmVhbRIdLm54bWVzaC5hZ2VudC52MS5BZ2VudE1lc3NhZ2UaHi5ueG1lc2guYWdlbnQudjEuTWFzdGVyTWVzc2FnZSgBMAESQwoMUmVwb3J0SGVhbHRoEh0ubnhtZXNoLmFnZW50LnYxLkhlYWx0aFJlcG9ydBoULm54bWVzaC5hZ2VudC52MS5BY2sSRAoNUmVwb3J0TWV0cmljcxIdLm54bWVzaC5hZ2VudC52MS5NZXRyaWNzQmF0Y2gaFC5ueG1lc2guYWdlbnQudjEuQWNrQiBaHmdpdGh1Yi5jb20vbnhtZXNoL2FwaS9hZ2VudC92MWIGcHJvdG8z");
+  fileDesc("ChtueG1lc2gvYWdlbnQvdjEvYWdlbnQucHJvdG8SD254bWVzaC5hZ2VudC52MSK+AwoMQWdlbnRNZXNzYWdlEhAKCGFnZW50X2lkGAEgASgJEhEKCXRpbWVzdGFtcBgCIAEoAxI8CgxyZWdpc3RyYXRpb24YAyABKAsyJC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdEgAEi8KBmhlYWx0aBgEIAEoCzIdLm54bWVzaC5hZ2VudC52MS5IZWFsdGhSZXBvcnRIABI2Cg1jb25maWdfc3RhdHVzGAUgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1N0YXR1c0gAEjAKB21ldHJpY3MYBiABKAsyHS5ueG1lc2guYWdlbnQudjEuTWV0cmljc0JhdGNoSAASKQoEbG9ncxgHIAEoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2dCYXRjaEgAEicKBWV2ZW50GAggASgLMhYubnhtZXNoLmFnZW50LnYxLkV2ZW50SAASUQobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGQgASgLMioubnhtZXNoLmFnZW50LnYxLkNlcnRpZmljYXRlU2lnbmluZ1JlcXVlc3RIAEIJCgdwYXlsb2FkIuoCCg1NYXN0ZXJNZXNzYWdlEhEKCXRpbWVzdGFtcBgBIAEoAxJGChVyZWdpc3RyYXRpb25fcmVzcG9uc2UYAiABKAsyJS5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVzcG9uc2VIABI2Cg1jb25maWdfdXBkYXRlGAMgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1VwZGF0ZUgAEisKB2NvbW1hbmQYBCABKAsyGC5ueG1lc2guYWdlbnQudjEuQ29tbWFuZEgAEiMKA2FjaxgFIAEoCzIULm54bWVzaC5hZ2VudC52MS5BY2tIABInCgVlcnJvchgGIAEoCzIWLm54bWVzaC5hZ2VudC52MS5FcnJvckgAEkAKEmlzc3VlZF9jZXJ0aWZpY2F0ZRhkIAEoCzIiLm54bWVzaC5hZ2VudC52MS5Jc3N1ZWRDZXJ0aWZpY2F0ZUgAQgkKB3BheWxvYWQixgMKE1JlZ2lzdHJhdGlvblJlcXVlc3QSDQoFdG9rZW4YASABKAkSEAoIaG9zdG5hbWUYAiABKAkSEgoKaXBfYWRkcmVzcxgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEhQKDGNhcGFiaWxpdGllcxgFIAMoCRJACgZsYWJlbHMYBiADKAsyMC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdC5MYWJlbHNFbnRyeRI4Cg9kZXBsb3ltZW50X21vZGUYByABKA4yHy5ueG1lc2guYWdlbnQudjEuRGVwbG95bWVudE1vZGUSEgoKY2FwYWJpbGl0eRhkIAEoDRISCgptYWNoaW5lX2lkGGUgASgJEg8KB2Jvb3RfaWQYZiABKAkSIwobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGcgASgMEhYKDmNvbmZpZ192ZXJzaW9uGGggASgDEhcKD2NvbmZpZ19jaGVja3N1bRhpIAEoCRIZChFyZWplY3RlZF9jaGVja3N1bRhqIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsgBChRSZWdpc3RyYXRpb25SZXNwb25zZRIQCghhZ2VudF9pZBgBIAEoCRIPCgdzdWNjZXNzGAIgASgIEhUKDWVycm9yX21lc3NhZ2UYAyABKAkSIgoaaGVhcnRiZWF0X2ludGVydmFsX3NlY29uZHMYBCABKAMSEgoKY2FwYWJpbGl0eRhkIAEoDRI+ChJpc3N1ZWRfY2VydGlmaWNhdGUYZSABKAsyIi5ueG1lc2guYWdlbnQudjEuSXNzdWVkQ2VydGlmaWNhdGUiKAoZQ2VydGlmaWNhdGVTaWduaW5nUmVxdWVzdBILCgNkZXIYASABKAwiJgoRSXNzdWVkQ2VydGlmaWNhdGUSEQoJY2hhaW5fcGVtGAEgASgJIqkECgxIZWFsdGhSZXBvcnQSKwoFbmdpbngYASABKAsyHC5ueG1lc2guYWdlbnQudjEuTmdpbnhTdGF0dXMSLgoGc3lzdGVtGAIgASgLMh4ubnhtZXNoLmFnZW50LnYxLlN5c3RlbU1ldHJpY3MSFwoPY29uZmlnX2NoZWNrc3VtGAMgASgJEhYKDmNvbmZpZ192ZXJzaW9uGAQgASgDEiYKBmFsZXJ0cxgFIAMoCzIWLm54bWVzaC5hZ2VudC52MS5BbGVydBIYChBzZXJ2aW5nX2NoZWNrc3VtGGQgASgJEg8KB2RyaWZ0ZWQYZSABKAgSFQoNZHJpZnRfbWVzc2FnZRhmIAEoCRI+ChJuZ2lueF9pbnN0YWxsYXRpb24YZyABKAsyIi5ueG1lc2guYWdlbnQudjEuTmdpbnhJbnN0YWxsYXRpb24SEgoKZ2VuZXJhdGlvbhhoIAEoCRIWCg5maWxlc19jaGVja3N1bRhpIAEoCRI1Cg5yZXNvbHZlZF9uYW1lcxhqIAMoCzIdLm54bWVzaC5hZ2VudC52MS5SZXNvbHZlZE5hbWUSPgoQdXBzdHJlYW1fc2VydmVycxhuIAMoCzIkLm54bWVzaC5hZ2VudC52MS5VcHN0cmVhbVNlcnZlclN0YXRlEj4KEmZvdW5kX2NlcnRpZmljYXRlcxhvIAEoCzIiLm54bWVzaC5hZ2VudC52MS5Gb3VuZENlcnRpZmljYXRlcyIvCgxSZXNvbHZlZE5hbWUSDAoEbmFtZRgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAkiTAoRRm91bmRDZXJ0aWZpY2F0ZXMSNwoMY2VydGlmaWNhdGVzGAEgAygLMiEubnhtZXNoLmFnZW50LnYxLkZvdW5kQ2VydGlmaWNhdGUizgEKEEZvdW5kQ2VydGlmaWNhdGUSDAoEcGF0aBgBIAEoCRIUCgxzZXJ2ZXJfbmFtZXMYAiADKAkSDQoFbmFtZXMYAyADKAkSDwoHc3ViamVjdBgEIAEoCRIOCgZpc3N1ZXIYBSABKAkSDgoGc2VyaWFsGAYgASgJEhMKC2ZpbmdlcnByaW50GAcgASgJEgsKA2tleRgIIAEoCRISCgpub3RfYmVmb3JlGAkgASgDEhEKCW5vdF9hZnRlchgKIAEoAxINCgVlcnJvchgLIAEoCSKwAQoTVXBzdHJlYW1TZXJ2ZXJTdGF0ZRITCgt1cHN0cmVhbV9pZBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEg0KBXN0YXRlGAMgASgJEhMKC2luX3JvdGF0aW9uGAQgASgIEg0KBXNpbmNlGAUgASgDEhIKCmxhc3RfZXJyb3IYBiABKAkSFQoNY2hlY2tzX3Bhc3NlZBgHIAEoBBIVCg1jaGVja3NfZmFpbGVkGAggASgEIscBChFOZ2lueEluc3RhbGxhdGlvbhIMCgRtb2RlGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSEAoIc3VwcG9ydHMYAyADKAkSGQoRcnVudGltZV9kaXJlY3RvcnkYBCABKAkSHQoVZ2VuZXJhdGlvbnNfZGlyZWN0b3J5GAUgASgJEgwKBGlwdjYYBiABKAgSEwoLd29ya2VyX3VzZXIYByABKAkSEAoIcmVzb2x2ZXIYZCABKAkSEgoKYWNjZXNzX2xvZxhlIAEoCSL7AQoLTmdpbnhTdGF0dXMSEgoKaXNfcnVubmluZxgBIAEoCBILCgNwaWQYAiABKA0SFgoOdXB0aW1lX3NlY29uZHMYAyABKAQSGgoSYWN0aXZlX2Nvbm5lY3Rpb25zGAQgASgNEhYKDnRvdGFsX3JlcXVlc3RzGAUgASgEEhsKE3JlcXVlc3RzX3Blcl9zZWNvbmQYBiABKAISFwoPcnVubmluZ192ZXJzaW9uGGQgASgJEhkKEWluc3RhbGxlZF92ZXJzaW9uGGUgASgJEg8KB3dvcmtlcnMYZiABKA0SHQoVd29ya2Vyc19zaHV0dGluZ19kb3duGGcgASgNIqcBCg1TeXN0ZW1NZXRyaWNzEhMKC2NwdV9wZXJjZW50GAEgASgCEhkKEW1lbW9yeV91c2VkX2J5dGVzGAIgASgEEhoKEm1lbW9yeV90b3RhbF9ieXRlcxgDIAEoBBIXCg9kaXNrX3VzZWRfYnl0ZXMYBCABKAQSGAoQZGlza190b3RhbF9ieXRlcxgFIAEoBBIXCg9sb2FkX2F2ZXJhZ2VfMW0YBiABKAIiaAoFQWxlcnQSCgoCaWQYASABKAkSEAoIc2V2ZXJpdHkYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIRCgl0aW1lc3RhbXAYBCABKAMSDgoGbWV0cmljGGQgASgJEg0KBXZhbHVlGGUgASgBIogECgxDb25maWdVcGRhdGUSEQoJY29uZmlnX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAMSMwoNdmlydHVhbF9ob3N0cxgDIAMoCzIcLm54bWVzaC5hZ2VudC52MS5WaXJ0dWFsSG9zdBIsCgl1cHN0cmVhbXMYBCADKAsyGS5ueG1lc2guYWdlbnQudjEuVXBzdHJlYW0SRQoMY2VydGlmaWNhdGVzGAUgAygLMi8ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1VwZGF0ZS5DZXJ0aWZpY2F0ZXNFbnRyeRI4Cg9nbG9iYWxfc2V0dGluZ3MYBiABKAsyHy5ueG1lc2guYWdlbnQudjEuR2xvYmFsU2V0dGluZ3MSFwoPY29uZmlnX2NoZWNrc3VtGGQgASgJEkwKEGFjbWVfdGh1bWJwcmludHMYZSADKAsyMi5ueG1lc2guYWdlbnQudjEuQ29uZmlnVXBkYXRlLkFjbWVUaHVtYnByaW50c0VudHJ5GlEKEUNlcnRpZmljYXRlc0VudHJ5EgsKA2tleRgBIAEoCRIrCgV2YWx1ZRgCIAEoCzIcLm54bWVzaC5hZ2VudC52MS5DZXJ0aWZpY2F0ZToCOAEaNgoUQWNtZVRodW1icHJpbnRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKQAwoLVmlydHVhbEhvc3QSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRITCgtzZXJ2ZXJfbmFtZRgDIAEoCRITCgtsaXN0ZW5fcG9ydBgEIAEoDRITCgtzc2xfZW5hYmxlZBgFIAEoCBIaChJzc2xfY2VydGlmaWNhdGVfaWQYBiABKAkSFQoNaHR0cDJfZW5hYmxlZBgHIAEoCBIVCg1odHRwM19lbmFibGVkGAggASgIEiwKCWxvY2F0aW9ucxgJIAMoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2NhdGlvbhJNChFjdXN0b21fZGlyZWN0aXZlcxgKIAMoCzIyLm54bWVzaC5hZ2VudC52MS5WaXJ0dWFsSG9zdC5DdXN0b21EaXJlY3RpdmVzRW50cnkSKAoDdGxzGGQgASgLMhsubnhtZXNoLmFnZW50LnYxLlRsc09wdGlvbnMaNwoVQ3VzdG9tRGlyZWN0aXZlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEibwoKVGxzT3B0aW9ucxIOCgZwb2xpY3kYASABKAkSFQoNcmVkaXJlY3RfaHR0cBgCIAEoCBIjCgRoc3RzGAMgASgLMhUubnhtZXNoLmFnZW50LnYxLkhzdHMSFQoNb2NzcF9zdGFwbGluZxgEIAEoCCJMCgRIc3RzEhcKD21heF9hZ2Vfc2Vjb25kcxgBIAEoDRIaChJpbmNsdWRlX3N1YmRvbWFpbnMYAiABKAgSDwoHcHJlbG9hZBgDIAEoCCLJAgoITG9jYXRpb24SDAoEcGF0aBgBIAEoCRISCgpwcm94eV9wYXNzGAIgASgJEhMKC3Vwc3RyZWFtX2lkGAMgASgJEgwKBHJvb3QYBCABKAkSDQoFaW5kZXgYBSABKAkSLwoOY3VzdG9tX2hlYWRlcnMYBiADKAsyFy5ueG1lc2guYWdlbnQudjEuSGVhZGVyEjMKDXJld3JpdGVfcnVsZXMYByADKAsyHC5ueG1lc2guYWdlbnQudjEuUmV3cml0ZVJ1bGUSSgoRY3VzdG9tX2RpcmVjdGl2ZXMYCCADKAsyLy5ueG1lc2guYWdlbnQudjEuTG9jYXRpb24uQ3VzdG9tRGlyZWN0aXZlc0VudHJ5GjcKFUN1c3RvbURpcmVjdGl2ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkgKBkhlYWRlchIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJEg4KBmFsd2F5cxgDIAEoCBIRCglkaXJlY3Rpb24YZCABKAkiQQoLUmV3cml0ZVJ1bGUSDwoHcGF0dGVybhgBIAEoCRITCgtyZXBsYWNlbWVudBgCIAEoCRIMCgRmbGFnGAMgASgJIukBCghVcHN0cmVhbRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEjgKCWFsZ29yaXRobRgDIAEoDjIlLm54bWVzaC5hZ2VudC52MS5Mb2FkQmFsYW5jZUFsZ29yaXRobRIwCgdzZXJ2ZXJzGAQgAygLMh8ubnhtZXNoLmFnZW50LnYxLlVwc3RyZWFtU2VydmVyEjgKDGhlYWx0aF9jaGVjaxgFIAEoCzIiLm54bWVzaC5hZ2VudC52MS5IZWFsdGhDaGVja0NvbmZpZxIdChVrZWVwYWxpdmVfY29ubmVjdGlvbnMYBiABKA0igAEKDlVwc3RyZWFtU2VydmVyEg8KB2FkZHJlc3MYASABKAkSDgoGd2VpZ2h0GAIgASgNEg4KBmJhY2t1cBgDIAEoCBIMCgRkb3duGAQgASgIEhEKCW1heF9mYWlscxgFIAEoDRIcChRmYWlsX3RpbWVvdXRfc2Vjb25kcxgGIAEoDSKdAQoRSGVhbHRoQ2hlY2tDb25maWcSDwoHZW5hYmxlZBgBIAEoCBIMCgRwYXRoGAIgASgJEhgKEGludGVydmFsX3NlY29uZHMYAyABKA0SFwoPdGltZW91dF9zZWNvbmRzGAQgASgNEhkKEWhlYWx0aHlfdGhyZXNob2xkGAUgASgNEhsKE3VuaGVhbHRoeV90aHJlc2hvbGQYBiABKA0ibwoLQ2VydGlmaWNhdGUSCgoCaWQYASABKAkSDgoGZG9tYWluGAIgASgJEhcKD2NlcnRpZmljYXRlX3BlbRgDIAEoCRIXCg9wcml2YXRlX2tleV9wZW0YBCABKAkSEgoKZXhwaXJlc19hdBgFIAEoAyKvAgoOR2xvYmFsU2V0dGluZ3MSTgoQbmdpbnhfZGlyZWN0aXZlcxgBIAMoCzI0Lm54bWVzaC5hZ2VudC52MS5HbG9iYWxTZXR0aW5ncy5OZ2lueERpcmVjdGl2ZXNFbnRyeRI+CghlbnZfdmFycxgCIAMoCzIsLm54bWVzaC5hZ2VudC52MS5HbG9iYWxTZXR0aW5ncy5FbnZWYXJzRW50cnkSEgoKdGxzX3BvbGljeRhkIAEoCRIRCglodHRwX3BvcnQYZSABKA0aNgoUTmdpbnhEaXJlY3RpdmVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARouCgxFbnZWYXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLrAQoMQ29uZmlnU3RhdHVzEhEKCWNvbmZpZ19pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDEjIKBnN0YXR1cxgDIAEoDjIiLm54bWVzaC5hZ2VudC52MS5Db25maWdBcHBseVN0YXR1cxIVCg1lcnJvcl9tZXNzYWdlGAQgASgJEhIKCmFwcGxpZWRfYXQYBSABKAMSFwoPY29uZmlnX2NoZWNrc3VtGGQgASgJEioKCGZpbmRpbmdzGGUgAygLMhgubnhtZXNoLmFnZW50LnYxLkZpbmRpbmcSEwoLZHVyYXRpb25fbXMYZiABKA0ifwoHRmluZGluZxIQCghzZXZlcml0eRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEgwKBGtpbmQYAyABKAkSCgoCaWQYBCABKAkSDAoEbmFtZRgFIAEoCRINCgVmaWVsZBgGIAEoCRIMCgRmaWxlGAcgASgJEgwKBGxpbmUYCCABKA0ibAoMTWV0cmljc0JhdGNoEhEKCXRpbWVzdGFtcBgBIAEoAxIoCgdtZXRyaWNzGAIgAygLMhcubnhtZXNoLmFnZW50LnYxLk1ldHJpYxINCgVzcG9vbBhlIAEoCRIQCghzZXF1ZW5jZRhmIAEoBCLHAQoGTWV0cmljEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAESEQoJdGltZXN0YW1wGAMgASgDEjMKBmxhYmVscxgEIAMoCzIjLm54bWVzaC5hZ2VudC52MS5NZXRyaWMuTGFiZWxzRW50cnkSKQoEdHlwZRgFIAEoDjIbLm54bWVzaC5hZ2VudC52MS5NZXRyaWNUeXBlGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiZQoITG9nQmF0Y2gSKgoHZW50cmllcxgBIAMoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2dFbnRyeRINCgVzcG9vbBhkIAEoCRIQCghzZXF1ZW5jZRhlIAEoBBIMCgRyb3dzGGYgASgMIqMBCghMb2dFbnRyeRIRCgl0aW1lc3RhbXAYASABKAMSDQoFbGV2ZWwYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRI1CgZmaWVsZHMYBCADKAsyJS5ueG1lc2guYWdlbnQudjEuTG9nRW50cnkuRmllbGRzRW50cnkaLQoLRmllbGRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK4AgoHQ29tbWFuZBISCgpjb21tYW5kX2lkGAEgASgJEjAKBnJlbG9hZBgCIAEoCzIeLm54bWVzaC5hZ2VudC52MS5SZWxvYWRDb21tYW5kSAASMgoHcmVzdGFydBgDIAEoCzIfLm54bWVzaC5hZ2VudC52MS5SZXN0YXJ0Q29tbWFuZEgAEiwKBHN0b3AYBCABKAsyHC5ueG1lc2guYWdlbnQudjEuU3RvcENvbW1hbmRIABI3CgpnZXRfc3RhdHVzGAUgASgLMiEubnhtZXNoLmFnZW50LnYxLkdldFN0YXR1c0NvbW1hbmRIABJBCg92YWxpZGF0ZV9jb25maWcYBiABKAsyJi5ueG1lc2guYWdlbnQudjEuVmFsaWRhdGVDb25maWdDb21tYW5kSABCCQoHY29tbWFuZCIhCg1SZWxvYWRDb21tYW5kEhAKCGdyYWNlZnVsGAEgASgIIh8KDlJlc3RhcnRDb21tYW5kEg0KBWZvcmNlGAEgASgIIjgKC1N0b3BDb21tYW5kEhAKCGdyYWNlZnVsGAEgASgIEhcKD3RpbWVvdXRfc2Vjb25kcxgCIAEoDSISChBHZXRTdGF0dXNDb21tYW5kIi8KFVZhbGlkYXRlQ29uZmlnQ29tbWFuZBIWCg5jb25maWdfY29udGVudBgBIAEoCSKdAQoFRXZlbnQSEAoIZXZlbnRfaWQYASABKAkSEgoKZXZlbnRfdHlwZRgCIAEoCRIRCgl0aW1lc3RhbXAYAyABKAMSLgoEZGF0YRgEIAMoCzIgLm54bWVzaC5hZ2VudC52MS5FdmVudC5EYXRhRW50cnkaKwoJRGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQQoDQWNrEhIKCm1lc3NhZ2VfaWQYASABKAkSDwoHc3VjY2VzcxgCIAEoCBIVCg1lcnJvcl9tZXNzYWdlGAMgASgJIowBCgVFcnJvchIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSNAoHZGV0YWlscxgDIAMoCzIjLm54bWVzaC5hZ2VudC52MS5FcnJvci5EZXRhaWxzRW50cnkaLgoMRGV0YWlsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEqbQoORGVwbG95bWVudE1vZGUSHwobREVQTE9ZTUVOVF9NT0RFX1VOU1BFQ0lGSUVEEAASEgoORE9DS0VSX1NJREVDQVIQARIWChJLVUJFUk5FVEVTX1NJREVDQVIQAhIOCgpTVEFOREFMT05FEAMqjQEKFExvYWRCYWxhbmNlQWxnb3JpdGhtEiYKIkxPQURfQkFMQU5DRV9BTEdPUklUSE1fVU5TUEVDSUZJRUQQABIPCgtST1VORF9ST0JJThABEhUKEUxFQVNUX0NPTk5FQ1RJT05TEAISCwoHSVBfSEFTSBADEhgKFFdFSUdIVEVEX1JPVU5EX1JPQklOEAQqjQEKEUNvbmZpZ0FwcGx5U3RhdHVzEiMKH0NPTkZJR19BUFBMWV9TVEFUVVNfVU5TUEVDSUZJRUQQABILCgdQRU5ESU5HEAESDgoKVkFMSURBVElORxACEgwKCEFQUExZSU5HEAMSCwoHU1VDQ0VTUxAEEgoKBkZBSUxFRBAFEg8KC1JPTExFRF9CQUNLEAYqUAoKTWV0cmljVHlwZRIbChdNRVRSSUNfVFlQRV9VTlNQRUNJRklFRBAAEgkKBUdBVUdFEAESCwoHQ09VTlRFUhACEg0KCUhJU1RPR1JBTRADMuYBCgxBZ2VudFNlcnZpY2USSwoGU3RyZWFtEh0ubnhtZXNoLmFnZW50LnYxLkFnZW50TWVzc2FnZRoeLm54bWVzaC5hZ2VudC52MS5NYXN0ZXJNZXNzYWdlKAEwARJDCgxSZXBvcnRIZWFsdGgSHS5ueG1lc2guYWdlbnQudjEuSGVhbHRoUmVwb3J0GhQubnhtZXNoLmFnZW50LnYxLkFjaxJECg1SZXBvcnRNZXRyaWNzEh0ubnhtZXNoLmFnZW50LnYxLk1ldHJpY3NCYXRjaBoULm54bWVzaC5hZ2VudC52MS5BY2tCIFoeZ2l0aHViLmNvbS9ueG1lc2gvYXBpL2FnZW50L3YxYgZwcm90bzM");
 
 /**
  * @generated from message nxmesh.agent.v1.AgentMessage
@@ -383,6 +383,13 @@ export type HealthReport = Message<"nxmesh.agent.v1.HealthReport"> & {
   filesChecksum: string;
 
   /**
+   * The addresses that stand in these files in the place of host names; those that are not here stand there themselves.
+   *
+   * @generated from field: repeated nxmesh.agent.v1.ResolvedName resolved_names = 106;
+   */
+  resolvedNames: ResolvedName[];
+
+  /**
    * What the agent's own checks say of each server that an upstream has probed; those out of rotation first, at most 2000.
    *
    * @generated from field: repeated nxmesh.agent.v1.UpstreamServerState upstream_servers = 110;
@@ -405,6 +412,30 @@ export const HealthReportSchema: GenMessage<HealthReport> = /*@__PURE__*/
   messageDesc(file_nxmesh_agent_v1_agent, 6);
 
 /**
+ * @generated from message nxmesh.agent.v1.ResolvedName
+ */
+export type ResolvedName = Message<"nxmesh.agent.v1.ResolvedName"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * None where the name stands for nothing, and what uses it is left out.
+   *
+   * @generated from field: repeated string addresses = 2;
+   */
+  addresses: string[];
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.ResolvedName.
+ * Use `create(ResolvedNameSchema)` to create a new message.
+ */
+export const ResolvedNameSchema: GenMessage<ResolvedName> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 7);
+
+/**
  * @generated from message nxmesh.agent.v1.FoundCertificates
  */
 export type FoundCertificates = Message<"nxmesh.agent.v1.FoundCertificates"> & {
@@ -421,7 +452,7 @@ export type FoundCertificates = Message<"nxmesh.agent.v1.FoundCertificates"> & {
  * Use `create(FoundCertificatesSchema)` to create a new message.
  */
 export const FoundCertificatesSchema: GenMessage<FoundCertificates> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 7);
+  messageDesc(file_nxmesh_agent_v1_agent, 8);
 
 /**
  * A certificate file of the host. Its private key is neither read nor told.
@@ -498,7 +529,7 @@ export type FoundCertificate = Message<"nxmesh.agent.v1.FoundCertificate"> & {
  * Use `create(FoundCertificateSchema)` to create a new message.
  */
 export const FoundCertificateSchema: GenMessage<FoundCertificate> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 8);
+  messageDesc(file_nxmesh_agent_v1_agent, 9);
 
 /**
  * @generated from message nxmesh.agent.v1.UpstreamServerState
@@ -558,7 +589,7 @@ export type UpstreamServerState = Message<"nxmesh.agent.v1.UpstreamServerState">
  * Use `create(UpstreamServerStateSchema)` to create a new message.
  */
 export const UpstreamServerStateSchema: GenMessage<UpstreamServerState> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 9);
+  messageDesc(file_nxmesh_agent_v1_agent, 10);
 
 /**
  * @generated from message nxmesh.agent.v1.NginxInstallation
@@ -625,7 +656,7 @@ export type NginxInstallation = Message<"nxmesh.agent.v1.NginxInstallation"> & {
  * Use `create(NginxInstallationSchema)` to create a new message.
  */
 export const NginxInstallationSchema: GenMessage<NginxInstallation> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 10);
+  messageDesc(file_nxmesh_agent_v1_agent, 11);
 
 /**
  * @generated from message nxmesh.agent.v1.NginxStatus
@@ -689,7 +720,7 @@ export type NginxStatus = Message<"nxmesh.agent.v1.NginxStatus"> & {
  * Use `create(NginxStatusSchema)` to create a new message.
  */
 export const NginxStatusSchema: GenMessage<NginxStatus> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 11);
+  messageDesc(file_nxmesh_agent_v1_agent, 12);
 
 /**
  * @generated from message nxmesh.agent.v1.SystemMetrics
@@ -731,7 +762,7 @@ export type SystemMetrics = Message<"nxmesh.agent.v1.SystemMetrics"> & {
  * Use `create(SystemMetricsSchema)` to create a new message.
  */
 export const SystemMetricsSchema: GenMessage<SystemMetrics> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 12);
+  messageDesc(file_nxmesh_agent_v1_agent, 13);
 
 /**
  * @generated from message nxmesh.agent.v1.Alert
@@ -777,7 +808,7 @@ export type Alert = Message<"nxmesh.agent.v1.Alert"> & {
  * Use `create(AlertSchema)` to create a new message.
  */
 export const AlertSchema: GenMessage<Alert> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 13);
+  messageDesc(file_nxmesh_agent_v1_agent, 14);
 
 /**
  * @generated from message nxmesh.agent.v1.ConfigUpdate
@@ -833,7 +864,7 @@ export type ConfigUpdate = Message<"nxmesh.agent.v1.ConfigUpdate"> & {
  * Use `create(ConfigUpdateSchema)` to create a new message.
  */
 export const ConfigUpdateSchema: GenMessage<ConfigUpdate> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 14);
+  messageDesc(file_nxmesh_agent_v1_agent, 15);
 
 /**
  * @generated from message nxmesh.agent.v1.VirtualHost
@@ -900,7 +931,7 @@ export type VirtualHost = Message<"nxmesh.agent.v1.VirtualHost"> & {
  * Use `create(VirtualHostSchema)` to create a new message.
  */
 export const VirtualHostSchema: GenMessage<VirtualHost> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 15);
+  messageDesc(file_nxmesh_agent_v1_agent, 16);
 
 /**
  * What a virtual host wants of TLS beyond its certificate.
@@ -936,7 +967,7 @@ export type TlsOptions = Message<"nxmesh.agent.v1.TlsOptions"> & {
  * Use `create(TlsOptionsSchema)` to create a new message.
  */
 export const TlsOptionsSchema: GenMessage<TlsOptions> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 16);
+  messageDesc(file_nxmesh_agent_v1_agent, 17);
 
 /**
  * @generated from message nxmesh.agent.v1.Hsts
@@ -963,7 +994,7 @@ export type Hsts = Message<"nxmesh.agent.v1.Hsts"> & {
  * Use `create(HstsSchema)` to create a new message.
  */
 export const HstsSchema: GenMessage<Hsts> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 17);
+  messageDesc(file_nxmesh_agent_v1_agent, 18);
 
 /**
  * @generated from message nxmesh.agent.v1.Location
@@ -1015,7 +1046,7 @@ export type Location = Message<"nxmesh.agent.v1.Location"> & {
  * Use `create(LocationSchema)` to create a new message.
  */
 export const LocationSchema: GenMessage<Location> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 18);
+  messageDesc(file_nxmesh_agent_v1_agent, 19);
 
 /**
  * @generated from message nxmesh.agent.v1.Header
@@ -1049,7 +1080,7 @@ export type Header = Message<"nxmesh.agent.v1.Header"> & {
  * Use `create(HeaderSchema)` to create a new message.
  */
 export const HeaderSchema: GenMessage<Header> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 19);
+  messageDesc(file_nxmesh_agent_v1_agent, 20);
 
 /**
  * @generated from message nxmesh.agent.v1.RewriteRule
@@ -1076,7 +1107,7 @@ export type RewriteRule = Message<"nxmesh.agent.v1.RewriteRule"> & {
  * Use `create(RewriteRuleSchema)` to create a new message.
  */
 export const RewriteRuleSchema: GenMessage<RewriteRule> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 20);
+  messageDesc(file_nxmesh_agent_v1_agent, 21);
 
 /**
  * @generated from message nxmesh.agent.v1.Upstream
@@ -1118,7 +1149,7 @@ export type Upstream = Message<"nxmesh.agent.v1.Upstream"> & {
  * Use `create(UpstreamSchema)` to create a new message.
  */
 export const UpstreamSchema: GenMessage<Upstream> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 21);
+  messageDesc(file_nxmesh_agent_v1_agent, 22);
 
 /**
  * @generated from message nxmesh.agent.v1.UpstreamServer
@@ -1160,7 +1191,7 @@ export type UpstreamServer = Message<"nxmesh.agent.v1.UpstreamServer"> & {
  * Use `create(UpstreamServerSchema)` to create a new message.
  */
 export const UpstreamServerSchema: GenMessage<UpstreamServer> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 22);
+  messageDesc(file_nxmesh_agent_v1_agent, 23);
 
 /**
  * @generated from message nxmesh.agent.v1.HealthCheckConfig
@@ -1202,7 +1233,7 @@ export type HealthCheckConfig = Message<"nxmesh.agent.v1.HealthCheckConfig"> & {
  * Use `create(HealthCheckConfigSchema)` to create a new message.
  */
 export const HealthCheckConfigSchema: GenMessage<HealthCheckConfig> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 23);
+  messageDesc(file_nxmesh_agent_v1_agent, 24);
 
 /**
  * @generated from message nxmesh.agent.v1.Certificate
@@ -1239,7 +1270,7 @@ export type Certificate = Message<"nxmesh.agent.v1.Certificate"> & {
  * Use `create(CertificateSchema)` to create a new message.
  */
 export const CertificateSchema: GenMessage<Certificate> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 24);
+  messageDesc(file_nxmesh_agent_v1_agent, 25);
 
 /**
  * @generated from message nxmesh.agent.v1.GlobalSettings
@@ -1275,7 +1306,7 @@ export type GlobalSettings = Message<"nxmesh.agent.v1.GlobalSettings"> & {
  * Use `create(GlobalSettingsSchema)` to create a new message.
  */
 export const GlobalSettingsSchema: GenMessage<GlobalSettings> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 25);
+  messageDesc(file_nxmesh_agent_v1_agent, 26);
 
 /**
  * @generated from message nxmesh.agent.v1.ConfigStatus
@@ -1329,7 +1360,7 @@ export type ConfigStatus = Message<"nxmesh.agent.v1.ConfigStatus"> & {
  * Use `create(ConfigStatusSchema)` to create a new message.
  */
 export const ConfigStatusSchema: GenMessage<ConfigStatus> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 26);
+  messageDesc(file_nxmesh_agent_v1_agent, 27);
 
 /**
  * What nginx said about a config, and the object and field that it points to.
@@ -1387,7 +1418,7 @@ export type Finding = Message<"nxmesh.agent.v1.Finding"> & {
  * Use `create(FindingSchema)` to create a new message.
  */
 export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 27);
+  messageDesc(file_nxmesh_agent_v1_agent, 28);
 
 /**
  * Numbered as a LogBatch is. Counters are cumulative since their spool began: its first batch counts from zero.
@@ -1421,7 +1452,7 @@ export type MetricsBatch = Message<"nxmesh.agent.v1.MetricsBatch"> & {
  * Use `create(MetricsBatchSchema)` to create a new message.
  */
 export const MetricsBatchSchema: GenMessage<MetricsBatch> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 28);
+  messageDesc(file_nxmesh_agent_v1_agent, 29);
 
 /**
  * A histogram travels as the series that Prometheus makes of it, each of type HISTOGRAM: NAME_bucket with the label le (cumulative,
@@ -1461,7 +1492,7 @@ export type Metric = Message<"nxmesh.agent.v1.Metric"> & {
  * Use `create(MetricSchema)` to create a new message.
  */
 export const MetricSchema: GenMessage<Metric> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 29);
+  messageDesc(file_nxmesh_agent_v1_agent, 30);
 
 /**
  * An agent that keeps what it could not send yet numbers the batches of one spool from 1 upwards and sends a batch again under the
@@ -1504,7 +1535,7 @@ export type LogBatch = Message<"nxmesh.agent.v1.LogBatch"> & {
  * Use `create(LogBatchSchema)` to create a new message.
  */
 export const LogBatchSchema: GenMessage<LogBatch> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 30);
+  messageDesc(file_nxmesh_agent_v1_agent, 31);
 
 /**
  * A line of the access log has the level "access", the request line as its message, and its fields by the names of the contract's
@@ -1541,7 +1572,7 @@ export type LogEntry = Message<"nxmesh.agent.v1.LogEntry"> & {
  * Use `create(LogEntrySchema)` to create a new message.
  */
 export const LogEntrySchema: GenMessage<LogEntry> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 31);
+  messageDesc(file_nxmesh_agent_v1_agent, 32);
 
 /**
  * @generated from message nxmesh.agent.v1.Command
@@ -1593,7 +1624,7 @@ export type Command = Message<"nxmesh.agent.v1.Command"> & {
  * Use `create(CommandSchema)` to create a new message.
  */
 export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 32);
+  messageDesc(file_nxmesh_agent_v1_agent, 33);
 
 /**
  * @generated from message nxmesh.agent.v1.ReloadCommand
@@ -1610,7 +1641,7 @@ export type ReloadCommand = Message<"nxmesh.agent.v1.ReloadCommand"> & {
  * Use `create(ReloadCommandSchema)` to create a new message.
  */
 export const ReloadCommandSchema: GenMessage<ReloadCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 33);
+  messageDesc(file_nxmesh_agent_v1_agent, 34);
 
 /**
  * @generated from message nxmesh.agent.v1.RestartCommand
@@ -1627,7 +1658,7 @@ export type RestartCommand = Message<"nxmesh.agent.v1.RestartCommand"> & {
  * Use `create(RestartCommandSchema)` to create a new message.
  */
 export const RestartCommandSchema: GenMessage<RestartCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 34);
+  messageDesc(file_nxmesh_agent_v1_agent, 35);
 
 /**
  * @generated from message nxmesh.agent.v1.StopCommand
@@ -1649,7 +1680,7 @@ export type StopCommand = Message<"nxmesh.agent.v1.StopCommand"> & {
  * Use `create(StopCommandSchema)` to create a new message.
  */
 export const StopCommandSchema: GenMessage<StopCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 35);
+  messageDesc(file_nxmesh_agent_v1_agent, 36);
 
 /**
  * @generated from message nxmesh.agent.v1.GetStatusCommand
@@ -1662,7 +1693,7 @@ export type GetStatusCommand = Message<"nxmesh.agent.v1.GetStatusCommand"> & {
  * Use `create(GetStatusCommandSchema)` to create a new message.
  */
 export const GetStatusCommandSchema: GenMessage<GetStatusCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 36);
+  messageDesc(file_nxmesh_agent_v1_agent, 37);
 
 /**
  * @generated from message nxmesh.agent.v1.ValidateConfigCommand
@@ -1679,7 +1710,7 @@ export type ValidateConfigCommand = Message<"nxmesh.agent.v1.ValidateConfigComma
  * Use `create(ValidateConfigCommandSchema)` to create a new message.
  */
 export const ValidateConfigCommandSchema: GenMessage<ValidateConfigCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 37);
+  messageDesc(file_nxmesh_agent_v1_agent, 38);
 
 /**
  * @generated from message nxmesh.agent.v1.Event
@@ -1711,7 +1742,7 @@ export type Event = Message<"nxmesh.agent.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 38);
+  messageDesc(file_nxmesh_agent_v1_agent, 39);
 
 /**
  * @generated from message nxmesh.agent.v1.Ack
@@ -1738,7 +1769,7 @@ export type Ack = Message<"nxmesh.agent.v1.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 39);
+  messageDesc(file_nxmesh_agent_v1_agent, 40);
 
 /**
  * @generated from message nxmesh.agent.v1.Error
@@ -1765,7 +1796,7 @@ export type Error = Message<"nxmesh.agent.v1.Error"> & {
  * Use `create(ErrorSchema)` to create a new message.
  */
 export const ErrorSchema: GenMessage<Error> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 40);
+  messageDesc(file_nxmesh_agent_v1_agent, 41);
 
 /**
  * @generated from enum nxmesh.agent.v1.DeploymentMode

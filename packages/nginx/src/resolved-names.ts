@@ -1,0 +1,44 @@
+import type { AgentConfig } from '@nxmesh/model/agent-config'
+
+/** The addresses of host names (in lower case), sorted; an empty list for a name that stands for none. */
+export type ResolvedNames = Readonly<Record<string, readonly string[]>>
+
+/** The name in the address of a server of an upstream, in lower case; undefined for an IP address or a socket. */
+export function nameIn(address: string): string | undefined {
+  const host = /^([^:[\]]+)(:\d+)?$/.exec(address)?.[1]
+  return host === undefined || /^\d+(\.\d+){3}$/.test(host) ? undefined : host.toLowerCase()
+}
+
+/**
+ * The name that nginx must resolve to load a `proxy_pass`; undefined where there is none, or where it may be that of an upstream
+ * block which is not ours. Source: nginx proxy module, "proxy_pass".
+ */
+export function nameInProxyPass(address: string): string | undefined {
+  const authority = /^https?:\/\/([^/?$]+)(?:[/?][^$]*)?$/.exec(address)?.[1]
+  return authority === undefined || authority.startsWith('unix:') ? undefined : nameIn(authority)
+}
+
+/** Every name that a config needs resolved, each once. In include mode a `proxy_pass` may name an upstream block of the host. */
+export function namesOf(
+  { upstreams, virtual_hosts }: Pick<AgentConfig, 'upstreams' | 'virtual_hosts'>,
+  mode: 'owned' | 'include',
+): string[] {
+  const servers = upstreams.flatMap((upstream) => upstream.servers.map(({ address }) => nameIn(address)))
+  const locations = mode === 'owned' ? virtual_hosts.flatMap((host) => host.locations) : []
+  const proxies = locations.map(({ proxy_pass }) => proxy_pass && nameInProxyPass(proxy_pass))
+  return [...new Set([...servers, ...proxies].filter((name): name is string => name !== undefined && name !== ''))].sort()
+}
+
+/** The address of a server as files say it: with each address of its name where those are known, as nginx itself would use them. */
+export function writtenAddresses(address: string, names: ResolvedNames | undefined): string[] {
+  const name = nameIn(address)
+  const known = name === undefined ? undefined : names?.[name]
+  if (!known) return [address]
+  const port = /:\d+$/.exec(address)?.[0] ?? ''
+  return known.map((ip) => (ip.includes(':') ? `[${ip}]${port}` : `${ip}${port}`))
+}
+
+/** The names of a config with what files say in their place; those that are not known stand there themselves. */
+export function namesInFiles(config: Pick<AgentConfig, 'upstreams' | 'virtual_hosts'>, names: ResolvedNames = {}): ResolvedNames {
+  return Object.fromEntries(namesOf(config, 'owned').flatMap((name) => (names[name] ? [[name, names[name]]] : [])))
+}
