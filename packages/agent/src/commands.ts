@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkTestContent } from '@nxmesh/nginx/check-test-content'
+import { readConfigFiles } from './config-files.ts'
 import { stopNginx, testConfig } from './nginx.ts'
 import { endOrphans } from './orphans.ts'
 import { explain, outcomeOf, type Reconciler } from './reconcile.ts'
@@ -12,14 +13,19 @@ export type Command =
   | { kind: 'stop'; graceful: boolean; timeout_seconds: number }
   | { kind: 'get_status' }
   | { kind: 'validate_config'; content: string }
+  | { kind: 'read_host_config' }
 
 export interface CommandResult {
   success: boolean
   message: string
+  /** What was asked for. */
+  data?: Record<string, string>
 }
 
 const defaultStopSeconds = 30
 const remembered = 1000
+// A message of a session holds four megabytes.
+const mostHostConfig = 3_500_000
 
 /** Carries out commands of the master. One that comes again, as after a reconnect, is answered from memory and not run twice. */
 export function commandRunner(
@@ -42,6 +48,8 @@ export function commandRunner(
         return { success: true, message: 'a health report was sent' }
       case 'validate_config':
         return validate(scope, command.content)
+      case 'read_host_config':
+        return readHostConfig(scope)
       default:
         return command satisfies never
     }
@@ -89,6 +97,18 @@ export function commandRunner(
 // Who is told of the result may look at the state of the agent at once.
 function changesNginx({ kind }: Command): boolean {
   return kind === 'reload' || kind === 'restart' || kind === 'stop'
+}
+
+/** Reads the host's own nginx configuration, without what the agent itself wrote. */
+async function readHostConfig({ hostConf: main, paths }: Scope): Promise<CommandResult> {
+  const read = await readConfigFiles(main, join(paths.current, 'http.conf'))
+  if (!read.ok) return { success: false, message: read.reason }
+  const files = JSON.stringify(Object.fromEntries(read.texts))
+  const bytes = Buffer.byteLength(files)
+  if (bytes > mostHostConfig)
+    return { success: false, message: `${main} and its files have ${bytes} bytes, and at most ${mostHostConfig} can be sent` }
+  const data = { main, files, left_out: JSON.stringify(read.leftOut) }
+  return { success: true, message: `${main} and what it includes: ${read.texts.size} files`, data }
 }
 
 /** Tests a whole nginx config without touching anything that serves. `nginx -t` is no sandbox, so the content is checked before nginx sees it. */

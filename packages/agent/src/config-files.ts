@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { constants } from 'node:fs'
 import { glob, open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
@@ -8,6 +9,8 @@ export type ConfigFiles =
   | {
       ok: true
       main: Directive[]
+      /** What was read, by path. */
+      texts: ReadonlyMap<string, string>
       /** The statements of the files that an `include` names, in nginx's order. */
       included: (pattern: string) => Directive[][]
       /** Files that are left out, with the reason: what they say is not known. */
@@ -26,6 +29,7 @@ const mostBytes = 64_000_000
  */
 export async function readConfigFiles(main: string, own: string): Promise<ConfigFiles> {
   const files = new Map<string, Directive[]>([[own, []]])
+  const texts = new Map<string, string>()
   const patterns = new Map<string, string[]>()
   const leftOut: string[] = []
   const waiting = [main]
@@ -44,6 +48,7 @@ export async function readConfigFiles(main: string, own: string): Promise<Config
     bytes += Buffer.byteLength(reading.text)
     const parsed = parse(reading.text)
     if (!parsed.ok) return { ok: false, reason: `${path}: ${parsed.message} in line ${parsed.line}` }
+    texts.set(path, reading.text)
     files.set(path, parsed.tree.directives)
     for (const pattern of includePatterns(parsed.tree.directives)) {
       if (patterns.has(pattern)) continue
@@ -53,7 +58,7 @@ export async function readConfigFiles(main: string, own: string): Promise<Config
     }
   }
   const included = (pattern: string) => (patterns.get(pattern) ?? []).map((path) => files.get(path) ?? [])
-  return { ok: true, main: files.get(main) ?? [], included, leftOut }
+  return { ok: true, main: files.get(main) ?? [], texts, included, leftOut }
 }
 
 /** Reads a file of at most so many bytes, unless reading it could hold us up, as a FIFO would. */
@@ -63,12 +68,17 @@ export async function readRegular(path: string, most: number): Promise<Reading> 
     const stat = await file.stat()
     if (!stat.isFile()) return { kind: 'unfit', reason: 'it is no file' }
     if (stat.size > most) return { kind: 'unfit', reason: 'it is too large' }
-    return { kind: 'text', text: await file.readFile('utf8') }
+    return { kind: 'text', text: decoded(await file.readFile()) }
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException
     if (code === 'EACCES' || code === 'EPERM') return { kind: 'unfit', reason: 'it may not be read' }
     return { kind: 'unreadable', reason: code === 'ENOENT' ? 'it does not exist' : message }
   }
+}
+
+// Some configs hold bytes of an older encoding, which are characters of latin1.
+function decoded(bytes: Buffer): string {
+  return bytes.toString(isUtf8(bytes) ? 'utf8' : 'latin1')
 }
 
 async function filesOf(pattern: string): Promise<string[]> {

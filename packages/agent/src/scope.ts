@@ -33,6 +33,8 @@ export interface Scope {
   paths: DataPaths
   ledger: Ledger
   installation: Installation
+  /** The main file of the host's own nginx, whether or not that is what runs. */
+  hostConf: string
   factsOf: (binary: string) => Promise<NginxFacts>
   ipv6: boolean
   workerUser: string | undefined

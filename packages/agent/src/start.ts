@@ -70,6 +70,7 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
   const ledger = await openLedger(paths)
   const factsOf = binaryFacts(paths)
   const facts = await factsOf(options.nginx)
+  const hostConf = options.nginxConf ?? facts.conf_path
   const installation: Installation =
     options.mode === 'owned' ? ownedInstallation(paths, options.nginx) : includeInstallation(paths, options.nginx, facts, options.nginxConf)
   const marks = await openMarks(paths)
@@ -83,6 +84,7 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
     answers: answerer,
     ledger,
     installation,
+    hostConf,
     factsOf,
     server: privateServer(paths.socket),
     log,
@@ -117,11 +119,7 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
   const health = healthMeter(scope, { trouble: () => reconciler.trouble, servers: () => checks.servers() })
   const limits = { ...defaultTelemetryLimits, ...overrides.telemetry }
   const telemetry = await startTelemetry(scope, limits, (task) => reconciler.exclusive(task))
-  const found = openHostCertificates(
-    scope,
-    installation.mode === 'include' ? (options.nginxConf ?? facts.conf_path) : undefined,
-    overrides.certificatesEvery,
-  )
+  const found = openHostCertificates(scope, installation.mode === 'include' ? hostConf : undefined, overrides.certificatesEvery)
   opening.use(found)
   const command = commandRunner(scope, reconciler, sendHealth)
   link =

@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { create, toBinary } from '@bufbuild/protobuf'
+import { FoundCertificatesSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import { selfSignedServer } from '@nxmesh/testkit/certificates'
 import { expect, test } from 'vitest'
 import { wireFound } from '../src/link/found.ts'
@@ -86,7 +88,7 @@ test('a list that found the line full is told later', async () => {
   await using _agent = await host.start(master)
   await until('it tells', () => reports(master).some(Boolean))
   master.pause()
-  const directives = (round: number) => Array.from({ length: 900 }, (_, at) => `ssl_certificate ${round}-${at}-${'x'.repeat(3000)}.pem;`)
+  const directives = (round: number) => Array.from({ length: 700 }, (_, at) => `ssl_certificate ${round}-${at}-${'x'.repeat(3000)}.pem;`)
   // Each list has about three megabytes, so the second waits in the agent, and a third does not get so far.
   for (const round of [1, 2, 3, 4]) {
     execFileSync('mkfifo', [join(host.directory, `seen-${round}`)])
@@ -96,7 +98,31 @@ test('a list that found the line full is told later', async () => {
     await delay(1200)
   }
   master.resume()
-  await until('it tells the last', () => reports(master).some((list) => list?.some(({ path }) => path.includes('/4-899-'))))
+  await until('it tells the last', () => reports(master).some((list) => list?.some(({ path }) => path.includes('/4-0-'))))
+})
+
+test('the configuration of the host is sent when it is asked for', async () => {
+  await using host = await openHost()
+  await using master = await startScriptedMaster()
+  await using _agent = await host.start(master)
+  await until('it tells', () => reports(master).some(Boolean))
+  await writeFile(join(host.directory, 'conf.d/old.conf'), Buffer.from([0x23, 0xe9, 0x0a]))
+  execFileSync('mkfifo', [join(host.directory, 'conf.d/pipe.conf')])
+  master.send({ case: 'command', value: { commandId: 'c', command: { case: 'readHostConfig', value: {} } } })
+  const answer = await until('it answers', () =>
+    master.heard.map(({ payload }) => payload).find((payload) => payload.case === 'event' && payload.value.data['command_id'] === 'c'),
+  )
+  const { success, main, files, left_out } = (answer.value as { data: Record<string, string> }).data
+  expect({ success, main }).toEqual({ success: 'true', main: host.host.conf })
+  const texts = JSON.parse(files!) as Record<string, string>
+  expect(Object.keys(texts).sort()).toEqual(
+    [
+      host.host.conf,
+      ...['conf.d/own.conf', 'conf.d/shop.conf', 'conf.d/old.conf', 'tls.conf'].map((name) => join(host.directory, name)),
+    ].sort(),
+  )
+  expect(texts[join(host.directory, 'conf.d/old.conf')]).toBe('#é\n')
+  expect(JSON.parse(left_out!)).toEqual([`${join(host.directory, 'conf.d/pipe.conf')}: it is no file`])
 })
 
 test('texts are cut to what a master takes, and names to what a message holds', () => {
@@ -112,7 +138,9 @@ test('texts are cut to what a master takes, and names to what a message holds', 
   }
   const found = { path: `/${'p'.repeat(5000)}`, server_names: [`${'x'.repeat(999)}😀`], facts, error: '' }
   const { certificates } = wireFound(Array.from({ length: 1000 }, () => found))
-  expect(certificates).toHaveLength(1000)
+  const whole = create(FoundCertificatesSchema, { certificates: certificates! })
+  expect(toBinary(FoundCertificatesSchema, whole).length).toBeLessThan(4_000_000)
+  expect(certificates!.length).toBeGreaterThan(200)
   expect(certificates![0]!.names).toHaveLength(100)
   expect(certificates![0]).toMatchObject({ issuer: 'a\uFFFDb', serverNames: [`${'x'.repeat(999)}\uFFFD`] })
   expect([certificates![0]!.path, certificates![0]!.subject].map((text) => text?.length)).toEqual([4096, 1000])

@@ -14,6 +14,12 @@ export class Unanswered extends ApiError {
 
 /** Sends a command to an agent and waits for its result: CONFLICT when it is offline, SERVICE_UNAVAILABLE when it does not answer. */
 export async function commandAgent(ctx: Ctx, agentId: string, command: AgentCommand, timeoutSeconds = 30): Promise<CommandResult> {
+  const { success, message } = await askAgent(ctx, agentId, command, timeoutSeconds)
+  return { success, message, timestamp: timestamp(ctx) }
+}
+
+/** The same, with what the agent was asked for beside the result. */
+export async function askAgent(ctx: Ctx, agentId: string, command: AgentCommand, timeoutSeconds = 30) {
   if (ctx.db.isTransaction) throw new Error('a command waits for its agent, which no transaction can hold')
   if (!ctx.sessions.get(agentId)) throw await notHere(ctx, agentId)
   // On record before it is sent: what was asked for is known even if nobody lives to see the answer.
@@ -22,7 +28,7 @@ export async function commandAgent(ctx: Ctx, agentId: string, command: AgentComm
   switch (outcome.kind) {
     case 'answered':
       await recordResult(ctx, agentId, { success: outcome.success, message: outcome.message })
-      return { success: outcome.success, message: outcome.message, timestamp: timestamp(ctx) }
+      return outcome
     case 'offline':
       throw await notHere(ctx, agentId)
     case 'unanswered':

@@ -46,7 +46,7 @@ async function scriptedAgent(answer: () => Promise<CommandOutcome>): Promise<{ i
   return { id: body.agent_id, commands: () => commands }
 }
 
-const done: CommandOutcome = { kind: 'answered', success: true, message: 'reloaded' }
+const done: CommandOutcome = { kind: 'answered', success: true, data: {}, message: 'reloaded' }
 
 describe.each(stores)('on $name', (store) => {
   beforeAll(async () => {

@@ -6,36 +6,44 @@ import type { FoundCertificate } from '../found-certificates.ts'
 const mostNames = 100
 const longestText = 1000
 const longestPath = 4096
-const mostCharacters = 1_000_000
+const mostBytes = 3_000_000
+const mostBytesOfNames = 1_000_000
 
-/** Certificates of the host as a master is told of them: texts are cut, and names that would make the list too long are left out. */
+/** Certificates of the host as a master is told of them: texts are cut, and names and entries that would make the list too long are left out. */
 export function wireFound(found: readonly FoundCertificate[]): MessageInitShape<typeof FoundCertificatesSchema> {
-  let left = mostCharacters
-  const some = (names: readonly string[]) => {
-    const kept: string[] = []
-    for (const name of names.slice(0, mostNames).map((one) => fit(one))) {
-      left -= name.length
-      if (left < 0) break
-      kept.push(name)
-    }
-    return kept
-  }
-  return {
-    certificates: found.map(({ path, server_names, facts, error }) => ({
-      path: fit(path, longestPath),
-      serverNames: some(server_names),
-      error: fit(error),
-      ...(facts && {
-        names: some(facts.names),
-        subject: fit(facts.subject),
-        issuer: fit(facts.issuer),
-        serial: fit(facts.serial),
-        fingerprint: facts.fingerprint,
-        key: fit(facts.key),
-        notBefore: seconds(facts.not_before),
-        notAfter: seconds(facts.not_after),
-      }),
-    })),
+  const roomFor = room(mostBytes)
+  const roomForNames = room(mostBytesOfNames)
+  const some = (names: readonly string[]) =>
+    names
+      .slice(0, mostNames)
+      .map((name) => fit(name))
+      .filter((name) => roomForNames(name))
+  const certificates = found.map(({ path, server_names, facts, error }) => ({
+    path: fit(path, longestPath),
+    serverNames: some(server_names),
+    error: fit(error),
+    ...(facts && {
+      names: some(facts.names),
+      subject: fit(facts.subject),
+      issuer: fit(facts.issuer),
+      serial: fit(facts.serial),
+      fingerprint: facts.fingerprint,
+      key: fit(facts.key),
+      notBefore: seconds(facts.not_before),
+      notAfter: seconds(facts.not_after),
+    }),
+  }))
+  return { certificates: certificates.filter(({ notBefore: _from, notAfter: _to, ...texts }) => roomFor(JSON.stringify(texts))) }
+}
+
+/** Tells of one text after another whether there is still room for it. */
+function room(bytes: number): (text: string) => boolean {
+  let left = bytes
+  return (text) => {
+    const size = Buffer.byteLength(text)
+    if (size > left) return false
+    left -= size
+    return true
   }
 }
 

@@ -129,6 +129,8 @@ export function commandOf(command: WireCommand['command']): Command | undefined 
       return { kind: 'stop', graceful: command.value.graceful, timeout_seconds: command.value.timeoutSeconds }
     case 'getStatus':
       return { kind: 'get_status' }
+    case 'readHostConfig':
+      return { kind: 'read_host_config' }
     case 'validateConfig':
       return { kind: 'validate_config', content: command.value.configContent }
     case undefined:

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { MasterMessage, RegistrationResponse } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import type { CommandResult } from '../commands.ts'
 import type { FoundCertificate } from '../found-certificates.ts'
 import type { StatusReport } from '../ledger.ts'
 import type { Credentials, Trust } from '../trust.ts'
@@ -145,9 +146,13 @@ export async function runSession(
       case 'command': {
         const { commandId, command } = payload.value
         const known = commandOf(command)
-        const answer = known ? parts.onCommand(commandId, known) : { success: false, message: 'this agent does not know the command' }
+        const answer: CommandResult | Promise<CommandResult> = known
+          ? parts.onCommand(commandId, known)
+          : { success: false, message: 'this agent does not know the command' }
         // Not awaited here: a command may take long, and a newer config must not wait for it.
-        void Promise.resolve(answer).then(({ success, message }) => sendResult(commandId, success, message))
+        void Promise.resolve(answer).then(({ success, message, data }) =>
+          event('command.result', { ...data, command_id: commandId, success: String(success), message }),
+        )
         return
       }
       case 'issuedCertificate':
@@ -167,10 +172,6 @@ export async function runSession(
       default:
         return payload satisfies never
     }
-  }
-
-  function sendResult(command_id: string, success: boolean, message: string): void {
-    event('command.result', { command_id, success: String(success), message })
   }
 
   function event(eventType: string, data: Record<string, string>): void {

@@ -9,6 +9,7 @@ export type AgentCommand =
   | { kind: 'stop'; graceful: boolean; timeout_seconds: number }
   | { kind: 'get_status' }
   | { kind: 'validate_config'; config_content: string }
+  | { kind: 'read_host_config' }
 
 type Payload = NonNullable<MessageInitShape<typeof MasterMessageSchema>['payload']>
 
@@ -38,6 +39,8 @@ function commandOf(command: AgentCommand): NonNullable<MessageInitShape<typeof C
       return { case: 'getStatus', value: {} }
     case 'validate_config':
       return { case: 'validateConfig', value: { configContent: command.config_content } }
+    case 'read_host_config':
+      return { case: 'readHostConfig', value: {} }
     default:
       return command satisfies never
   }

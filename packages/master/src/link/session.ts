@@ -15,7 +15,10 @@ import { openOutbox, type Writer } from './outbox.ts'
 import type { Refusal } from './refusal.ts'
 import { readServerEvent } from './server-event.ts'
 
-export type CommandOutcome = { kind: 'answered'; success: boolean; message: string } | { kind: 'offline' } | { kind: 'unanswered' }
+export type CommandOutcome =
+  | { kind: 'answered'; success: boolean; message: string; data: Readonly<Record<string, string>> }
+  | { kind: 'offline' }
+  | { kind: 'unanswered' }
 
 /** The stream of one agent, from its registration to its end. */
 export interface Session {
@@ -250,10 +253,10 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
         return undefined
       }
       if (event.eventType !== 'command.result') return undefined
-      const { command_id: commandId, success, message } = event.data
+      const { command_id: commandId, success, message, ...data } = event.data
       if (commandId === undefined) return 'data.command_id is required'
       if (success !== 'true' && success !== 'false') return 'data.success must be "true" or "false"'
-      waiting?.get(commandId)?.({ kind: 'answered', success: success === 'true', message: (message ?? '').slice(0, 65_536) })
+      waiting?.get(commandId)?.({ kind: 'answered', success: success === 'true', message: (message ?? '').slice(0, 65_536), data })
       return undefined
     },
 
