@@ -167,6 +167,7 @@ export const schemaRows: Record<string, [table: string, ...parts: Record<string,
       { ends_at: future, error: null, seen_at: time },
     ],
   ],
+  '0011-alert-waits': [['alert_waits', { agent_id: 'a1', rule_id: 'ar1', since: time }]],
 }
 
 /** Puts the rows of one migration into a database that has just seen it. */

@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { AgentHealth } from '@nxmesh/model/agent'
 import type { AlertCondition, AlertMetric } from '@nxmesh/model/alert-rule'
 import { targetTest } from '@nxmesh/model/target-agents'
-import { sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { AgentAlert } from '../agent-events.ts'
 import { type Ctx, timestamp } from '../ctx.ts'
 import { inLists } from '../db/in-list.ts'
-import type { AgentRow } from '../db/schema.ts'
+import type { AgentRow, Database } from '../db/schema.ts'
 import type { AlertRow, AlertRuleRow } from '../db/schema-events.ts'
 import { begin, type Tx } from '../db/transaction.ts'
 import { tell } from '../events/outbox.ts'
@@ -16,7 +16,8 @@ import type { AgentRates } from '../telemetry/query.ts'
 import { uuidv7 } from '../uuid.ts'
 import type { ServedCertificate } from './judge.ts'
 import { agentAlertOf, resolvedEvent } from './row.ts'
-import { type Pending, type Transition, transitionsOf } from './transitions.ts'
+import { type Transition, transitionsOf } from './transitions.ts'
+import { readWaiting, stopWaiting, wait } from './waits.ts'
 
 export interface Rule {
   row: AlertRuleRow
@@ -55,7 +56,7 @@ const fromStore: ReadonlySet<AlertMetric> = new Set(['server_error_percent', 're
  * connected to nobody. Several masters may find the same of the latter: an agent has one active alert of each rule.
  */
 export function alertsReconciler(ctx: Ctx): Reconciler {
-  const pending: Pending = new Map()
+  const started = ctx.now()
   let next = 0
   return {
     name: 'alerts',
@@ -66,21 +67,24 @@ export function alertsReconciler(ctx: Ctx): Reconciler {
       const agents = await agentsToJudge(ctx)
       const rules = await readRules(ctx, agents)
       const active = await readActive(ctx, agents)
+      const waiting = await readWaiting(
+        ctx,
+        agents.map(({ id }) => id),
+      )
       const rates = await ratesOf(ctx, agents, rules)
       const certificates = await certificatesOf(ctx, agents, rules)
       const changes: { agent: Agent; transition: Transition }[] = []
       for (const [index, agent] of agents.entries()) {
         const own = (rules.get(agent.workspace_id) ?? []).filter(({ isFor }) => isFor({ id: agent.id, labels: labelsOf(agent) }))
         const place = {
-          agentId: agent.id,
           subject: subjectOf(agent, rates, certificates.get(agent.id) ?? []),
           rules: own,
           active: active.get(agent.id) ?? [],
+          waiting: waiting.get(agent.id) ?? new Map(),
         }
-        for (const transition of transitionsOf(place, pending, ctx.now())) changes.push({ agent, transition })
+        for (const transition of transitionsOf(place, ctx.now(), started)) changes.push({ agent, transition })
         if (index % perTurn === perTurn - 1) await delay(0)
       }
-      forget(pending, agents)
       for (let from = 0; from < changes.length; from += perTransaction) {
         await begin(ctx.db, async (tx) => {
           for (const { agent, transition } of changes.slice(from, from + perTransaction)) await write(ctx, tx, agent, transition)
@@ -187,12 +191,6 @@ function asksForCertificates(condition: AlertCondition): boolean {
   return condition.kind === 'state' ? condition.state === 'certificate_expiring' : condition.metric === 'certificate_days_left'
 }
 
-function forget(pending: Pending, agents: readonly Agent[]): void {
-  if (pending.size === 0) return
-  const known = new Set(agents.map(({ id }) => id))
-  for (const key of pending.keys()) if (!known.has(key.split(' ')[0]!)) pending.delete(key)
-}
-
 async function write(ctx: Ctx, tx: Tx, agent: Agent, transition: Transition): Promise<void> {
   const at = timestamp(ctx)
   switch (transition.kind) {
@@ -208,6 +206,11 @@ async function write(ctx: Ctx, tx: Tx, agent: Agent, transition: Transition): Pr
       return
     case 'end':
       return end(ctx, tx, transition)
+    case 'wait':
+      if (await isThere(tx.db, agent.id, transition.rule_id)) await wait(tx.db, agent.id, transition.rule_id, at)
+      return
+    case 'stop waiting':
+      return stopWaiting(tx.db, agent.id, transition.rule_id)
     default:
       transition satisfies never
   }
@@ -221,13 +224,10 @@ async function open(
 ): Promise<void> {
   const at = timestamp(ctx)
   const { id: agent_id, workspace_id } = agent
-  // The agent or the rule may be gone by now, and another master may have been first.
-  const there = await db.selectFrom('agents').select('id').where('id', '=', agent_id).executeTakeFirst()
-  const { rule_id } = facts
-  const rule = rule_id === null ? true : await db.selectFrom('alert_rules').select('id').where('id', '=', rule_id).executeTakeFirst()
-  if (!there || !rule) return
+  if (!(await isThere(db, agent_id, facts.rule_id))) return
   const none = { acknowledged_at: null, acknowledged_by: null, resolved_at: null, resolved_by: null }
   const row: AlertRow = { id: uuidv7(ctx.now()), workspace_id, agent_id, ...facts, active: 1, opened_at: at, updated_at: at, ...none }
+  // Another master may have been first.
   const made = await db
     .insertInto('alerts')
     .values(row)
@@ -238,6 +238,13 @@ async function open(
   if (!made || agentAlertOf(row) !== null) return
   const { id, severity, message, metric, value } = row
   tell(ctx, tx, workspace_id, 'health.alert', { agent_id, alert_id: id, severity, message, metric: metric ?? '', value: value ?? 0 })
+}
+
+// The agent or the rule may have been deleted since they were read.
+async function isThere(db: Kysely<Database>, agentId: string, ruleId: string | null): Promise<boolean> {
+  const agent = await db.selectFrom('agents').select('id').where('id', '=', agentId).executeTakeFirst()
+  if (!agent || ruleId === null) return agent !== undefined
+  return (await db.selectFrom('alert_rules').select('id').where('id', '=', ruleId).executeTakeFirst()) !== undefined
 }
 
 async function end(ctx: Ctx, { db, ...tx }: Tx, { row, value }: Extract<Transition, { kind: 'end' }>): Promise<void> {

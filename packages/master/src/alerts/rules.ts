@@ -14,6 +14,7 @@ import { rangeOf } from '../page.ts'
 import { patched } from '../patched.ts'
 import { refusingDuplicate } from '../unique.ts'
 import { uuidv7 } from '../uuid.ts'
+import { stopAllWaiting } from './waits.ts'
 
 const taken = 'an alert rule with this name exists already in the workspace'
 const most = 500
@@ -63,6 +64,7 @@ export async function updateAlertRule(
       if (isEqual(input, inputBefore)) return tagged(before)
       const after = { ...before, ...columnsOf(input), updated_at: timestamp(ctx), revision: before.revision + 1 }
       await db.updateTable('alert_rules').set(after).where('id', '=', id).execute()
+      if (!isEqual(input.condition, inputBefore.condition)) await stopAllWaiting(db, id)
       await audit(ctx, db, { workspaceId: after.workspace_id, object: objectOf(after), before: ruleOf(before), after: ruleOf(after) })
       onCommit(() => ctx.wake('alerts'))
       return tagged(after)

@@ -3,14 +3,13 @@ import { targetTest } from '@nxmesh/model/target-agents'
 import { expect, test } from 'vitest'
 import type { AlertRow } from '../db/schema-events.ts'
 import type { Subject } from './judge.ts'
-import { type Pending, transitionsOf } from './transitions.ts'
+import { transitionsOf } from './transitions.ts'
 
 const at = Date.parse('2026-03-02T12:00:00Z')
 const cpu = { kind: 'metric', metric: 'cpu_percent', operator: 'above', threshold: 90, clear_threshold: 80 }
 
-/** One agent and one rule, looked at again and again. */
-function watch(condition: object, for_seconds = 0) {
-  const pending: Pending = new Map()
+/** One agent and one rule, looked at again and again by a master that began `begun` seconds from the first look. */
+function watch(condition: object, for_seconds = 0, { begun = -3600, waiting = new Map<string, number>() } = {}) {
   let active: AlertRow[] = []
   return (
     seconds: number,
@@ -26,10 +25,12 @@ function watch(condition: object, for_seconds = 0) {
       certificates: [],
       ...more,
     } as unknown as Subject
-    const transitions = transitionsOf({ agentId: 'a', subject, rules, active }, pending, at + seconds * 1000)
+    const transitions = transitionsOf({ subject, rules, active, waiting }, at + seconds * 1000, at + begun * 1000)
     for (const transition of transitions) {
       if (transition.kind === 'open')
         active = [...active, { ...transition, id: 'x', updated_at: new Date(at + seconds * 1000).toISOString() } as never]
+      if (transition.kind === 'wait') waiting.set(transition.rule_id, at + seconds * 1000)
+      if (transition.kind === 'stop waiting') waiting.delete(transition.rule_id)
       if (transition.kind === 'end') active = active.filter((each) => each !== transition.row)
     }
     return transitions.map(({ kind }) => kind)
@@ -46,7 +47,23 @@ test('an alert opens when its condition has held long enough without a break', (
     [120, 95],
     [121, 95],
   ].map(([second, cpu_percent]) => look(second!, { health: { cpu_percent } }))
-  expect(seen).toEqual([[], [], [], [], [], ['open']])
+  expect(seen).toEqual([['wait'], [], ['stop waiting'], ['wait'], [], ['open', 'stop waiting']])
+})
+
+test('what another master has seen begin counts, once agents have had the time to come', () => {
+  const restarted = (for_seconds: number) => watch(cpu, for_seconds, { begun: 0, waiting: new Map([['r', at - 600_000]]) })
+  const [short, long] = [restarted(10), restarted(500)]
+  const busy = { health: { cpu_percent: 95 } }
+  expect([short(0, busy), short(9, busy), short(10, busy)]).toEqual([[], [], ['open', 'stop waiting']])
+  expect([long(0, busy), long(29, busy), long(30, busy)]).toEqual([[], [], ['open', 'stop waiting']])
+  const calm = restarted(500)
+  expect([calm(5, { health: { cpu_percent: 10 } }), calm(40, busy), calm(539, busy)]).toEqual([['stop waiting'], ['wait'], []])
+})
+
+test('what nobody can know goes on waiting', () => {
+  const look = watch(cpu, 60)
+  const busy = { health: { cpu_percent: 95 } }
+  expect([look(0, busy), look(30, { agent: { state: 'offline' } }), look(60, busy)]).toEqual([['wait'], [], ['open', 'stop waiting']])
 })
 
 test('it ends only beyond its clear threshold, and what is between keeps it as it is', () => {

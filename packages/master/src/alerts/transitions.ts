@@ -12,40 +12,45 @@ export type Transition =
     >)
   | { kind: 'update'; row: AlertRow; changes: Partial<Pick<AlertRow, 'severity' | 'message' | 'value'>> }
   | { kind: 'end'; row: AlertRow; value: number | null }
-
-/** Since when each condition has held that has not held long enough yet, in milliseconds since the epoch. */
-export type Pending = Map<string, number>
+  | { kind: 'wait'; rule_id: string }
+  | { kind: 'stop waiting'; rule_id: string }
 
 interface Place {
-  agentId: string
   subject: Subject
   /** The rules that are meant for the agent. */
   rules: readonly Rule[]
   /** The alerts of the agent whose reason held when it was last looked at. */
   active: readonly AlertRow[]
+  /** Since when the conditions of rules have held that have not held long enough yet. */
+  waiting: Waiting
 }
+
+/** By the id of the rule, in milliseconds since the epoch. */
+export type Waiting = ReadonlyMap<string, number>
 
 const severities = new Set<string>(['info', 'warning', 'error', 'critical'])
 // A figure that changes all the time is written this often.
 const refreshAfter = 60_000
+// What a master finds when it starts is what the one before it knew: agents need this long to come and to report.
+const graceMs = 30_000
 
-/** What rules and an agent's own warnings make of its alerts now; notes in `pending` what has to hold longer. */
-export function transitionsOf({ agentId, subject, rules, active }: Place, pending: Pending, now: number): Transition[] {
+/** What rules and an agent's own warnings make of its alerts now; `begun` is when this master began to judge. */
+export function transitionsOf({ subject, rules, active, waiting }: Place, now: number, begun: number): Transition[] {
   const transitions: Transition[] = []
+  const waits = new Set<string>()
   const bySource = new Map(active.map((row) => [row.source, row]))
   const stays = new Set<string>()
   for (const { row: rule, condition } of rules) {
     const source = ruleSource(rule.id)
-    const key = `${agentId} ${source}`
     const known = bySource.get(source)
     const verdict = judge(condition, subject, known !== undefined, now)
     if (verdict.kind === 'unknown') {
       stays.add(source)
+      waits.add(rule.id)
       continue
     }
     const { kind, message, value } = verdict
     if (kind === 'clear') {
-      pending.delete(key)
       if (known) transitions.push({ kind: 'end', row: known, value })
       continue
     }
@@ -54,12 +59,16 @@ export function transitionsOf({ agentId, subject, rules, active }: Place, pendin
       transitions.push(...update(known, { severity: rule.severity, message, value }, now))
       continue
     }
-    const since = pending.get(key) ?? now
-    pending.set(key, since)
-    if (now - since < rule.for_seconds * 1000) continue
-    pending.delete(key)
+    const since = waiting.get(rule.id)
+    const wait = rule.for_seconds * 1000
+    if (now - (since ?? now) < wait || now - begun < Math.min(wait, graceMs)) {
+      waits.add(rule.id)
+      if (since === undefined) transitions.push({ kind: 'wait', rule_id: rule.id })
+      continue
+    }
     transitions.push({ kind: 'open', source, rule_id: rule.id, ...factsOf(rule, condition), message, value })
   }
+  for (const rule_id of waiting.keys()) if (!waits.has(rule_id)) transitions.push({ kind: 'stop waiting', rule_id })
   for (const warning of subject.warnings) {
     const source = agentSource(warning.alert_id)
     if (stays.has(source)) continue

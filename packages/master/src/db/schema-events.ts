@@ -59,6 +59,13 @@ export interface Alerts {
   resolved_by: string | null
 }
 
+/** A condition that holds, and has to hold longer before there is an alert. */
+export interface AlertWaits {
+  agent_id: string
+  rule_id: string
+  since: string
+}
+
 export interface NotificationChannels {
   id: string
   workspace_id: string
@@ -106,6 +113,7 @@ export interface NotificationDeliveries {
 
 export type AlertRuleRow = Selectable<AlertRules>
 export type AlertRow = Selectable<Alerts>
+export type AlertWaitRow = Selectable<AlertWaits>
 export type ChannelRow = Selectable<NotificationChannels>
 export type DeliveryRow = Selectable<NotificationDeliveries>
 export type EventRow = Selectable<Events>

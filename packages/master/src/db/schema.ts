@@ -5,7 +5,7 @@ import type { OrganizationRole, TokenRole, WorkspaceRole } from '@nxmesh/model/r
 import type { Generated, Insertable, Selectable } from 'kysely'
 import type { AcmeAccounts, CertificateAuthorities, CertificateOrders, Certificates, FoundCertificates } from './schema-certificates.ts'
 import type { DnsProviders } from './schema-dns.ts'
-import type { AlertRules, Alerts, EventCounter, Events, NotificationChannels, NotificationDeliveries } from './schema-events.ts'
+import type { AlertRules, Alerts, AlertWaits, EventCounter, Events, NotificationChannels, NotificationDeliveries } from './schema-events.ts'
 
 /** Times are RFC 3339 UTC text, ids UUIDs, documents JSON text, booleans 0 or 1: the same in every engine. */
 export interface Database {
@@ -39,6 +39,7 @@ export interface Database {
   event_counter: EventCounter
   alert_rules: AlertRules
   alerts: Alerts
+  alert_waits: AlertWaits
   notification_channels: NotificationChannels
   notification_deliveries: NotificationDeliveries
   dns_providers: DnsProviders

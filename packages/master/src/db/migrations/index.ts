@@ -8,6 +8,7 @@ import * as notifications from './0007-notifications.ts'
 import * as certificates from './0008-certificates.ts'
 import * as dnsProviders from './0009-dns-providers.ts'
 import * as foundCertificates from './0010-found-certificates.ts'
+import * as alertWaits from './0011-alert-waits.ts'
 
 /** Every migration in order; forward only. */
 export const migrations = {
@@ -21,4 +22,5 @@ export const migrations = {
   '0008-certificates': certificates,
   '0009-dns-providers': dnsProviders,
   '0010-found-certificates': foundCertificates,
+  '0011-alert-waits': alertWaits,
 }
