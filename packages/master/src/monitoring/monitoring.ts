@@ -14,6 +14,8 @@ export interface Monitoring {
   queried(event: LogEvent): void
   /** Notes an attempt to deliver a notification. */
   notified(kind: ChannelKind, result: Outcome['result']): void
+  /** Notes deliveries that were let go because too many waited. */
+  dropped(kind: ChannelKind, count: number): void
 }
 
 const methods: ReadonlySet<string> = new Set(['GET', 'POST', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'PUT'])
@@ -61,6 +63,12 @@ export function openMonitoring(): Monitoring {
     labelNames: ['kind', 'result'],
     registers,
   })
+  const dropped = new Counter({
+    name: 'nxmesh_notification_deliveries_dropped_total',
+    help: 'Deliveries that were let go because too many waited for their channel, by its kind.',
+    labelNames: ['kind'],
+    registers,
+  })
   return {
     registry,
     answered: ({ route = 'none', method, status, milliseconds }) =>
@@ -78,5 +86,6 @@ export function openMonitoring(): Monitoring {
       if (event.level === 'error') failures.inc()
     },
     notified: (kind, result) => notifications.inc({ kind, result }),
+    dropped: (kind, count) => dropped.inc({ kind }, count),
   }
 }

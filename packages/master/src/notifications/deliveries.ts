@@ -9,6 +9,7 @@ import type { Database } from '../db/schema.ts'
 import type { DeliveryRow } from '../db/schema-events.ts'
 import { transaction } from '../db/transaction.ts'
 import { rangeOf } from '../page.ts'
+import { endBeyond, mostWaiting } from './bound.ts'
 import { newDelivery } from './fan-out.ts'
 
 const keptFor = 7 * 24 * 3_600_000
@@ -31,7 +32,7 @@ export async function replayDelivery(ctx: Ctx, id: string): Promise<Notification
     async ({ db, onCommit }) => {
       const channel = await db
         .selectFrom('notification_channels')
-        .select(['id', 'name', 'workspace_id', 'enabled'])
+        .select(['id', 'name', 'kind', 'workspace_id', 'enabled'])
         .where('id', '=', row.channel_id)
         .executeTakeFirst()
       if (!channel) throw new ApiError('NOT_FOUND', 'notification delivery not found')
@@ -42,6 +43,7 @@ export async function replayDelivery(ctx: Ctx, id: string): Promise<Notification
         .insertInto('notification_deliveries')
         .values({ ...again, next_attempt_at: databaseTime(db) })
         .execute()
+      await endBeyond(ctx, { db, onCommit }, channel, mostWaiting)
       const object = { kind: 'notification-channel', id: channel.id, name: channel.name }
       await audit(ctx, db, { workspaceId: channel.workspace_id, object, after: { event_id, event_type, replay_of: id } })
       onCommit(() => ctx.wake('notifications'))

@@ -2,6 +2,7 @@ import type { Ctx } from '../ctx.ts'
 import type { ChannelRow, DeliveryRow } from '../db/schema-events.ts'
 import type { Reconciler } from '../reconcilers.ts'
 import { claim, dueChannels, release, settle } from './attempts.ts'
+import { mostWaiting } from './bound.ts'
 import { fanOut } from './fan-out.ts'
 import { messageOf, openTarget } from './message.ts'
 import { failure } from './outcome.ts'
@@ -15,9 +16,11 @@ export interface Pace {
   /** Attempts at once: in all, and for one channel. */
   mostAtOnce: number
   mostPerChannel: number
+  /** Deliveries that may wait for one channel. */
+  mostWaiting: number
 }
 
-export const defaultPace: Pace = { backoff: (attempt) => backoff(attempt), lease: 60, mostAtOnce: 32, mostPerChannel: 4 }
+export const defaultPace: Pace = { backoff: (attempt) => backoff(attempt), lease: 60, mostAtOnce: 32, mostPerChannel: 4, mostWaiting }
 
 /** Makes deliveries of what happens, and tries those that are due. */
 export interface Dispatch extends AsyncDisposable {
@@ -86,7 +89,7 @@ export function openDispatch(ctx: Ctx, pace: Pace): Dispatch {
       every: 1000,
       async run() {
         let events = 0
-        for (let made = await fanOut(ctx); made > 0; made = await fanOut(ctx)) events += made
+        for (let made = 1; made > 0; events += made) made = await fanOut(ctx, pace.mostWaiting)
         return { events, started: await startDue(), under_way: underWay.size }
       },
     },

@@ -9,8 +9,9 @@ import type { ChannelRow } from '../db/schema-events.ts'
 import { begin, type Tx } from '../db/transaction.ts'
 import { eventsAfter, type Told } from '../events/log.ts'
 import { uuidv7 } from '../uuid.ts'
+import { endBeyond } from './bound.ts'
 
-const columns = ['id', 'workspace_id', 'events', 'min_severity', 'begins_after'] as const
+const columns = ['id', 'workspace_id', 'kind', 'events', 'min_severity', 'begins_after'] as const
 type Channel = Pick<ChannelRow, (typeof columns)[number]>
 type Delivery = Insertable<Database['notification_deliveries']>
 
@@ -21,9 +22,9 @@ const cursorName = 'notifications'
 
 /**
  * Makes deliveries of the next events: the cursor moves in the transaction that writes them, so each event is made deliveries
- * of once, whichever master gets to it. Returns how many events were dealt with.
+ * of once, whichever master gets to it. Of those that wait for one channel the newest `most` stay. Returns how many events were dealt with.
  */
-export async function fanOut(ctx: Pick<Ctx, 'db' | 'now'>): Promise<number> {
+export async function fanOut(ctx: Pick<Ctx, 'db' | 'now' | 'log' | 'monitoring'>, most: number): Promise<number> {
   const channels = await ctx.db.selectFrom('notification_channels').select(columns).where('enabled', '=', 1).execute()
   if (channels.length === 0) return 0
   const cursor = await cursorOf(ctx.db)
@@ -38,6 +39,7 @@ export async function fanOut(ctx: Pick<Ctx, 'db' | 'now'>): Promise<number> {
     const at = timestamp(ctx)
     const rows = wanted.filter(({ channel }) => enabled.has(channel.id)).map(({ channel, event }) => deliveryOf(ctx, channel, event, at))
     await insertDeliveries(tx.db, rows)
+    for (const channel of new Set(wanted.map((each) => each.channel))) await endBeyond(ctx, tx, channel, most)
   })
   return page.length
 }
