@@ -27,6 +27,8 @@ export interface ChainOptions {
   notAfter?: number
   /** The address of a responder that says whether it is revoked. */
   ocsp?: string
+  /** How the names of its authorities begin. OpenSSL finds issuers by their names. */
+  prefix?: string
 }
 
 /** A certificate for a server that is its own CA. */
@@ -51,14 +53,16 @@ export async function newChain({
   notBefore = Date.now() - hour,
   notAfter = Date.now() + 90 * 24 * hour,
   ocsp,
+  prefix = '',
 }: ChainOptions): Promise<Chain> {
   const [root, middle, leaf] = [await newKeys(), await newKeys(), await newKeys()]
+  const [rootName, middleName] = [`${prefix}Root`, `${prefix}Intermediate`]
   const long = { notBefore: new Date(Date.now() - 1000 * 24 * hour), notAfter: new Date(Date.now() + 1000 * 24 * hour) }
   const ca = [new x509.BasicConstraintsExtension(true, undefined, true)]
   const rootPem = pemOf(
     await x509.X509CertificateGenerator.createSelfSigned({
       serialNumber: serial(),
-      name: [{ CN: ['Root'] }],
+      name: [{ CN: [rootName] }],
       keys: root,
       signingAlgorithm: algorithm,
       extensions: ca,
@@ -88,8 +92,8 @@ export async function newChain({
   const responder = ocsp === undefined ? [] : [new x509.AuthorityInfoAccessExtension({ ocsp })]
   const times = { notBefore: new Date(notBefore), notAfter: new Date(notAfter) }
   return {
-    certPem: await sign(names[0]!, 'Intermediate', leaf.publicKey, middle, [alternatives(names), ...responder], times),
-    intermediatePem: await sign('Intermediate', 'Root', middle.publicKey, root, ca, long),
+    certPem: await sign(names[0]!, middleName, leaf.publicKey, middle, [alternatives(names), ...responder], times),
+    intermediatePem: await sign(middleName, rootName, middle.publicKey, root, ca, long),
     rootPem,
     keyPem: await keyOf(leaf),
   }

@@ -15,10 +15,10 @@ export function startMasterProgram(
   directory: string,
   ports: { http: number; agents: number },
   settings: string[] = [],
-  surroundings: Surroundings = {},
+  { env = {}, ...more }: Surroundings = {},
 ): Promise<Program> {
   const addresses = ['--http', `127.0.0.1:${ports.http}`, '--agents', `127.0.0.1:${ports.agents}`]
-  const env = { NXMESH_ADMIN_EMAIL: administrator.email, NXMESH_ADMIN_PASSWORD: administrator.password }
+  const own = { NXMESH_ADMIN_EMAIL: administrator.email, NXMESH_ADMIN_PASSWORD: administrator.password }
   const args = ['--data-dir', directory, ...addresses, '--heartbeat-interval', '1', '--log-level', 'warn', ...unlimited, ...settings]
-  return startProgram(masterFile, args, { ...surroundings, env })
+  return startProgram(masterFile, args, { ...more, env: { ...own, ...env } })
 }

@@ -1,4 +1,5 @@
-import { openOutbound, type Resolve, troubleOf } from '../outbound/outbound.ts'
+import { openOutbound, type Resolve } from '../outbound/outbound.ts'
+import { troubleOf } from '../outbound/trouble.ts'
 import { redactedWords } from '../redact.ts'
 import { type MailSettings, openMail } from './mail.ts'
 import { failure, type Outcome } from './outcome.ts'

@@ -90,13 +90,6 @@ export function openOutbound(networks: readonly string[], resolve: Resolve = loo
   }
 }
 
-/** What went wrong where no answer came, in words. */
-export function troubleOf(error: unknown): string {
-  // Several addresses were tried, and each has an error of its own.
-  if (error instanceof AggregateError) return troubleOf(error.errors[0])
-  return error instanceof Error ? error.message : String(error)
-}
-
 const lookUp: Resolve = (hostname, found) => lookup(hostname, { all: true }, found)
 
 function refused(host: string): Unreachable {

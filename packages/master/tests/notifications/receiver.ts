@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { SecureContextOptions } from 'node:tls'
 
 export interface Heard {
   headers: IncomingHttpHeaders
@@ -15,9 +17,10 @@ export interface Receiver extends AsyncDisposable {
   heard: Heard[]
 }
 
-/** Receives webhooks; `answer` says what comes back, 200 when left out. */
+/** Receives webhooks, over TLS where it has a certificate; `answer` says what comes back, 200 when left out. */
 export async function startReceiver(
   answer: (response: ServerResponse, count: number, heard: Heard) => void = (response) => response.end('ok'),
+  tls?: SecureContextOptions,
 ): Promise<Receiver> {
   const heard: Heard[] = []
   async function listen(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -31,14 +34,15 @@ export async function startReceiver(
     })
     answer(response, heard.length, heard.at(-1)!)
   }
-  const server = createServer((request, response) => void listen(request, response))
+  const listener = (request: IncomingMessage, response: ServerResponse) => void listen(request, response)
+  const server = tls ? createSecureServer(tls, listener) : createServer(listener)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return {
     port,
     heard,
-    url: `http://127.0.0.1:${port}/hook`,
+    url: `${tls ? 'https' : 'http'}://127.0.0.1:${port}/hook`,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       server.close()

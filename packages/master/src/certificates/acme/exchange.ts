@@ -1,7 +1,8 @@
 import { createPrivateKey } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { FlattenedSign } from 'jose'
-import { type Outbound, type OutboundAnswer, troubleOf } from '../../outbound/outbound.ts'
+import { type Outbound, type OutboundAnswer } from '../../outbound/outbound.ts'
+import { troubleOf } from '../../outbound/trouble.ts'
 import { publicJwk } from './account-key.ts'
 import { type AcmeResult, ownProblem, readProblem } from './problem.ts'
 

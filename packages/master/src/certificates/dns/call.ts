@@ -1,4 +1,5 @@
-import { type Outbound, type OutboundRequest, troubleOf } from '../../outbound/outbound.ts'
+import { type Outbound, type OutboundRequest } from '../../outbound/outbound.ts'
+import { troubleOf } from '../../outbound/trouble.ts'
 
 export type Called = { ok: true; status: number; text: string } | { ok: false; message: string; retry: true }
 

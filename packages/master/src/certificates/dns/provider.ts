@@ -1,5 +1,6 @@
 import type { DnsProviderSettings } from '@nxmesh/model/dns-provider'
-import { type Outbound, troubleOf } from '../../outbound/outbound.ts'
+import { type Outbound } from '../../outbound/outbound.ts'
+import { troubleOf } from '../../outbound/trouble.ts'
 import { openCloudflare } from './cloudflare.ts'
 import type { Resolver } from './resolver.ts'
 import { openRfc2136 } from './rfc2136.ts'

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { Rfc2136Settings } from '@nxmesh/model/dns-provider'
-import { troubleOf } from '../../outbound/outbound.ts'
+import { troubleOf } from '../../outbound/trouble.ts'
 import type { DnsOutcome, DnsParts, DnsProvider, TxtRecord } from './provider.ts'
 import { isSigned, sign, type TsigKey } from './tsig.ts'
 import { classes, decodedReply, encodedRecord, encodedText, encodedUpdate, type Reply, types, u16 } from './wire.ts'
