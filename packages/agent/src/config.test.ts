@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { readConfig } from './config.ts'
+import { telemetryLimits } from './telemetry/messages.ts'
 
 const token = `nxmesh_agent_${Buffer.from(JSON.stringify({ agent_id: 'a', secret: 's', ca: 'f' })).toString('base64url')}`
 const nginx = process.execPath
@@ -35,7 +36,39 @@ test('a token may come from a file, but not from two places', async () => {
   })
 })
 
+test('how much of the logs may wait is a size, from wherever it comes', async () => {
+  const backlogOf = async (argv: string[], env = {}) => {
+    const parsed = await readConfig(['--master', 'm:1', '--nginx', nginx, ...argv], env)
+    return parsed.kind === 'run' && parsed.options.logBacklog
+  }
+  const file = join(directory, 'agent.yaml')
+  await writeFile(file, 'log_backlog: 64MB\n')
+  const MB = 2 ** 20
+  expect(await backlogOf([])).toBe(256 * MB)
+  expect(await backlogOf(['--config', file])).toBe(64 * MB)
+  expect(await backlogOf(['--config', file], { NXMESH_LOG_BACKLOG: '2GB' })).toBe(2048 * MB)
+  expect(await backlogOf(['--log-backlog', '16MB'], { NXMESH_LOG_BACKLOG: '2GB' })).toBe(16 * MB)
+})
+
+test('files of a log are a quarter of what may wait, and no larger than they need to be', () => {
+  const MB = 2 ** 20
+  expect([16 * MB, 256 * MB, 2048 * MB].map((bytes) => telemetryLimits(bytes).rotateAt)).toEqual([4 * MB, 64 * MB, 64 * MB])
+})
+
+test('a size of the file that is no text is refused by name', async () => {
+  const file = join(directory, 'agent.yaml')
+  await writeFile(file, `master: m:1\nnginx: ${nginx}\nlog_backlog: 500\n`)
+  const message = 'log_backlog (--log-backlog, NXMESH_LOG_BACKLOG) must be a size as in 500MB, 10GB or 2TB'
+  expect(await readConfig(['--config', file], {})).toEqual({ kind: 'invalid', message })
+})
+
 test.each([
+  [
+    ['--master', 'm:1', '--nginx', nginx, '--log-backlog', '10'],
+    'log_backlog (--log-backlog, NXMESH_LOG_BACKLOG) must be a size as in 500MB',
+  ],
+  [['--master', 'm:1', '--nginx', nginx, '--log-backlog', '0MB'], 'must be a size as in 500MB'],
+  [['--master', 'm:1', '--nginx', nginx, '--log-backlog', '15MB'], 'log_backlog (--log-backlog, NXMESH_LOG_BACKLOG) must be 16MB or more'],
   [['--nginx', nginx], 'master (--master, NXMESH_MASTER) is required'],
   [['--master', 'nowhere', '--nginx', nginx], 'must be host:port'],
   [['--master', 'm:99999', '--nginx', nginx], 'must be host:port'],
@@ -67,6 +100,7 @@ test('help names every flag and variable', async () => {
     '--mode',
     '--label',
     '--ca-file',
+    '--log-backlog',
     'NXMESH_TOKEN_FILE',
     'Exit codes',
   ]) {

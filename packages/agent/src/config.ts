@@ -2,6 +2,7 @@ import { access, constants, readFile } from 'node:fs/promises'
 import { delimiter, isAbsolute, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { labels } from '@nxmesh/model/labels'
+import { size } from '@nxmesh/model/size'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { detectDeploymentMode } from './machine.ts'
@@ -9,6 +10,9 @@ import type { AgentOptions } from './start.ts'
 import { readToken } from './trust.ts'
 
 const masterAddress = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):(\d{1,5})$/
+
+// Four megabytes may be on their way to the master at once.
+const leastBacklog = 16 * 2 ** 20
 
 const settings = z.strictObject({
   master: z.string('is required: host:port of the master, for example master.example.com:8443').refine((text) => {
@@ -28,6 +32,7 @@ const settings = z.strictObject({
   deployment_mode: z
     .enum(['docker_sidecar', 'kubernetes_sidecar', 'standalone'], 'must be docker_sidecar, kubernetes_sidecar or standalone')
     .optional(),
+  log_backlog: size.refine((bytes) => bytes >= leastBacklog, 'must be 16MB or more').prefault('256MB'),
 })
 
 type SettingName = keyof z.infer<typeof settings>
@@ -97,6 +102,13 @@ const table: readonly Setting[] = [
     env: 'NXMESH_DEPLOYMENT_MODE',
     value: 'MODE',
     help: 'docker_sidecar, kubernetes_sidecar or standalone (detected)',
+  },
+  {
+    name: 'log_backlog',
+    flag: 'log-backlog',
+    env: 'NXMESH_LOG_BACKLOG',
+    value: 'SIZE',
+    help: 'how much of each log of nginx may wait on the disk while the master takes none, 16MB or more; then the oldest lines go (256MB)',
   },
 ]
 
@@ -215,6 +227,7 @@ async function optionsOf(data: z.infer<typeof settings>, env: NodeJS.ProcessEnv)
     labels: data.labels,
     caFile: data.ca_file,
     deploymentMode: data.deployment_mode ?? detectDeploymentMode(env),
+    logBacklog: data.log_backlog,
   }
 }
 

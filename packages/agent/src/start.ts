@@ -21,7 +21,7 @@ import { privateServer } from './private-server.ts'
 import { explain, startReconciler } from './reconcile.ts'
 import type { FaultPoint, Log, Scope } from './scope.ts'
 import { prepareDirectories, recover } from './serving.ts'
-import { defaultTelemetryLimits, type TelemetryLimits } from './telemetry/messages.ts'
+import { type TelemetryLimits, telemetryLimits } from './telemetry/messages.ts'
 import { startTelemetry } from './telemetry/telemetry.ts'
 
 export interface AgentOptions {
@@ -35,6 +35,8 @@ export interface AgentOptions {
   nginxConf?: string | undefined
   labels: Readonly<Record<string, string>>
   deploymentMode: 'docker_sidecar' | 'kubernetes_sidecar' | 'standalone'
+  /** Bytes of each log that may wait for the master. */
+  logBacklog?: number | undefined
 }
 
 export interface Overrides {
@@ -117,7 +119,7 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
     },
   })
   const health = healthMeter(scope, { trouble: () => reconciler.trouble, servers: () => checks.servers() })
-  const limits = { ...defaultTelemetryLimits, ...overrides.telemetry }
+  const limits = { ...telemetryLimits(options.logBacklog), ...overrides.telemetry }
   const telemetry = await startTelemetry(scope, limits, (task) => reconciler.exclusive(task))
   const found = openHostCertificates(scope, installation.mode === 'include' ? hostConf : undefined, overrides.certificatesEvery)
   opening.use(found)

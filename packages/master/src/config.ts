@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
+import { size } from '@nxmesh/model/size'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 
@@ -24,13 +25,6 @@ function isServer(text: string): boolean {
   const isAddress = isIP(text) === 6 || isIP(bracketed ?? '') === 6 || isIP(plain ?? '') === 4
   return isAddress && Number(port) > 0 && Number(port) <= 65_535
 }
-
-const units = { MB: 2 ** 20, GB: 2 ** 30, TB: 2 ** 40 }
-
-const size = z
-  .string()
-  .regex(/^[1-9]\d{0,8}(MB|GB|TB)$/, 'must be a size as in 500MB, 10GB or 2TB')
-  .transform((text) => Number(text.slice(0, -2)) * units[text.slice(-2) as keyof typeof units])
 
 const httpAddress = z
   .string()

@@ -33,11 +33,11 @@ export interface TelemetryLimits {
   lookEvery: number
 }
 
-export const defaultTelemetryLimits: TelemetryLimits = {
-  mostBacklog: 256 * 1_048_576,
-  rotateAt: 64 * 1_048_576,
-  measureEvery: 10_000,
-  lookEvery: 1000,
+const MB = 2 ** 20
+
+/** What holds unless somebody says otherwise, where so many bytes of a log may wait. Whole files are let go, so none is a large part of that. */
+export function telemetryLimits(mostBacklog = 256 * MB): TelemetryLimits {
+  return { mostBacklog, rotateAt: Math.min(64 * MB, mostBacklog / 4), measureEvery: 10_000, lookEvery: 1000 }
 }
 
 /** What that thread is told. */
