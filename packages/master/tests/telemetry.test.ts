@@ -218,6 +218,24 @@ describe.each(stores)('on $name', (store) => {
     expect(routes.getAgentMetrics.response.parse(of)).toEqual(of)
   })
 
+  test('what counters have counted before anybody looked is not counted, however many come at once; what appears later is', async () => {
+    const from = Date.parse('2026-05-01T00:00:00Z')
+    const query = { from: '2026-05-01T00:00:00Z', to: '2026-05-01T00:01:00Z' }
+    const old = stack.use(await newTelemetryAgent(place, 'old'))
+    const batch = (seconds: number, counts: Record<string, number>) => ({
+      metrics: Object.entries(counts).map(([status_class, value]) => requestsOf(from + seconds * 1000, value, { status_class })),
+    })
+    // Without a spool, and with one that somebody else had the beginning of.
+    for (const spool of [{}, { spool: 'old', sequence: 500n }]) {
+      expect(await old.metrics({ ...batch(10, { '2xx': 5000, '4xx': 300, '5xx': 70 }), ...spool })).toMatchObject(taken)
+    }
+    for (const spool of [{}, { spool: 'old', sequence: 501n }]) {
+      expect(await old.metrics({ ...batch(20, { '2xx': 5001, '5xx': 72, '3xx': 4 }), ...spool })).toMatchObject(taken)
+    }
+    const { status_codes } = await mesh.client.call(routes.getAgentMetrics, { params: { agent_id: old.id }, query })
+    expect(status_codes).toEqual({ '2xx': 2, '3xx': 8, '4xx': 0, '5xx': 4 })
+  })
+
   test('percentiles of response times come with the metrics', async () => {
     const query = { from: day.from, to: '2026-03-01T00:00:30Z' }
     const { response_time_ms } = await mesh.client.call(routes.getWorkspaceMetrics, { params, query })

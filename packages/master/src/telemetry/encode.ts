@@ -85,10 +85,14 @@ function encodeBatch(
     })
     count += encodeRows(state, encoded, batch, read)
   } else {
+    // Of what was known before this batch: its own samples are of one moment, and say nothing of each other's past.
+    const known = new Map<string, boolean>()
     for (const sample of read.samples) {
+      const { name } = sample
       const time = sample.timestamp || read.timestamp || batch.receivedAt
+      if (!known.has(name)) known.set(name, knowsName(state, agentId, spool, name))
       // A counter of a spool begins at zero; any other that was there before anybody looked may have begun long ago.
-      const isFollowed = sequence === 1 || ranges.length > 0 || knowsName(state, agentId, spool, sample.name)
+      const isFollowed = sequence === 1 || ranges.length > 0 || known.get(name)!
       if (encodeSample(state, encoded, batch, { ...sample, timestamp: time }, { spool, sequence, isFollowed })) count++
     }
   }
