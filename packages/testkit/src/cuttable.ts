@@ -10,10 +10,13 @@ export interface Cuttable extends AsyncDisposable {
   mend(): void
   /** Closes every connection. */
   reset(): void
+  /** Has new connections lead to another port. */
+  lead(target: number): void
 }
 
 /** A TCP relay to a port of this machine whose line can be cut. */
-export async function startCuttable(target: number): Promise<Cuttable> {
+export async function startCuttable(first: number): Promise<Cuttable> {
+  let target = first
   const pairs = new Set<[Socket, Socket]>()
   let isCut = false
   const server = createServer((near) => {
@@ -48,6 +51,7 @@ export async function startCuttable(target: number): Promise<Cuttable> {
       each((socket) => socket.resume())
     },
     reset: () => each((socket) => socket.destroy()),
+    lead: (port) => void (target = port),
     async [Symbol.asyncDispose]() {
       each((socket) => socket.destroy())
       await new Promise((resolve) => server.close(resolve))

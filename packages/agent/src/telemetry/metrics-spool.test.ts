@@ -66,3 +66,22 @@ test('a counter that has not changed is left out, for an hour', () => {
   // Of the first number it is not known whether an earlier process used it.
   expect([1, 2, 3, 4, 3_600_002].map(namesAt)).toEqual([['a'], ['a'], [], [], ['a']])
 })
+
+test('whoever hears of an agent for the first time is told every counter', () => {
+  const spool = openMetricsSpool({ spool: 's', stored: 0 })
+  const told = (a: number) => {
+    const { batch, bytes } = spool.next([counter('a', a), counter('b', 1)], 1)
+    spool.done(batch.sequence, true)
+    return fromBinary(MetricsBatchSchema, bytes).metrics.map(({ name, value }) => [name, value])
+  }
+  for (const value of [1, 1]) told(value)
+  expect(told(2)).toEqual([['a', 2]])
+  spool.tellAll()
+  expect([told(2), told(2)]).toEqual([
+    [
+      ['a', 2],
+      ['b', 1],
+    ],
+    [],
+  ])
+})

@@ -6,6 +6,8 @@ export interface MetricsSpool {
   next(samples: readonly Sample[], time: number): { batch: BatchName; bytes: Uint8Array<ArrayBuffer> }
   /** Notes that the master has a number, or will never take it. */
   done(sequence: number, isStored: boolean): void
+  /** Has every counter told once more, to a master who may be another one. */
+  tellAll(): void
 }
 
 // A master forgets a counter that it has not heard of for days.
@@ -36,6 +38,7 @@ export function openMetricsSpool(state: { spool: string; stored: number }): Metr
       if (isStored) for (const [key, value] of first ?? []) known.set(key, value)
       first = undefined
     },
+    tellAll: () => known.clear(),
   }
 }
 

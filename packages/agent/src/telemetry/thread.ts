@@ -39,6 +39,8 @@ parentPort!.on('message', (message: ToThread) => {
     case 'session':
       isOpen = message.open
       asRows = message.open && message.takesRows
+      // What a master has not heard of when it begins to hear of an agent it would take for new, and count from zero.
+      metrics.tellAll()
       for (const log of logs) log.underWay.clear()
       return look()
     case 'outcome':
