@@ -1,15 +1,19 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 import { type Agent, startAgent } from '@nxmesh/agent/start'
 import type { AgentConfig, ConfigCertificate, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import { digestOf } from '@nxmesh/model/digest'
 import { selfSignedServer } from '@nxmesh/testkit/certificates'
-import { killNginx } from '@nxmesh/testkit/nginx'
+import { killNginx, nginxBinary } from '@nxmesh/testkit/nginx'
 import { freePort } from '@nxmesh/testkit/ports'
 import { scratch } from '@nxmesh/testkit/scratch'
 import { until } from '@nxmesh/testkit/until'
+import { percentile } from './figures.ts'
 
 // What TLS adds to the apply of a config: 1,000 virtual hosts, each with an EC certificate of its own, beside the same hosts without.
 const count = 1000
 const rounds = 5
+const nginx = nginxBinary()
 
 const id = (kind: number, at: number) => `00000000-0000-4000-${8000 + kind}-${String(at).padStart(12, '0')}`
 const certificates: Record<string, ConfigCertificate> = {}
@@ -18,15 +22,15 @@ for (let at = 0; at < count; at++) {
   const { certPem, keyPem } = await selfSignedServer([domain])
   certificates[id(1, at)] = { id: id(1, at), domain, certificate_pem: certPem, private_key_pem: keyPem, expires_at: 0 }
 }
-const port = await freePort()
-const hosts = (tls: boolean, text: string): ConfigVirtualHost[] =>
+const ports = { plain: await freePort(), tls: await freePort() }
+const hosts = (kind: 'plain' | 'tls', text: string): ConfigVirtualHost[] =>
   Array.from({ length: count }, (_, at) => ({
     id: id(0, at),
     name: `Host ${at}`,
     server_name: `host-${at}.test`,
-    listen_port: port,
-    ssl_enabled: tls,
-    ssl_certificate_id: tls ? id(1, at) : null,
+    listen_port: ports[kind],
+    ssl_enabled: kind === 'tls',
+    ssl_certificate_id: kind === 'tls' ? id(1, at) : null,
     http2_enabled: false,
     http3_enabled: false,
     locations: [{ path: '/', custom_headers: [], rewrite_rules: [], custom_directives: { return: `200 ${at === 0 ? text : at}` } }],
@@ -34,11 +38,11 @@ const hosts = (tls: boolean, text: string): ConfigVirtualHost[] =>
   }))
 
 let version = 0
-async function applyTime(agent: Agent, tls: boolean): Promise<number> {
+async function applyTime(agent: Agent, kind: 'plain' | 'tls'): Promise<number> {
   const config: AgentConfig = {
-    virtual_hosts: hosts(tls, `v${++version}`),
+    virtual_hosts: hosts(kind, `v${++version}`),
     upstreams: [],
-    certificates: tls ? certificates : {},
+    certificates: kind === 'tls' ? certificates : {},
     settings: { nginx_directives: {}, env_vars: {} },
   }
   const digest = digestOf(config)
@@ -49,25 +53,33 @@ async function applyTime(agent: Agent, tls: boolean): Promise<number> {
 }
 
 const times: Record<'plain' | 'tls', number[]> = { plain: [], tls: [] }
-for (const kind of ['plain', 'tls'] as const) {
-  await using directory = await scratch()
-  await using cleanUp = new AsyncDisposableStack()
-  cleanUp.defer(() => killNginx(directory.path))
-  await using agent = await startAgent({
-    dataDir: directory.path,
-    nginx: '/usr/sbin/nginx',
-    mode: 'owned',
-    labels: {},
-    deploymentMode: 'standalone',
-  })
+const kinds = ['plain', 'tls'] as const
+await using cleanUp = new AsyncDisposableStack()
+const agents = new Map<(typeof kinds)[number], { agent: Agent; dataDir: string }>()
+for (const kind of kinds) {
+  const { path: dataDir } = cleanUp.use(await scratch())
+  cleanUp.defer(() => killNginx(dataDir))
+  const agent = await startAgent({ dataDir, nginx, mode: 'owned', labels: {}, deploymentMode: 'standalone' })
+  agents.set(kind, { agent: cleanUp.use(agent), dataDir })
   // The first apply opens the port.
-  await applyTime(agent, kind === 'tls')
-  for (let round = 0; round < rounds; round++) times[kind].push(await applyTime(agent, kind === 'tls'))
+  await applyTime(agent, kind)
 }
-for (const kind of ['plain', 'tls'] as const)
-  console.log(
-    `${count} hosts, ${kind}: apply ${times[kind]
-      .map((ms) => ms.toFixed(0))
-      .toSorted((a, b) => Number(a) - Number(b))
-      .join(', ')} ms`,
-  )
+// In turns, so that what else the machine does falls on both alike.
+const alone: typeof times = { plain: [], tls: [] }
+for (let round = 0; round < rounds; round++) {
+  for (const [kind, { agent, dataDir }] of agents) {
+    times[kind].push(await applyTime(agent, kind))
+    const began = performance.now()
+    const test = spawnSync(nginx, ['-t', '-p', join(dataDir, 'runtime'), '-c', join(dataDir, 'current', 'test.conf')], { encoding: 'utf8' })
+    if (test.status !== 0) throw new Error(test.stderr.slice(0, 1000))
+    alone[kind].push(performance.now() - began)
+  }
+}
+const shown = (samples: number[]) =>
+  samples
+    .toSorted((a, b) => a - b)
+    .map((ms) => ms.toFixed(0))
+    .join(', ')
+for (const kind of kinds) console.log(`${count} hosts, ${kind}: apply ${shown(times[kind])} ms; nginx -t alone ${shown(alone[kind])} ms`)
+for (const kind of kinds)
+  console.log(`  ${kind}, medians: ${(percentile(times[kind], 0.5) / percentile(alone[kind], 0.5)).toFixed(1)} times nginx -t alone`)
