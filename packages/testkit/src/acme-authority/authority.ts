@@ -23,6 +23,8 @@ export interface Authority extends AsyncDisposable {
   /** The requests it got, as method and path with numbers left out, and the TLS connections they came over. */
   asked: string[]
   connections(): number
+  /** How many of them are open. */
+  open(): Promise<number>
   /** Refuses the next order for a name. */
   refuseNext(name: string, refusal: Refusal): void
   /** When it wants certificates renewed; where there is nothing it does not know the certificate. */
@@ -62,6 +64,7 @@ export async function startAuthority({ now = Date.now, isBusy = false }: Authori
     orders: book.orders,
     asked,
     connections: () => connections,
+    open: async () => new Promise((counted, failed) => server.getConnections((error, count) => (error ? failed(error) : counted(count)))),
     refuseNext: (name, refusal) => void refusals.set(name, refusal),
     windowOf: () => undefined,
     askAgain: '21600',
@@ -83,8 +86,10 @@ export async function startAuthority({ now = Date.now, isBusy = false }: Authori
     )
     const { status = 200, headers = {}, body = '' } = await answerTo(request, path, Buffer.concat(chunks).toString('utf8'))
     if (request.method !== 'GET') response.setHeader('replay-nonce', newNonce())
-    const type = typeof body === 'string' ? 'application/pem-certificate-chain' : 'application/json'
-    response.writeHead(status, { 'content-type': type, ...headers }).end(typeof body === 'string' ? body : JSON.stringify(body))
+    const [type, text] = typeof body === 'string' ? ['application/pem-certificate-chain', body] : ['application/json', JSON.stringify(body)]
+    // Without a length, Node closes the connection after an answer that has no body.
+    const length = Buffer.byteLength(text)
+    response.writeHead(status, { 'content-type': type, 'content-length': length, ...headers }).end(text)
   }
 
   async function answerTo({ method, headers }: IncomingMessage, path: string, body: string): Promise<Answer> {
