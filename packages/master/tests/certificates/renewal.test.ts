@@ -38,6 +38,17 @@ describe.each(stores)('on $name', (store) => {
     return renewing.once('it to be renewed', id, (shown, row) => isIssued(shown) && shown.serial !== serial && isAsked(shown, row))
   }
 
+  test('an order takes seven requests, and one more to ask when it is renewed', async () => {
+    const { authority } = renewing
+    const before = authority.asked.length
+    await issued('few.test')
+    const first = ['GET directory', 'HEAD new-nonce', 'POST new-account']
+    const steps = ['new-order', 'authorization', 'challenge', 'authorization', 'order', 'finalize', 'certificate'].map(
+      (path) => `POST ${path}`,
+    )
+    expect(authority.asked.slice(before)).toEqual([...first, ...steps, 'GET renewal-info'])
+  })
+
   test('the CA says when a certificate is renewed, may change its mind, and hears what the new one replaces', async () => {
     const { authority } = renewing
     let from = 20 * day
