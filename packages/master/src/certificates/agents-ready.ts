@@ -1,11 +1,8 @@
-import type { AgentConfig } from '@nxmesh/model/agent-config'
 import type { ChallengeType } from '@nxmesh/model/certificate'
-import { parseServerNames } from '@nxmesh/model/server-name'
-import { defaultHttpPort } from '@nxmesh/model/settings'
 import type { Ctx } from '../ctx.ts'
 import type { AgentRow } from '../db/schema.ts'
 import type { AcmeAccountRow } from '../db/schema-certificates.ts'
-import { type Desired, desiredIn } from '../rollout/desired.ts'
+import { desiredIn } from '../rollout/desired.ts'
 
 /** What a certificate is to be ordered for, and how. */
 export interface Subject {
@@ -42,14 +39,12 @@ export async function answerersOf(ctx: Ctx, { workspaceId, names, thumbprint }: 
     .where('workspace_id', '=', workspaceId)
     .where('registered_at', 'is not', null)
     .execute()
-  const configs = new Map<Desired, AgentConfig>()
   const found = new Map<string, Answerer[]>(names.map((name) => [name, []]))
   for (const row of rows) {
     const desired = find!(row)
-    const config = configs.get(desired) ?? desired.config()
-    configs.set(desired, config)
+    const { takes, thumbprintOf } = desired.answered()
     for (const name of names) {
-      if (!answers(config, name, thumbprint)) continue
+      if (!takes(name) || (thumbprint !== null && thumbprintOf(name) !== thumbprint)) continue
       found.get(name)!.push({ agent: row, isReady: row.applied_digest === desired.digest })
     }
   }
@@ -68,15 +63,4 @@ export async function waitingForAgents(ctx: Ctx, subject: Subject): Promise<bool
 
 export function isFailing({ config_status }: Pick<AgentRow, 'config_status'>): boolean {
   return config_status === 'failed' || config_status === 'rolled_back'
-}
-
-// Which server takes the request is nginx's to say; all of them on the port answer, and TLS hosts have one there for their names.
-function answers(config: AgentConfig, name: string, thumbprint: string | null): boolean {
-  if (thumbprint !== null && config.acme_thumbprints?.[name] !== thumbprint) return false
-  const port = config.settings.http_port ?? defaultHttpPort
-  return config.virtual_hosts.some((host) => {
-    if (host.listen_port === port && !host.ssl_enabled) return true
-    const parsed = parseServerNames(host.server_name)
-    return host.ssl_enabled && parsed.ok && parsed.names.includes(name)
-  })
 }

@@ -2,7 +2,7 @@ import { dnsTxtOf } from './acme/account-key.ts'
 import type { AcmeAuthorization } from './acme/client.ts'
 import type { DnsProvider, TxtRecord } from './dns/provider.ts'
 import { openProviderOf } from './dns/providers.ts'
-import { afterProblem, type Next, reasonOf, type Work } from './order-step.ts'
+import { afterProblem, type Next, reasonOf, shownByCa, type Work } from './order-step.ts'
 import type { OrderAuthorization } from './shown.ts'
 
 const shortest = 1000
@@ -13,10 +13,10 @@ const longestForValidation = 30 * 60_000
 
 /** Prepares the answer to every challenge of an order, sees that it can be found, and tells the CA to look. */
 export async function answerChallenges(work: Work): Promise<Next> {
-  const { ctx, order, client, credentials } = work
-  const found = await client.order(credentials, order.url!)
+  const { ctx, client, credentials } = work
+  const found = await shownByCa(work)
   if (!found.ok) return afterProblem(work, found.problem)
-  if (found.value.status !== 'pending') return { kind: 'go', step: 'finalization' }
+  if (found.value.status !== 'pending') return { kind: 'go', step: 'finalization', seen: found.value }
   const authorizations: OrderAuthorization[] = []
   for (const url of found.value.authorizations) {
     const read = await client.authorization(credentials, url)

@@ -1,8 +1,9 @@
 import type { Ctx } from '../ctx.ts'
 import type { CertificateOrderRow } from '../db/schema-certificates.ts'
 import type { Reconciler } from '../reconcilers.ts'
-import { askRenewalInfo, beginDue, tellEnding } from './due.ts'
+import { beginDue, tellEnding } from './due.ts'
 import { claimOrders } from './orders.ts'
+import { askRenewalInfo } from './renewal-info.ts'
 import { runOrder } from './run-order.ts'
 
 /** Gets and renews certificates. */

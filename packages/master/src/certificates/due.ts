@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import { type Ctx, timestamp } from '../ctx.ts'
 import type { Database } from '../db/schema.ts'
@@ -9,16 +8,13 @@ import { tell } from '../events/outbox.ts'
 import { newCertificateKey } from './acme/csr.ts'
 import { install, itself } from './install.ts'
 import { insertOrder } from './orders.ts'
-import { timeInWindow, warningTimes } from './renewal.ts'
+import { warningTimes } from './renewal.ts'
 import { servedOf } from './row.ts'
 import { selfSigned } from './workspace-authority.ts'
 
 type Db = Kysely<Database>
 
 const perRun = 100
-const hour = 3_600_000
-// Where the CA does not say when it wants to be asked again.
-const renewalInfoEvery = 6 * hour
 
 /** Begins the orders and renewals whose time has come. */
 export async function beginDue(ctx: Ctx): Promise<number> {
@@ -50,34 +46,6 @@ async function order(ctx: Ctx, row: CertificateRow): Promise<void> {
   }
 }
 
-/** Asks the CAs that say so when they want their certificates renewed. Source: RFC 9773 section 4. */
-export async function askRenewalInfo(ctx: Ctx, signal: AbortSignal): Promise<void> {
-  for (const row of await due(ctx.db, 'renewal_info_due_at', timestamp(ctx))) {
-    if (signal.aborted) return
-    const account =
-      row.acme_account_id && (await ctx.db.selectFrom('acme_accounts').selectAll().where('id', '=', row.acme_account_id).executeTakeFirst())
-    const pem = servedOf(row).certificate_pem
-    if (!account || pem === null) continue
-    const asked = await ctx.acme.clientOf(account).renewalInfo(pem)
-    const info = asked.ok ? asked.value : undefined
-    const again = info === null ? null : Math.max(info?.retryAt ?? 0, ctx.now() + (asked.ok ? hour : renewalInfoEvery))
-    const due = info ? timeInWindow({ start: Date.parse(info.start), end: Date.parse(info.end) }, shareOf(row)) : undefined
-    await ctx.db
-      .updateTable('certificates')
-      .set({ renewal_info_due_at: again === null ? null : new Date(again).toISOString() })
-      .$if(due !== undefined && row.order_due_at !== null, (query) => query.set({ order_due_at: new Date(due!).toISOString() }))
-      .where('id', '=', row.id)
-      // A renewal that has begun meanwhile is not put off.
-      .where('order_due_at', row.order_due_at === null ? 'is' : '=', row.order_due_at)
-      .execute()
-  }
-}
-
-// The same each time, so that asking again does not move a renewal about in its window.
-function shareOf({ id, expires_at }: CertificateRow): number {
-  return createHash('sha256').update(`${id} ${expires_at}`).digest().readUInt32BE() / 2 ** 32
-}
-
 /** Tells of certificates that end soon, and of those that have ended. */
 export async function tellEnding(ctx: Ctx): Promise<number> {
   const rows = await due(ctx.db, 'warn_at', timestamp(ctx))
@@ -101,7 +69,8 @@ function daysLeft(ms: number): number {
   return Math.round(ms / 8_640_000) / 10
 }
 
-async function due(db: Db, column: 'order_due_at' | 'renewal_info_due_at' | 'warn_at', now: string): Promise<CertificateRow[]> {
+/** The certificates of which something is due, what is due first before all else. */
+export async function due(db: Db, column: 'order_due_at' | 'renewal_info_due_at' | 'warn_at', now: string): Promise<CertificateRow[]> {
   return db
     .selectFrom('certificates')
     .selectAll()

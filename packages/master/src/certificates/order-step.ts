@@ -2,15 +2,16 @@ import type { CertificateError, OrderStep } from '@nxmesh/model/certificate'
 import type { Updateable } from 'kysely'
 import type { Ctx } from '../ctx.ts'
 import type { AcmeAccountRow, CertificateOrderRow, CertificateOrders, CertificateRow } from '../db/schema-certificates.ts'
-import type { AcmeAccount, AcmeClient } from './acme/client.ts'
-import { type AcmeProblem, explainProblem } from './acme/problem.ts'
+import type { AcmeAccount, AcmeClient, AcmeOrder } from './acme/client.ts'
+import { type AcmeProblem, type AcmeResult, explainProblem } from './acme/problem.ts'
 import type { OrderAuthorization } from './shown.ts'
 
 export type Reason = Omit<CertificateError, 'at'>
 
 /** What a step of an order comes to. */
 export type Next =
-  | { kind: 'go'; step: OrderStep; changes?: Updateable<CertificateOrders> }
+  /** `seen`: the order as the CA has just shown it, for the step that follows. */
+  | { kind: 'go'; step: OrderStep; changes?: Updateable<CertificateOrders>; seen?: AcmeOrder }
   /** The same step again, after so many milliseconds; with the reason where something is in the way. */
   | { kind: 'wait'; ms: number; reason?: Reason; changes?: Updateable<CertificateOrders> }
   /** `retryAt`: milliseconds since the epoch before which the CA takes no other. */
@@ -27,6 +28,8 @@ export interface Work {
   /** What authenticates to the ACME server; only once the account is registered. */
   credentials: AcmeAccount
   authorizations: OrderAuthorization[]
+  /** What the step before has been told of the order. */
+  seen: AcmeOrder | undefined
   /** Writes what has happened so far, so that a master that takes over knows it; false where the order is no longer ours. */
   keep(authorizations: OrderAuthorization[]): Promise<boolean>
 }
@@ -43,6 +46,11 @@ export function afterProblem({ order, ctx }: Pick<Work, 'order' | 'ctx'>, proble
   if (problem.type === 'accountDoesNotExist') return { kind: 'go', step: 'account', changes: { url: null, authorizations: '[]' } }
   const retryAt = problem.retryAt ?? (problem.type === 'rateLimited' ? ctx.now() + hour : null)
   return { kind: 'fail', reason: reasonOf(problem), retryAt }
+}
+
+/** The order as the CA has it, asked for where the step before has not just been told. */
+export async function shownByCa({ seen, client, credentials, order }: Work): Promise<AcmeResult<AcmeOrder>> {
+  return seen ? { ok: true, value: seen } : client.order(credentials, order.url!)
 }
 
 export function reasonOf(problem: AcmeProblem): Reason {

@@ -5,7 +5,7 @@ import { waitingForAgents } from './agents-ready.ts'
 import { answerChallenges, awaitValidation } from './challenges.ts'
 import { install, itself } from './install.ts'
 import { readMaterial } from './material.ts'
-import { afterProblem, type Next, type Work } from './order-step.ts'
+import { afterProblem, type Next, shownByCa, type Work } from './order-step.ts'
 import { preflight } from './preflight.ts'
 import { uncoveredProblems } from './request-rules.ts'
 import { finishRotation } from './rotate-key.ts'
@@ -72,12 +72,12 @@ async function begin(work: Work): Promise<Next> {
   let made = await client.newOrder(credentials, options)
   if (!made.ok && made.problem.type === 'alreadyReplaced') made = await client.newOrder(credentials, { ...options, replaces: null })
   if (!made.ok) return afterProblem(work, made.problem)
-  return { kind: 'go', step: 'challenges', changes: { url: made.value.url, authorizations: '[]' } }
+  return { kind: 'go', step: 'challenges', changes: { url: made.value.url, authorizations: '[]' }, seen: made.value }
 }
 
 async function finalize(work: Work): Promise<Next> {
   const { ctx, order, certificate, client, credentials } = work
-  const found = await client.order(credentials, order.url!)
+  const found = await shownByCa(work)
   if (!found.ok) return afterProblem(work, found.problem)
   const { status, problem, retryAt } = found.value
   switch (status) {
@@ -86,13 +86,14 @@ async function finalize(work: Work): Promise<Next> {
     case 'ready': {
       const csr = await csrOf(servedOf(certificate).names, ctx.secrets.open(order.sealed_key))
       const told = await client.finalize(credentials, found.value, csr)
-      if (told.ok) return told.value.status === 'valid' ? { kind: 'go', step: 'download' } : { kind: 'wait', ms: shortest }
+      if (told.ok)
+        return told.value.status === 'valid' ? { kind: 'go', step: 'download', seen: told.value } : { kind: 'wait', ms: shortest }
       return afterProblem(work, told.problem)
     }
     case 'processing':
       return { kind: 'wait', ms: Math.max(shortest, (retryAt ?? 0) - ctx.now()) }
     case 'valid':
-      return { kind: 'go', step: 'download' }
+      return { kind: 'go', step: 'download', seen: found.value }
     case 'invalid': {
       const unknown = { code: 'invalid', message: 'The CA gave the order up without saying why.', fix: 'It is tried again by itself.' }
       return problem ? afterProblem(work, problem) : { kind: 'fail', reason: unknown }
@@ -104,9 +105,10 @@ async function finalize(work: Work): Promise<Next> {
 
 async function download(work: Work): Promise<Next> {
   const { ctx, order, certificate, client, credentials } = work
-  const found = await client.order(credentials, order.url!)
+  const found = await shownByCa(work)
   if (!found.ok) return afterProblem(work, found.problem)
-  if (found.value.certificate === null) return { kind: 'go', step: 'finalization' }
+  if (found.value.certificate === null)
+    return found.value.status === 'valid' ? { kind: 'wait', ms: shortest } : { kind: 'go', step: 'finalization' }
   const chain = await client.certificate(credentials, found.value.certificate)
   if (!chain.ok) return afterProblem(work, chain.problem)
   const read = readMaterial(chain.value, ctx.secrets.open(order.sealed_key), ctx.now(), mostAhead)

@@ -1,4 +1,5 @@
-const day = 86_400_000
+const hour = 3_600_000
+const day = 24 * hour
 
 /**
  * When a certificate that is got at `now` is renewed if its CA does not say: at two thirds of its life, at half of one under ten days, and not
@@ -24,6 +25,30 @@ export function renewalTime({
 /** A moment of the window in which the CA wants a certificate renewed; one that is past means now. Source: RFC 9773 section 4.2. */
 export function timeInWindow({ start, end }: { start: number; end: number }, random: number): number {
   return Math.round(start + Math.max(0, end - start) * random)
+}
+
+const spacing = 3 * day
+
+/**
+ * When a certificate is renewed whose CA says in which window it wants that: in there, though in time before the end. A CA whose windows are
+ * always past has no more than two certificates issued in three days, or in half of a shorter life: `before` is when the one before the
+ * present one was issued. Milliseconds since the epoch.
+ */
+export function wishedTime(
+  window: { start: number; end: number },
+  { notBefore, notAfter, before, random }: { notBefore: number; notAfter: number; before: number | undefined; random: number },
+): number {
+  const [, latest] = warningTimes({ notBefore, notAfter })
+  const earliest = before === undefined ? -Infinity : before + Math.min(spacing, (notAfter - notBefore) / 2)
+  return Math.max(earliest, Math.min(latest!, timeInWindow(window, random)))
+}
+
+/**
+ * When a CA is asked again in what window it wants a certificate renewed: when it says (`retryAt`), within an hour and a day; six hours from
+ * now where it does not. Source: RFC 9773 section 4.3.
+ */
+export function askedAgain(now: number, retryAt: number | null): number {
+  return Math.min(Math.max(retryAt ?? now + 6 * hour, now + hour), now + day)
 }
 
 const waits = [5, 15, 60, 240, 720, 1440].map((minutes) => minutes * 60_000)

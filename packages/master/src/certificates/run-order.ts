@@ -3,6 +3,7 @@ import { type Ctx, timestamp } from '../ctx.ts'
 import type { AcmeAccountRow, CertificateOrderRow, CertificateRow } from '../db/schema-certificates.ts'
 import { begin } from '../db/transaction.ts'
 import { tell } from '../events/outbox.ts'
+import type { AcmeOrder } from './acme/client.ts'
 import { removeRecords } from './challenges.ts'
 import type { Next, Reason, Work } from './order-step.ts'
 import { orderSteps } from './order-steps.ts'
@@ -18,28 +19,30 @@ const longestLife = 24 * 3_600_000
 export async function runOrder(ctx: Ctx, claimed: CertificateOrderRow, signal: AbortSignal): Promise<void> {
   let order: CertificateOrderRow | undefined =
     claimed.begun_at === null ? await saveOrder(ctx, claimed, { begun_at: timestamp(ctx) }) : claimed
+  let seen: AcmeOrder | undefined
   while (order) {
     if (signal.aborted) {
       await saveOrder(ctx, order, { leased_by: null, next_at: timestamp(ctx) })
       return
     }
-    const work = await open(ctx, order)
+    const work = await open(ctx, order, seen)
     if (!work) return
     const next = isTooOld(ctx, order) ? tooOld(order) : await orderSteps[order.step](work)
     order = await follow(work, next, signal)
+    seen = next.kind === 'go' ? next.seen : undefined
   }
 }
 
-async function open(ctx: Ctx, order: CertificateOrderRow): Promise<Work | undefined> {
+async function open(ctx: Ctx, order: CertificateOrderRow, seen: AcmeOrder | undefined): Promise<Work | undefined> {
   const { db } = ctx
   const certificate = await db.selectFrom('certificates').selectAll().where('id', '=', order.certificate_id).executeTakeFirst()
   const account = await db.selectFrom('acme_accounts').selectAll().where('id', '=', order.acme_account_id!).executeTakeFirst()
   // Deleted meanwhile, and the order with it.
   if (!certificate || !account) return undefined
-  return workOn(ctx, order, certificate, account)
+  return { ...workOn(ctx, order, certificate, account), seen }
 }
 
-function workOn(ctx: Ctx, order: CertificateOrderRow, certificate: CertificateRow, account: AcmeAccountRow): Work {
+function workOn(ctx: Ctx, order: CertificateOrderRow, certificate: CertificateRow, account: AcmeAccountRow): Omit<Work, 'seen'> {
   return {
     ctx,
     order,

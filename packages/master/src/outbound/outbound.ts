@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type IncomingHttpHeaders, type IncomingMessage, request as plain } from 'node:http'
 import { request as encrypted } from 'node:https'
 import { connect, isIP, type LookupFunction, type Socket } from 'node:net'
+import type { Connections } from './connections.ts'
 import { blockList, literalOf, mayReach } from './public-address.ts'
 
 /** How names are looked up: all addresses of one. */
@@ -18,6 +19,8 @@ export interface OutboundRequest {
   mostRead: number
   /** PEM of the only CAs that the server's certificate may come from; absent, those that Node trusts. */
   ca?: string | undefined
+  /** Absent, the request has a connection of its own. */
+  connections?: Connections
 }
 
 export interface OutboundAnswer {
@@ -66,19 +69,16 @@ export function openOutbound(networks: readonly string[], resolve: Resolve = loo
 
   return {
     isForbidden,
-    async exchange({ method, url, headers, body, signal, mostRead, ca }) {
-      const target = new URL(url)
+    async exchange(request) {
+      const target = new URL(request.url)
       // Nobody looks up what is an address already.
       if (isForbidden(target)) throw refused(target.hostname)
-      const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
-      const options = { method, headers: { ...headers, ...length }, agent: false as const, signal, lookup: guarded }
-      const response = await new Promise<IncomingMessage>((answered, failed) => {
-        const secured = ca === undefined ? options : { ...options, ca }
-        const call = target.protocol === 'https:' ? encrypted(target, secured, answered) : plain(target, options, answered)
-        call.on('error', failed)
-        call.end(body)
-      })
-      return { status: response.statusCode ?? 0, headers: response.headers, ...(await beginning(response, mostRead)) }
+      for (;;) {
+        const sent = await send(target, request, guarded)
+        // A server may close a connection that waits just when the next request comes (RFC 9112 section 9.3.1).
+        if (sent === 'closed') continue
+        return { status: sent.statusCode ?? 0, headers: sent.headers, ...(await beginning(sent, request.mostRead)) }
+      }
     },
     async connect(host, port, signal) {
       if (isIP(host) !== 0 && !mayReach(host, allowed)) throw refused(host)
@@ -88,6 +88,27 @@ export function openOutbound(networks: readonly string[], resolve: Resolve = loo
     },
     mayReach: (address) => mayReach(address, allowed),
   }
+}
+
+// What was kept open may be closed by now, which says nothing of a new connection.
+async function send(
+  target: URL,
+  { method, headers, body, signal, ca, connections }: OutboundRequest,
+  lookup: LookupFunction,
+): Promise<IncomingMessage | 'closed'> {
+  const isEncrypted = target.protocol === 'https:'
+  const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
+  const agent = isEncrypted ? connections?.encrypted : connections?.plain
+  const options = { method, headers: { ...headers, ...length }, agent: agent ?? (false as const), signal, lookup }
+  return new Promise((answered, failed) => {
+    const secured = ca === undefined ? options : { ...options, ca }
+    const call = isEncrypted ? encrypted(target, secured, answered) : plain(target, options, answered)
+    call.on('error', (error: NodeJS.ErrnoException) => {
+      if (call.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE')) answered('closed')
+      else failed(error)
+    })
+    call.end(body)
+  })
 }
 
 const lookUp: Resolve = (hostname, found) => lookup(hostname, { all: true }, found)

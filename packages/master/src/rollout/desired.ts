@@ -2,6 +2,7 @@ import { ApiError } from '@nxmesh/api/errors'
 import { type AgentConfig, agentConfig, type WorkspaceConfig } from '@nxmesh/model/agent-config'
 import { digestOf } from '@nxmesh/model/digest'
 import { effectiveLabels, type Labels } from '@nxmesh/model/labels'
+import { type AnsweredNames, answeredNames } from '../certificates/answered-names.ts'
 import type { Ctx } from '../ctx.ts'
 import type { AgentRow } from '../db/schema.ts'
 import { configFrame } from '../link/frames.ts'
@@ -17,6 +18,8 @@ export interface Desired {
   config: () => AgentConfig
   /** Those that its virtual hosts use. */
   certificateIds: readonly string[]
+  /** What is answered of HTTP-01 challenges, found out once. */
+  answered(): AnsweredNames
   /** Names this config to an agent. */
   configId: string
   /** The config as a message ready for the wire, encoded once. */
@@ -97,12 +100,17 @@ function compute({ open }: Secrets, { config, targets }: Version, workspaceId: s
   const digest = digestOf(wanted())
   const configId = configIdOf(workspaceId, config.version)
   let frame: Buffer | undefined
+  let answered: AnsweredNames | undefined
   return {
     version: config.version,
     digest,
     certificateIds,
     config: wanted,
     configId,
+    answered() {
+      answered ??= answeredNames(agentConfig(config, hosts, () => ''))
+      return answered
+    },
     frame() {
       frame ??= configFrame({ configId, version: config.version, digest, config: wanted() })
       return frame

@@ -1,7 +1,8 @@
 import { createPrivateKey } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { FlattenedSign } from 'jose'
-import { type Outbound, type OutboundAnswer } from '../../outbound/outbound.ts'
+import { openConnections } from '../../outbound/connections.ts'
+import type { Outbound, OutboundAnswer } from '../../outbound/outbound.ts'
 import { troubleOf } from '../../outbound/trouble.ts'
 import { publicJwk } from './account-key.ts'
 import { type AcmeResult, ownProblem, readProblem } from './problem.ts'
@@ -42,13 +43,24 @@ const headers = { 'user-agent': 'NxMesh', 'accept-language': 'en' }
 /** Requests as ACME wants them: signed, each with a nonce of the server's; a nonce that it does not take is no failure. */
 export function openExchange({ outbound, ca, now, signal: stopped, newNonceUrl }: ExchangeSettings): Exchange {
   const nonces: string[] = []
+  const connections = openConnections()
+  stopped.addEventListener('abort', () => connections.close())
 
   async function send(method: 'GET' | 'HEAD' | 'POST', url: string, body?: string): Promise<AcmeResult<OutboundAnswer>> {
     const type = body === undefined ? {} : { 'content-type': 'application/jose+json' }
     const late = AbortSignal.timeout(timeout)
     const signal = AbortSignal.any([late, stopped])
     try {
-      const sent = { method, url, headers: { ...headers, ...type }, signal, mostRead, ca, ...(body === undefined ? {} : { body }) }
+      const sent = {
+        method,
+        url,
+        headers: { ...headers, ...type },
+        signal,
+        mostRead,
+        ca,
+        connections,
+        ...(body === undefined ? {} : { body }),
+      }
       const answer = await outbound.exchange(sent)
       if (answer.whole || !isSuccess(answer)) return { ok: true, value: answer }
       if (answer.body.length === mostRead) return ownProblem('malformedAnswer', `the answer has more than ${mostRead} bytes`)
