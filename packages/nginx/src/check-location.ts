@@ -2,6 +2,7 @@ import type { Location } from '@nxmesh/model/location'
 import { splitPath } from '@nxmesh/model/location-path'
 import type { Problem, ProblemCode } from '@nxmesh/model/problem'
 import { checkDirectives } from './check-directives.ts'
+import { checkOptions } from './check-options.ts'
 import { groupCount, regexProblem } from './check-regex.ts'
 import { headerDirection } from './header-direction.ts'
 import { literal, maxTokenBytes, quote, template } from './quote.ts'
@@ -46,7 +47,12 @@ export function checkLocation(location: Location, path: string): Problem[] {
   for (const [field, token] of writtenTokens(location))
     if (Buffer.byteLength(token) > maxTokenBytes)
       add(field, 'TOO_LONG', `must be at most ${maxTokenBytes} bytes with its quotes, for nginx to read it`)
-  return [...problems, ...checkDirectives(location.custom_directives, `${path}.custom_directives`, () => 'location')]
+  const custom = `${path}.custom_directives`
+  return [
+    ...problems,
+    ...checkDirectives(location.custom_directives, custom, () => 'location'),
+    ...checkOptions(location, location.custom_directives, { options: `${path}.`, custom }),
+  ]
 }
 
 const ourOwnHeaders = new Set(['content-length', 'transfer-encoding', 'connection', 'date', 'keep-alive'])

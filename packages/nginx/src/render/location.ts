@@ -18,6 +18,7 @@ import { renderTypes } from './http.ts'
 import { lintLocation } from './lint.ts'
 import { connectionOf, contentOf } from './location-content.ts'
 import { locationKey, locationPattern } from './location-path.ts'
+import { optionLines, writeOptions } from './options.ts'
 import type { PlannedHost } from './plan.ts'
 import { readCustomDirectives } from './read-custom.ts'
 import type { Rendering } from './rendering.ts'
@@ -89,6 +90,8 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
   }
   const proxies = content.kind === 'upstream' || content.kind === 'proxy'
   renderHeaders(rendering, input, custom, proxies)
+  const options = optionLines(location).filter(({ name }) => !custom.has(name))
+  writeOptions(writer, options, { source, prefix: `${field}.`, indent })
   if (location.root !== undefined && !custom.has('root')) {
     writer.from({ ...source, field: `${field}.root` })
     writer.line(`${indent}root ${literal(location.root)};`)

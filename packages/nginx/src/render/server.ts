@@ -19,6 +19,7 @@ import {
 import { renderTypes } from './http.ts'
 import { renderLocation } from './location.ts'
 import { connectionOf } from './location-content.ts'
+import { optionLines, writeOptions } from './options.ts'
 import type { PlannedHost, PlannedPort } from './plan.ts'
 import { readCustomDirectives } from './read-custom.ts'
 import type { Rendering } from './rendering.ts'
@@ -108,8 +109,10 @@ function renderLevel(
 ): { headers: HeaderSet; connection: ConnectionKind | undefined } {
   const { writer, target, placed } = rendering
   const { host } = planned
-  const settings =
-    target.mode === 'include' ? placed.server.filter((statement) => !custom.has(statement.name) || setsHeader(statement)) : []
+  const options = optionLines(host).filter(({ name }) => !custom.has(name))
+  const own = new Set([...custom.keys(), ...options.map(({ name }) => name)])
+  const settings = target.mode === 'include' ? placed.server.filter((statement) => !own.has(statement.name) || setsHeader(statement)) : []
+  const common = target.mode === 'include' ? placed.options.filter(({ name }) => !own.has(name)) : []
   const set = (name: string) => custom.has(name) || settings.some((statement) => statement.name === name)
   if (target.mode === 'include') {
     writer.from(source)
@@ -128,6 +131,8 @@ function renderLevel(
     writer.from({ kind: 'settings', field: `nginx_directives.${statement.name}` })
     writer.lines(indent + statement.text)
   }
+  writeOptions(writer, common, { source: { kind: 'settings' }, prefix: '', indent })
+  writeOptions(writer, options, { source, prefix: '', indent })
   for (const statement of custom.values()) {
     if (setsHeader(statement)) continue
     writer.from({ ...source, field: `custom_directives.${statement.name}` })

@@ -2,6 +2,8 @@ import type { Settings } from '@nxmesh/model/settings'
 import { contextsFor } from '../directive-contexts.ts'
 import { quote } from '../quote.ts'
 import { readStatement, type Statement } from './custom-directives.ts'
+import type { OptionLine } from './options/line.ts'
+import { optionLines } from './options.ts'
 import { type Report, reportOnSettings } from './report.ts'
 import type { RenderTarget } from './target.ts'
 import type { ConfigWriter } from './writer.ts'
@@ -13,6 +15,8 @@ export interface PlacedSettings {
   http: Statement[]
   /** In include mode: what goes into each of our servers, as the host's http block may set it already. */
   server: Statement[]
+  /** Typed options, written in the http block of an nginx of ours and else in each of our servers. */
+  options: OptionLine[]
 }
 
 /** Where nginx wants a directive of the settings: by name, and http for every name that is not known to belong elsewhere. */
@@ -29,7 +33,7 @@ function onlyInHttp(name: string): boolean {
 
 /** Reads the settings and sorts them into contexts; what cannot be written is reported. */
 export function placeSettings(settings: Settings, target: RenderTarget, report: Report): PlacedSettings {
-  const placed: PlacedSettings = { main: [], events: [], http: [], server: [] }
+  const placed: PlacedSettings = { main: [], events: [], http: [], server: [], options: [] }
   for (const [name, value] of Object.entries(settings.nginx_directives)) {
     const field = `nginx_directives.${name}`
     const read = readStatement(name, value)
@@ -48,6 +52,8 @@ export function placeSettings(settings: Settings, target: RenderTarget, report: 
       )
     else placed[onlyInHttp(name) ? 'http' : 'server'].push(read.statement)
   }
+  const set = new Set([...placed.http, ...placed.server].map(({ name }) => name))
+  placed.options = optionLines(settings).filter(({ name }) => !set.has(name))
   if (target.mode === 'include') {
     for (const name of Object.keys(settings.env_vars))
       reportOnSettings(

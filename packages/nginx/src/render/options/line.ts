@@ -1,0 +1,18 @@
+/** One directive that a typed option is written as, and the field it comes from. */
+export interface OptionLine {
+  field: string
+  name: string
+  text: string
+}
+
+/** A directive with a value that needs no quotes; nothing where there is no value. */
+export function line(field: string, name: string, value: string | number | boolean | undefined): OptionLine[] {
+  if (value === undefined) return []
+  const word = typeof value === 'boolean' ? (value ? 'on' : 'off') : value
+  return [{ field, name, text: `${name} ${word};` }]
+}
+
+/** A directive whose value is a number of seconds. */
+export function secondsLine(field: string, name: string, seconds: number | undefined): OptionLine[] {
+  return line(field, name, seconds === undefined ? undefined : `${seconds}s`)
+}
