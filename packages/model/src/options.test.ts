@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { location } from './location.ts'
+import { network } from './options/network.ts'
 import { settings } from './settings.ts'
 import { virtualHostInput } from './virtual-host.ts'
 
@@ -32,7 +33,45 @@ describe('an error names the field', () => {
     ['location', { proxy: { buffers: { size: '4' } } }, 'proxy.buffers.size'],
     ['settings', { proxy: { buffers: { size: '4k', number: 3 } } }, 'proxy.buffers.number'],
     ['settings', { proxy: { timeout: 5 } }, 'proxy.timeout'],
+    ['location', { gzip: { types: ['text/css', 'text css'] } }, 'gzip.types.1'],
+    ['location', { gzip: { level: 10 } }, 'gzip.level'],
+    ['location', { brotli: { level: 12 } }, 'brotli.level'],
+    ['server', { real_ip: { trusted: [] } }, 'real_ip.trusted'],
+    ['server', { real_ip: { trusted: ['10.0.0.0/8'], header: 'X Real' } }, 'real_ip.header'],
+    ['location', { real_ip: { trusted: ['10.0.0.0/8'] } }, 'real_ip'],
   ] as const)('%s %j', (place, input, field) => {
     expect(refused(place, input)).toEqual([field])
+  })
+})
+
+describe('networks', () => {
+  test.each([
+    '10.0.0.1',
+    '10.0.0.0/8',
+    '0.0.0.0/0',
+    '255.255.255.255/32',
+    '::1',
+    '2001:db8::/32',
+    '::/0',
+    '::ffff:10.0.0.0/104',
+    'fe80::1/128',
+  ])('takes %s', (text) => {
+    expect(network.safeParse(text).success).toBe(true)
+  })
+
+  test.each([
+    '10.0.0.1/8',
+    '10.0.0.0/33',
+    '10.0.0.0/',
+    '10.0.0/8',
+    '10.0.0.0/8/8',
+    '2001:db8::1/32',
+    '2001:db8::/129',
+    'all',
+    'localhost',
+    '',
+    '10.0.0.0/08',
+  ])('refuses %j', (text) => {
+    expect(network.safeParse(text).success).toBe(false)
   })
 })

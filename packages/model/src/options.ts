@@ -1,23 +1,33 @@
 import { z } from 'zod'
 import { client, locationClient } from './options/client.ts'
+import { brotli, gzip } from './options/compression.ts'
 import { proxy } from './options/proxy.ts'
+import { realIp } from './options/real-ip.ts'
 
 /** Typed options of the settings, which hold for all virtual hosts. Like all of them they are absent unless asked for. */
 export const settingsOptions = {
   client: client.optional(),
   proxy: proxy.optional(),
+  gzip: gzip.optional(),
+  brotli: brotli.optional(),
+  real_ip: realIp.optional(),
 }
 
 /** Typed options of a virtual host. */
 export const serverOptions = {
   client: client.optional(),
   proxy: proxy.optional(),
+  gzip: gzip.optional(),
+  brotli: brotli.optional(),
+  real_ip: realIp.optional(),
 }
 
 /** Typed options of a location. */
 export const locationOptions = {
   client: locationClient.optional(),
   proxy: proxy.optional(),
+  gzip: gzip.optional(),
+  brotli: brotli.optional(),
 }
 
 const settingsObject = z.strictObject(settingsOptions)

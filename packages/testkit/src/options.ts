@@ -9,9 +9,15 @@ const proxy = [
   { buffering: true, buffers: { number: 16, size: '32k' } },
 ]
 
+const gzip = [
+  { enabled: false, types: [], min_length: 256 },
+  { enabled: true, types: ['text/css', 'text/html', 'text/css'], min_length: 0, level: 9 },
+]
+const real_ip = [{ trusted: ['10.0.0.0/8', '2001:db8::/32', '127.0.0.1'], header: 'X-Real-IP', recursive: false }]
+
 /** Values of every typed option, with all of their members between them: the type asks for those of a new option. */
 export const optionSamples: { settings: Samples<SettingsOptions>; server: Samples<ServerOptions>; location: Samples<LocationOptions> } = {
-  settings: { client: [...client, { header_timeout: 20 }], proxy },
-  server: { client: [...client, { header_timeout: 20 }], proxy },
-  location: { client, proxy },
+  settings: { client: [...client, { header_timeout: 20 }], proxy, gzip, brotli: gzip, real_ip },
+  server: { client: [...client, { header_timeout: 20 }], proxy, gzip, brotli: gzip, real_ip },
+  location: { client, proxy, gzip, brotli: gzip },
 }

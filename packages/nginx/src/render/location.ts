@@ -18,7 +18,7 @@ import { renderTypes } from './http.ts'
 import { lintLocation } from './lint.ts'
 import { connectionOf, contentOf } from './location-content.ts'
 import { locationKey, locationPattern } from './location-path.ts'
-import { optionLines, writeOptions } from './options.ts'
+import { optionLines, usableLines, writeOptions } from './options.ts'
 import type { PlannedHost } from './plan.ts'
 import { readCustomDirectives } from './read-custom.ts'
 import type { Rendering } from './rendering.ts'
@@ -90,7 +90,12 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
   }
   const proxies = content.kind === 'upstream' || content.kind === 'proxy'
   renderHeaders(rendering, input, custom, proxies)
-  const options = optionLines(location).filter(({ name }) => !custom.has(name))
+  const options = usableLines(
+    optionLines(location),
+    rendering.target,
+    (name) => custom.has(name),
+    (severity, option, message) => reportOn(report, severity, host, `${field}.${option}`, message),
+  )
   writeOptions(writer, options, { source, prefix: `${field}.`, indent })
   if (location.root !== undefined && !custom.has('root')) {
     writer.from({ ...source, field: `${field}.root` })

@@ -19,7 +19,7 @@ import {
 import { renderTypes } from './http.ts'
 import { renderLocation } from './location.ts'
 import { connectionOf } from './location-content.ts'
-import { optionLines, writeOptions } from './options.ts'
+import { optionLines, usableLines, writeOptions } from './options.ts'
 import type { PlannedHost, PlannedPort } from './plan.ts'
 import { readCustomDirectives } from './read-custom.ts'
 import type { Rendering } from './rendering.ts'
@@ -107,9 +107,14 @@ function renderLevel(
   custom: ReadonlyMap<string, Statement>,
   source: { kind: 'virtual_host'; id: string; name: string },
 ): { headers: HeaderSet; connection: ConnectionKind | undefined } {
-  const { writer, target, placed } = rendering
+  const { writer, target, placed, report } = rendering
   const { host } = planned
-  const options = optionLines(host).filter(({ name }) => !custom.has(name))
+  const options = usableLines(
+    optionLines(host),
+    target,
+    (name) => custom.has(name),
+    (severity, field, message) => reportOn(report, severity, host, field, message),
+  )
   const own = new Set([...custom.keys(), ...options.map(({ name }) => name)])
   const settings = target.mode === 'include' ? placed.server.filter((statement) => !own.has(statement.name) || setsHeader(statement)) : []
   const common = target.mode === 'include' ? placed.options.filter(({ name }) => !own.has(name)) : []

@@ -3,7 +3,7 @@ import { contextsFor } from '../directive-contexts.ts'
 import { quote } from '../quote.ts'
 import { readStatement, type Statement } from './custom-directives.ts'
 import type { OptionLine } from './options/line.ts'
-import { optionLines } from './options.ts'
+import { optionLines, usableLines } from './options.ts'
 import { type Report, reportOnSettings } from './report.ts'
 import type { RenderTarget } from './target.ts'
 import type { ConfigWriter } from './writer.ts'
@@ -53,7 +53,12 @@ export function placeSettings(settings: Settings, target: RenderTarget, report: 
     else placed[onlyInHttp(name) ? 'http' : 'server'].push(read.statement)
   }
   const set = new Set([...placed.http, ...placed.server].map(({ name }) => name))
-  placed.options = optionLines(settings).filter(({ name }) => !set.has(name))
+  placed.options = usableLines(
+    optionLines(settings),
+    target,
+    (name) => set.has(name),
+    (severity, field, message) => reportOnSettings(report, severity, field, message),
+  )
   if (target.mode === 'include') {
     for (const name of Object.keys(settings.env_vars))
       reportOnSettings(

@@ -3,6 +3,8 @@ export interface OptionLine {
   field: string
   name: string
   text: string
+  /** What nginx must be able to do for it. */
+  needs?: 'brotli' | 'realip'
 }
 
 /** A directive with a value that needs no quotes; nothing where there is no value. */
