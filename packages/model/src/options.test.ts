@@ -38,6 +38,26 @@ describe('an error names the field', () => {
     ['location', { brotli: { level: 12 } }, 'brotli.level'],
     ['server', { real_ip: { trusted: [] } }, 'real_ip.trusted'],
     ['server', { real_ip: { trusted: ['10.0.0.0/8'], header: 'X Real' } }, 'real_ip.header'],
+    ['server', { access: { rules: [] } }, 'access.rules'],
+    ['server', { access: { rules: [{ action: 'allow', address: '10.0.0.0/8' }] } }, 'access.rules'],
+    ['server', { access: { rules: [{ action: 'deny', address: '10.0.0.1/8' }] } }, 'access.rules.0.address'],
+    [
+      'server',
+      {
+        access: {
+          rules: [
+            { action: 'deny', address: 'all' },
+            { action: 'deny', address: '::1' },
+          ],
+        },
+      },
+      'access.rules.1',
+    ],
+    ['server', { access: { rules: [{ action: 'forbid', address: 'all' }] } }, 'access.rules.0.action'],
+    ['settings', { access: { rules: [{ action: 'deny', address: 'all' }] } }, 'access'],
+    ['server', { limit_req: { rate: '0.5r/s' } }, 'limit_req.rate'],
+    ['server', { limit_req: { burst: 5 } }, 'limit_req.rate'],
+    ['location', { limit_conn: { connections: 0 } }, 'limit_conn.connections'],
     ['location', { real_ip: { trusted: ['10.0.0.0/8'] } }, 'real_ip'],
   ] as const)('%s %j', (place, input, field) => {
     expect(refused(place, input)).toEqual([field])

@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { access } from './options/access.ts'
 import { client, locationClient } from './options/client.ts'
 import { brotli, gzip } from './options/compression.ts'
+import { limitConn, limitReq } from './options/limits.ts'
 import { proxy } from './options/proxy.ts'
 import { realIp } from './options/real-ip.ts'
 
@@ -19,6 +21,9 @@ export const serverOptions = {
   proxy: proxy.optional(),
   gzip: gzip.optional(),
   brotli: brotli.optional(),
+  access: access.optional(),
+  limit_req: limitReq.optional(),
+  limit_conn: limitConn.optional(),
   real_ip: realIp.optional(),
 }
 
@@ -28,6 +33,9 @@ export const locationOptions = {
   proxy: proxy.optional(),
   gzip: gzip.optional(),
   brotli: brotli.optional(),
+  access: access.optional(),
+  limit_req: limitReq.optional(),
+  limit_conn: limitConn.optional(),
 }
 
 const settingsObject = z.strictObject(settingsOptions)

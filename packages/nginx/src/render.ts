@@ -7,6 +7,7 @@ import { renderCompanion } from './render/companion.ts'
 import { bucketSize } from './render/hash-size.ts'
 import { renderHttpHead } from './render/http.ts'
 import { renderMain } from './render/main-conf.ts'
+import { writeShared } from './render/options.ts'
 import { planPorts } from './render/plan.ts'
 import type { Rendering } from './render/rendering.ts'
 import { type Report, reportOn } from './render/report.ts'
@@ -31,7 +32,7 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
   const { tls_policy: policy = 'intermediate', http_port = defaultHttpPort } = config.settings
   const thumbprints = config.acme_thumbprints ?? {}
   const challenges = Object.keys(thumbprints).length > 0 ? { challenges: { port: http_port, thumbprints } } : {}
-  const rendering: Rendering = { target, writer, report, upstreams, placed, policy, ...challenges }
+  const rendering: Rendering = { target, writer, report, upstreams, placed, policy, shared: new Map(), ...challenges }
   renderHttpHead(rendering, ports)
   renderChallengeAnswers(rendering)
   for (const upstream of config.upstreams) renderUpstream(writer, upstream, upstreams.get(upstream.id)!.name, target, report)
@@ -40,6 +41,7 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
     for (const planned of port.hosts) renderHost(rendering, port, planned)
     for (const companion of port.companions) renderCompanion(rendering, port, companion)
   }
+  writeShared(rendering)
   if (target.mode === 'include') reportLongNames(ports, report)
   const writers = new Map([['http.conf', writer]])
   if (target.mode === 'owned') {

@@ -15,9 +15,24 @@ const gzip = [
 ]
 const real_ip = [{ trusted: ['10.0.0.0/8', '2001:db8::/32', '127.0.0.1'], header: 'X-Real-IP', recursive: false }]
 
+const rules = [
+  { action: 'deny' as const, address: '10.0.0.1' },
+  { action: 'allow' as const, address: '2001:db8::/32' },
+  { action: 'deny' as const, address: 'all' as const },
+]
+const access = [{ rules }, { rules: rules.slice(0, 1), satisfy: 'any' as const }]
+const limit_req = [
+  { rate: '1r/s', burst: 0, nodelay: false, dry_run: false },
+  { rate: '30r/m', burst: 5, nodelay: true, dry_run: true },
+]
+const limit_conn = [
+  { connections: 1, dry_run: false },
+  { connections: 65_535, dry_run: true },
+]
+
 /** Values of every typed option, with all of their members between them: the type asks for those of a new option. */
 export const optionSamples: { settings: Samples<SettingsOptions>; server: Samples<ServerOptions>; location: Samples<LocationOptions> } = {
   settings: { client: [...client, { header_timeout: 20 }], proxy, gzip, brotli: gzip, real_ip },
-  server: { client: [...client, { header_timeout: 20 }], proxy, gzip, brotli: gzip, real_ip },
-  location: { client, proxy, gzip, brotli: gzip },
+  server: { client: [...client, { header_timeout: 20 }], proxy, gzip, brotli: gzip, real_ip, access, limit_req, limit_conn },
+  location: { client, proxy, gzip, brotli: gzip, access, limit_req, limit_conn },
 }

@@ -34,7 +34,7 @@ export function renderHttpHead(rendering: Rendering, ports: readonly PlannedPort
     placed.http.filter((statement) => statement.name !== 'types'),
     '',
   )
-  if (target.mode === 'owned') writeOptions(writer, placed.options, { source: { kind: 'settings' }, prefix: '', indent: '' })
+  if (target.mode === 'owned') writeOptions(rendering, placed.options, { source: { kind: 'settings' }, prefix: '', indent: '' })
   writer.from(undefined)
   writer.line(dollarDefinition)
   for (const [kind, idle] of [

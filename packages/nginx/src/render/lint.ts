@@ -1,6 +1,7 @@
 import type { ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import type { Location } from '@nxmesh/model/location'
 import { splitPath } from '@nxmesh/model/location-path'
+import { guardsOf } from './guards.ts'
 import { hasUri } from './location-content.ts'
 import { type Report, reportOn } from './report.ts'
 
@@ -14,6 +15,15 @@ export function lintLocation(report: Report, host: ConfigVirtualHost, location: 
       reportOn(report, 'warning', host, `${field}.custom_headers.${at}.value`, splitting)
   }
   const redirect = location.custom_directives.return
+  const guards = redirect === undefined ? [] : guardsOf(host)
+  if (guards.length > 0)
+    reportOn(
+      report,
+      'warning',
+      host,
+      `${field}.custom_directives.return`,
+      `answers before nginx comes to ${guards.join(' and ')} of the virtual host`,
+    )
   if (redirect !== undefined && decodedUri.test(redirect)) reportOn(report, 'warning', host, `${field}.custom_directives.return`, splitting)
 }
 

@@ -91,12 +91,12 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
   const proxies = content.kind === 'upstream' || content.kind === 'proxy'
   renderHeaders(rendering, input, custom, proxies)
   const options = usableLines(
-    optionLines(location),
+    optionLines(location, `${host.id} ${location.path}`),
     rendering.target,
     (name) => custom.has(name),
     (severity, option, message) => reportOn(report, severity, host, `${field}.${option}`, message),
   )
-  writeOptions(writer, options, { source, prefix: `${field}.`, indent })
+  writeOptions(rendering, options, { source, prefix: `${field}.`, indent })
   if (location.root !== undefined && !custom.has('root')) {
     writer.from({ ...source, field: `${field}.root` })
     writer.line(`${indent}root ${literal(location.root)};`)

@@ -1,22 +1,31 @@
 import type { LocationOptions, ServerOptions, SettingsOptions } from '@nxmesh/model/options'
+import { accessLines } from './options/access.ts'
 import { clientLines } from './options/client.ts'
 import { brotliLines, gzipLines } from './options/compression.ts'
+import { limitConnLines, limitReqLines } from './options/limits.ts'
 import type { OptionLine } from './options/line.ts'
 import { proxyLines } from './options/proxy.ts'
 import { realIpLines } from './options/real-ip.ts'
+import type { Rendering } from './rendering.ts'
 import type { RenderTarget } from './target.ts'
-import type { ConfigWriter, LineSource } from './writer.ts'
+import type { LineSource } from './writer.ts'
 
 export type Options = Partial<SettingsOptions & ServerOptions & LocationOptions>
 
-/** The directives that the typed options of one place are written as, whatever nginx can do. */
-export function optionLines(options: Options): OptionLine[] {
+/**
+ * The directives that the typed options of one place are written as, whatever nginx can do. `place` tells it from all others: what is
+ * counted or kept for it in memory goes by this.
+ */
+export function optionLines(options: Options, place: string): OptionLine[] {
   const lines: OptionLine[] = []
   if (options.client) lines.push(...clientLines(options.client))
   if (options.proxy) lines.push(...proxyLines(options.proxy))
   if (options.gzip) lines.push(...gzipLines(options.gzip))
   if (options.brotli) lines.push(...brotliLines(options.brotli))
   if (options.real_ip) lines.push(...realIpLines(options.real_ip))
+  if (options.access) lines.push(...accessLines(options.access))
+  if (options.limit_req) lines.push(...limitReqLines(options.limit_req, place))
+  if (options.limit_conn) lines.push(...limitConnLines(options.limit_conn, place))
   return lines
 }
 
@@ -46,12 +55,23 @@ export function usableLines(
 
 /** Writes directives of typed options, each with its source; `prefix` is where their object stands, as `locations.0.`. */
 export function writeOptions(
-  writer: ConfigWriter,
+  { writer, shared }: Pick<Rendering, 'writer' | 'shared'>,
   lines: readonly OptionLine[],
   at: { source: LineSource; prefix: string; indent: string },
 ): void {
-  for (const { field, text } of lines) {
-    writer.from({ ...at.source, field: at.prefix + field })
-    writer.lines(at.indent + text)
+  for (const line of lines) {
+    const source = { ...at.source, field: at.prefix + line.field }
+    writer.from(source)
+    writer.lines(at.indent + line.text)
+    if (line.shared !== undefined && !shared.has(line.shared)) shared.set(line.shared, source)
   }
+}
+
+/** Writes what they need in the http block. It may stand behind the servers: nginx looks for it when it has read all of the block. */
+export function writeShared({ writer, shared }: Pick<Rendering, 'writer' | 'shared'>): void {
+  for (const [text, source] of shared) {
+    writer.from(source)
+    writer.lines(text)
+  }
+  writer.from(undefined)
 }

@@ -3,7 +3,7 @@ import type { Report } from './report.ts'
 import type { PlacedSettings } from './settings.ts'
 import type { RenderTarget } from './target.ts'
 import type { UpstreamBlocks } from './upstream.ts'
-import type { ConfigWriter } from './writer.ts'
+import type { ConfigWriter, LineSource } from './writer.ts'
 
 /** What the parts of http.conf share while it is written. */
 export interface Rendering {
@@ -14,6 +14,8 @@ export interface Rendering {
   placed: PlacedSettings
   /** Of virtual hosts that say none. */
   policy: TlsPolicy
+  /** What options of virtual hosts and locations need in the http block: statements, with what each comes from. */
+  shared: Map<string, LineSource>
   /** The challenges that are answered, and on which port; absent where there are none. */
   challenges?: { port: number; thumbprints: Record<string, string> }
 }

@@ -110,7 +110,7 @@ function renderLevel(
   const { writer, target, placed, report } = rendering
   const { host } = planned
   const options = usableLines(
-    optionLines(host),
+    optionLines(host, host.id),
     target,
     (name) => custom.has(name),
     (severity, field, message) => reportOn(report, severity, host, field, message),
@@ -136,8 +136,8 @@ function renderLevel(
     writer.from({ kind: 'settings', field: `nginx_directives.${statement.name}` })
     writer.lines(indent + statement.text)
   }
-  writeOptions(writer, common, { source: { kind: 'settings' }, prefix: '', indent })
-  writeOptions(writer, options, { source, prefix: '', indent })
+  writeOptions(rendering, common, { source: { kind: 'settings' }, prefix: '', indent })
+  writeOptions(rendering, options, { source, prefix: '', indent })
   for (const statement of custom.values()) {
     if (setsHeader(statement)) continue
     writer.from({ ...source, field: `custom_directives.${statement.name}` })

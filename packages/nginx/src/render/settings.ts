@@ -54,7 +54,7 @@ export function placeSettings(settings: Settings, target: RenderTarget, report: 
   }
   const set = new Set([...placed.http, ...placed.server].map(({ name }) => name))
   placed.options = usableLines(
-    optionLines(settings),
+    optionLines(settings, ''),
     target,
     (name) => set.has(name),
     (severity, field, message) => reportOnSettings(report, severity, field, message),
