@@ -3,8 +3,11 @@ import { access } from './options/access.ts'
 import { client, locationClient } from './options/client.ts'
 import { brotli, gzip } from './options/compression.ts'
 import { limitConn, limitReq } from './options/limits.ts'
+import { maintenance } from './options/maintenance.ts'
 import { proxy } from './options/proxy.ts'
 import { realIp } from './options/real-ip.ts'
+import { redirect } from './options/redirect.ts'
+import { staticFiles } from './options/static.ts'
 
 /** Typed options of the settings, which hold for all virtual hosts. Like all of them they are absent unless asked for. */
 export const settingsOptions = {
@@ -24,6 +27,8 @@ export const serverOptions = {
   access: access.optional(),
   limit_req: limitReq.optional(),
   limit_conn: limitConn.optional(),
+  redirect: redirect.optional(),
+  maintenance: maintenance.optional(),
   real_ip: realIp.optional(),
 }
 
@@ -36,6 +41,7 @@ export const locationOptions = {
   access: access.optional(),
   limit_req: limitReq.optional(),
   limit_conn: limitConn.optional(),
+  static: staticFiles.optional(),
 }
 
 const settingsObject = z.strictObject(settingsOptions)

@@ -6,6 +6,7 @@ import { checkOptions } from './check-options.ts'
 import { groupCount, regexProblem } from './check-regex.ts'
 import { headerDirection } from './header-direction.ts'
 import { literal, maxTokenBytes, quote, template } from './quote.ts'
+import { aliasProblem } from './render/lint.ts'
 import { hasUri, uriMessage } from './render/location-content.ts'
 import { locationPattern } from './render/location-path.ts'
 
@@ -27,6 +28,18 @@ export function checkLocation(location: Location, path: string): Problem[] {
     add('proxy_pass', 'INVALID_VALUE', uriMessage)
   if (location.root !== undefined && Object.hasOwn(location.custom_directives, 'alias'))
     add('custom_directives.alias', 'CONFLICT', '"alias" cannot be given together with root')
+
+  const alias = aliasProblem(location)
+  if (alias !== undefined) add('custom_directives.alias', 'INVALID_VALUE', alias)
+  if (location.static) {
+    if (proxies)
+      add('static', 'CONFLICT', `cannot be given together with ${location.upstream_id === undefined ? 'proxy_pass' : 'upstream_id'}`)
+    else if (location.root === undefined && !Object.hasOwn(location.custom_directives, 'alias'))
+      add('root', 'REQUIRED', 'is required where static is given')
+    const cached = location.custom_headers.findIndex(({ name }) => name.toLowerCase() === 'cache-control')
+    if (location.static.assets_max_age !== undefined && cached !== -1)
+      add(`custom_headers.${cached}`, 'CONFLICT', 'would come beside the Cache-Control of static.assets_max_age')
+  }
 
   for (const [at, header] of location.custom_headers.entries()) {
     if (header.direction === 'request' && !proxies)

@@ -5,6 +5,7 @@ import type { VirtualHostInput } from '@nxmesh/model/virtual-host'
 import { checkDirectives } from './check-directives.ts'
 import { checkLocation } from './check-location.ts'
 import { checkOptions } from './check-options.ts'
+import { checkRedirect } from './check-redirect.ts'
 import { maxTokenBytes, quote } from './quote.ts'
 import { locationKey } from './render/location-path.ts'
 import { settingContext } from './render/settings.ts'
@@ -14,6 +15,7 @@ export function checkVirtualHost(input: Omit<VirtualHostInput, 'name' | 'target_
   const problems = checkDirectives(input.custom_directives, 'custom_directives', () => 'server')
   problems.push(...checkOptions(input, input.custom_directives, { options: '', custom: 'custom_directives' }))
   if (input.tls && !input.ssl_enabled) problems.push({ field: 'tls', message: 'is only for hosts with ssl_enabled', code: 'NOT_ALLOWED' })
+  problems.push(...checkRedirect(input))
   const first = new Map<string, number>()
   for (const [at, location] of input.locations.entries()) {
     problems.push(...checkLocation(location, `locations.${at}`))

@@ -32,7 +32,7 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
   const { tls_policy: policy = 'intermediate', http_port = defaultHttpPort } = config.settings
   const thumbprints = config.acme_thumbprints ?? {}
   const challenges = Object.keys(thumbprints).length > 0 ? { challenges: { port: http_port, thumbprints } } : {}
-  const rendering: Rendering = { target, writer, report, upstreams, placed, policy, shared: new Map(), ...challenges }
+  const rendering: Rendering = { target, writer, report, upstreams, placed, policy, httpPort: http_port, shared: new Map(), ...challenges }
   renderHttpHead(rendering, ports)
   renderChallengeAnswers(rendering)
   for (const upstream of config.upstreams) renderUpstream(writer, upstream, upstreams.get(upstream.id)!.name, target, report)

@@ -7,11 +7,18 @@ import { testRendered } from './support/real-nginx.ts'
 
 type Host = NonNullable<ConfigDraft['virtual_hosts']>[number]
 
-const host = (at: number, more: object): Host => ({ server_name: `${at}.test`, listen_port: 18480, ...more })
+const host = (at: number, more: object): Host => {
+  const canonical = JSON.stringify(more).includes('canonical') ? ' canonical.test' : ''
+  return { server_name: `${at}.test${canonical}`, listen_port: 18480, ...more }
+}
 const entries = (place: keyof typeof optionSamples) =>
   Object.entries(optionSamples[place]).flatMap(([name, samples]) => (samples as object[]).map((sample) => ({ [name]: sample })))
-const proxied = { path: '/', proxy_pass: 'http://127.0.0.1:1' }
-const locations = entries('location').map((option, at) => ({ ...proxied, path: `/${at}`, ...option }))
+const proxied = { path: '/p', proxy_pass: 'http://127.0.0.1:1' }
+const locations = entries('location').map((option, at) => ({
+  ...('static' in option ? { root: '/srv' } : { proxy_pass: 'http://127.0.0.1:1' }),
+  path: `/${at}`,
+  ...option,
+}))
 
 describe.each(binaries)('nginx $facts.version', (binary) => {
   test.each([{}, { mode: 'include', directory: '/nowhere' }] as const)('takes every option wherever it may stand, %j', (over) => {

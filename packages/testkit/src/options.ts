@@ -30,9 +30,38 @@ const limit_conn = [
   { connections: 65_535, dry_run: true },
 ]
 
+const redirect = [
+  { canonical_name: 'canonical.test', keep_path: true, status: 301 as const, rules: [] },
+  {
+    to: 'https://new.test/base/',
+    keep_path: false,
+    status: 308 as const,
+    rules: [
+      { from: '/a b', to: '/c?d=e#f', status: 307 as const },
+      { from: '~ ^/a{2}/(.*)$', to: 'https://new.test/$1', status: 302 as const },
+    ],
+  },
+]
+const maintenance = [
+  { enabled: false, retry_after: 600, allow: [] },
+  { enabled: true, retry_after: 1, allow: ['10.0.0.0/8', '10.0.0.0/8', '::1'] },
+]
+const staticFiles = [{ assets: [] }, { fallback: '/index.html', assets_max_age: 3600, assets: ['css', 'js', 'css'] }]
+
 /** Values of every typed option, with all of their members between them: the type asks for those of a new option. */
 export const optionSamples: { settings: Samples<SettingsOptions>; server: Samples<ServerOptions>; location: Samples<LocationOptions> } = {
   settings: { client: [...client, { header_timeout: 20 }], proxy, gzip, brotli: gzip, real_ip },
-  server: { client: [...client, { header_timeout: 20 }], proxy, gzip, brotli: gzip, real_ip, access, limit_req, limit_conn },
-  location: { client, proxy, gzip, brotli: gzip, access, limit_req, limit_conn },
+  server: {
+    client: [...client, { header_timeout: 20 }],
+    proxy,
+    gzip,
+    brotli: gzip,
+    real_ip,
+    access,
+    limit_req,
+    limit_conn,
+    redirect,
+    maintenance,
+  },
+  location: { client, proxy, gzip, brotli: gzip, access, limit_req, limit_conn, static: staticFiles },
 }

@@ -6,11 +6,12 @@ import { limitConnLines, limitReqLines } from './options/limits.ts'
 import type { OptionLine } from './options/line.ts'
 import { proxyLines } from './options/proxy.ts'
 import { realIpLines } from './options/real-ip.ts'
+import { staticLines } from './options/static.ts'
 import type { Rendering } from './rendering.ts'
 import type { RenderTarget } from './target.ts'
 import type { LineSource } from './writer.ts'
 
-export type Options = Partial<SettingsOptions & ServerOptions & LocationOptions>
+export type Options = Partial<SettingsOptions & ServerOptions & LocationOptions & { index: string | undefined }>
 
 /**
  * The directives that the typed options of one place are written as, whatever nginx can do. `place` tells it from all others: what is
@@ -26,6 +27,7 @@ export function optionLines(options: Options, place: string): OptionLine[] {
   if (options.access) lines.push(...accessLines(options.access))
   if (options.limit_req) lines.push(...limitReqLines(options.limit_req, place))
   if (options.limit_conn) lines.push(...limitConnLines(options.limit_conn, place))
+  if (options.static) lines.push(...staticLines(options.static, options.index))
   return lines
 }
 

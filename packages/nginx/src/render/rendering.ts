@@ -12,6 +12,8 @@ export interface Rendering {
   report: Report
   upstreams: UpstreamBlocks
   placed: PlacedSettings
+  /** The port on which plain HTTP from outside reaches nginx. */
+  httpPort: number
   /** Of virtual hosts that say none. */
   policy: TlsPolicy
   /** What options of virtual hosts and locations need in the http block: statements, with what each comes from. */

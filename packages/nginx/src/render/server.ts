@@ -19,9 +19,11 @@ import {
 import { renderTypes } from './http.ts'
 import { renderLocation } from './location.ts'
 import { connectionOf } from './location-content.ts'
+import { type Maintenance, maintenanceOf } from './options/maintenance.ts'
 import { optionLines, usableLines, writeOptions } from './options.ts'
 import type { PlannedHost, PlannedPort } from './plan.ts'
 import { readCustomDirectives } from './read-custom.ts'
+import { writeRedirectLocations, writeServerRedirects } from './redirect.ts'
 import type { Rendering } from './rendering.ts'
 import { reportOn } from './report.ts'
 import { writeTlsPolicy } from './tls.ts'
@@ -87,6 +89,7 @@ export function renderHost(rendering: Rendering, port: PlannedPort, planned: Pla
   }
   const inherited = renderLevel(rendering, port, planned, custom, source)
   const taken = new Set<string>()
+  writeRedirectLocations(rendering, host, source, taken)
   for (const [at, location] of host.locations.entries())
     renderLocation(rendering, { planned, location, at, inherited, taken, source, server: custom })
   if (!taken.has('/') && !['root', 'return', 'try_files', 'alias'].some((name) => custom.has(name))) {
@@ -136,6 +139,9 @@ function renderLevel(
     writer.from({ kind: 'settings', field: `nginx_directives.${statement.name}` })
     writer.lines(indent + statement.text)
   }
+  const closed = maintenanceOf(host.maintenance)
+  if (closed) writeMaintenance(rendering, closed, { ...source, field: 'maintenance' })
+  writeServerRedirects(rendering, host, source)
   writeOptions(rendering, common, { source: { kind: 'settings' }, prefix: '', indent })
   writeOptions(rendering, options, { source, prefix: '', indent })
   for (const statement of custom.values()) {
@@ -158,7 +164,17 @@ function renderLevel(
     writeRequest(writer, headers.request, indent)
   }
   writeResponse(writer, headers.response, first !== undefined, indent)
+  // Not among the headers that locations inherit: an upstream's own header of that name is not to give way.
+  if (closed) writer.line(`${indent}add_header Retry-After ${closed.variable} always;`)
   return { headers, connection: first }
+}
+
+function writeMaintenance({ writer, shared }: Rendering, { variable, shared: statement }: Maintenance, source: LineSource): void {
+  shared.set(statement, source)
+  writer.from(source)
+  writer.line(`${indent}if (${variable}) {`)
+  writer.line(`${indent}${indent}return 503;`)
+  writer.line(`${indent}}`)
 }
 
 // In an nginx of ours the http block holds what the settings say; elsewhere it is the host's.
