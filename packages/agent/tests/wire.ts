@@ -9,19 +9,9 @@ const renamed: Record<string, string> = {
   max_age: 'maxAgeSeconds',
 }
 // What the wire has in one message of their own.
-const options = new Set([
-  'client',
-  'proxy',
-  'gzip',
-  'brotli',
-  'real_ip',
-  'access',
-  'limit_req',
-  'limit_conn',
-  'redirect',
-  'maintenance',
-  'static',
-])
+const options = new Set(
+  'client proxy gzip brotli real_ip access limit_req limit_conn redirect maintenance static proxy_cache proxy_cache_path'.split(' '),
+)
 const maps = new Set(['custom_directives', 'nginx_directives', 'env_vars'])
 
 /** A config in the words of the wire, written without regard to the converter that it tests: names in camel case, what is absent left out. */

@@ -73,6 +73,13 @@ describe('an error names the field', () => {
     ['location', { static: { fallback: 'index.html' } }, 'static.fallback'],
     ['location', { static: { fallback: '/$uri' } }, 'static.fallback'],
     ['location', { static: { assets: ['.css'] } }, 'static.assets.0'],
+    ['server', { proxy_cache: { valid: [{ status: 600, seconds: 1 }] } }, 'proxy_cache.valid.0.status'],
+    ['server', { proxy_cache: { key: '$unknown' } }, 'proxy_cache.key'],
+    ['server', { proxy_cache: { key: '$' } }, 'proxy_cache.key'],
+    ['server', { proxy_cache: { bypass: ['$cookie_a', 'cookie_a'] } }, 'proxy_cache.bypass.1'],
+    ['server', { proxy_cache: { use_stale: ['http_418'] } }, 'proxy_cache.use_stale.0'],
+    ['settings', { proxy_cache: {} }, 'proxy_cache'],
+    ['settings', { proxy_cache_path: { max_size: '1t' } }, 'proxy_cache_path.max_size'],
     ['location', { real_ip: { trusted: ['10.0.0.0/8'] } }, 'real_ip'],
   ] as const)('%s %j', (place, input, field) => {
     expect(refused(place, input)).toEqual([field])

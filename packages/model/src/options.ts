@@ -5,6 +5,7 @@ import { brotli, gzip } from './options/compression.ts'
 import { limitConn, limitReq } from './options/limits.ts'
 import { maintenance } from './options/maintenance.ts'
 import { proxy } from './options/proxy.ts'
+import { proxyCache, proxyCachePath } from './options/proxy-cache.ts'
 import { realIp } from './options/real-ip.ts'
 import { redirect } from './options/redirect.ts'
 import { staticFiles } from './options/static.ts'
@@ -16,6 +17,7 @@ export const settingsOptions = {
   gzip: gzip.optional(),
   brotli: brotli.optional(),
   real_ip: realIp.optional(),
+  proxy_cache_path: proxyCachePath.optional(),
 }
 
 /** Typed options of a virtual host. */
@@ -27,6 +29,7 @@ export const serverOptions = {
   access: access.optional(),
   limit_req: limitReq.optional(),
   limit_conn: limitConn.optional(),
+  proxy_cache: proxyCache.optional(),
   redirect: redirect.optional(),
   maintenance: maintenance.optional(),
   real_ip: realIp.optional(),
@@ -41,6 +44,7 @@ export const locationOptions = {
   access: access.optional(),
   limit_req: limitReq.optional(),
   limit_conn: limitConn.optional(),
+  proxy_cache: proxyCache.optional(),
   static: staticFiles.optional(),
 }
 

@@ -29,6 +29,7 @@ export function checkLocation(location: Location, path: string): Problem[] {
   if (location.root !== undefined && Object.hasOwn(location.custom_directives, 'alias'))
     add('custom_directives.alias', 'CONFLICT', '"alias" cannot be given together with root')
 
+  if (location.proxy_cache?.enabled && !proxies) add('proxy_cache', 'INVALID_VALUE', 'is for locations with an upstream_id or proxy_pass')
   const alias = aliasProblem(location)
   if (alias !== undefined) add('custom_directives.alias', 'INVALID_VALUE', alias)
   if (location.static) {

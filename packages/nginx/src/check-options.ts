@@ -8,7 +8,9 @@ export function checkOptions(
   custom: Readonly<Record<string, string>>,
   paths: { options: string; custom: string },
 ): Problem[] {
-  const fields = new Map(optionLines(options, '').map(({ name, field }) => [name, field]))
+  const fields = new Map(
+    optionLines(options, { key: '', host: '', cache: { zone: '', statement: '' } }).map(({ name, field }) => [name, field]),
+  )
   const guard = Object.hasOwn(custom, 'return') ? guardsOf(options)[0] : undefined
   const problems = Object.keys(custom).flatMap((name): Problem[] => {
     const field = fields.get(name)
@@ -16,6 +18,12 @@ export function checkOptions(
     const message = `"${name}" is set by ${paths.options}${field} already`
     return [{ field: `${paths.custom}.${name}`, message, code: 'CONFLICT' }]
   })
+  if (options.proxy_cache?.enabled && options.proxy?.buffering === false)
+    problems.push({
+      field: `${paths.options}proxy.buffering`,
+      message: 'must not be false where proxy_cache is enabled: nothing would be kept',
+      code: 'CONFLICT',
+    })
   if (guard === undefined) return problems
   const message = `cannot be given together with ${paths.options}${guard}: "return" answers before nginx comes to it`
   return [...problems, { field: `${paths.custom}.return`, message, code: 'CONFLICT' }]

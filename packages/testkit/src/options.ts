@@ -48,20 +48,27 @@ const maintenance = [
 ]
 const staticFiles = [{ assets: [] }, { fallback: '/index.html', assets_max_age: 3600, assets: ['css', 'js', 'css'] }]
 
+const proxy_cache = [
+  { enabled: false, valid: [], bypass: [], use_stale: [], lock: false, status_header: false },
+  {
+    enabled: true,
+    valid: [{ status: 200, seconds: 60 }, { seconds: 0 }],
+    key: '$scheme $host "$uri" $cookie_language',
+    bypass: ['$cookie_session', '$arg_nocache', '$http_pragma'],
+    use_stale: ['updating' as const, 'error' as const],
+    lock: true,
+    status_header: true,
+  },
+]
+const proxy_cache_path = [{ max_size: '100m', inactive: 60 }]
+
+const anywhere = { proxy, gzip, brotli: gzip }
+const hostOrLocation = { access, limit_req, limit_conn, proxy_cache }
+const whole = { client: [...client, { header_timeout: 20 }], real_ip }
+
 /** Values of every typed option, with all of their members between them: the type asks for those of a new option. */
 export const optionSamples: { settings: Samples<SettingsOptions>; server: Samples<ServerOptions>; location: Samples<LocationOptions> } = {
-  settings: { client: [...client, { header_timeout: 20 }], proxy, gzip, brotli: gzip, real_ip },
-  server: {
-    client: [...client, { header_timeout: 20 }],
-    proxy,
-    gzip,
-    brotli: gzip,
-    real_ip,
-    access,
-    limit_req,
-    limit_conn,
-    redirect,
-    maintenance,
-  },
-  location: { client, proxy, gzip, brotli: gzip, access, limit_req, limit_conn, static: staticFiles },
+  settings: { ...anywhere, ...whole, proxy_cache_path },
+  server: { ...anywhere, ...whole, ...hostOrLocation, redirect, maintenance },
+  location: { ...anywhere, ...hostOrLocation, client, static: staticFiles },
 }

@@ -57,6 +57,9 @@ export function responseHeader(name: string, value: string, always: boolean): Re
   return mayRepeat(name) ? header : { ...header, hide: `proxy_hide_header ${quote(name)};` }
 }
 
+/** Says where an answer comes from, and nothing where no cache was asked. */
+export const cacheStatus = responseHeader('X-Cache-Status', '$upstream_cache_status', true)
+
 /** Gives the same headers with the connection treated in this way, unless a user's own Connection header stands there. */
 export function withConnection(headers: HeaderSet, connection: ConnectionKind): HeaderSet {
   const current = headers.request.get('connection')

@@ -5,11 +5,13 @@ import { literal, quote, template } from '../quote.ts'
 import type { Statement } from './custom-directives.ts'
 import {
   type ConnectionKind,
+  cacheStatus,
   type HeaderSet,
   sameHeaders,
   setsHeader,
   withConnection,
   withCustomHeaders,
+  withResponse,
   withStatements,
   writeRequest,
   writeResponse,
@@ -91,7 +93,7 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
   const proxies = content.kind === 'upstream' || content.kind === 'proxy'
   renderHeaders(rendering, input, custom, proxies)
   const options = usableLines(
-    optionLines(location, `${host.id} ${location.path}`),
+    optionLines(location, { key: `${host.id} ${location.path}`, host: host.id, cache: rendering.placed.cache }),
     rendering.target,
     (name) => custom.has(name),
     (severity, option, message) => reportOn(report, severity, host, `${field}.${option}`, message),
@@ -129,6 +131,7 @@ function renderHeaders(rendering: Rendering, input: LocationInServer, custom: Re
   let headers = inherited.headers
   if (connection !== undefined && connection !== inherited.connection) headers = withConnection(headers, connection)
   if (location.custom_headers.length > 0) headers = withCustomHeaders(headers, usableHeaders(rendering, input), proxies)
+  if (location.proxy_cache?.status_header) headers = withResponse(headers, cacheStatus)
   headers = withStatements(headers, custom.values())
   writer.from({ ...source, field: `locations.${at}.custom_headers` })
   if (proxies && !sameHeaders(headers.request, inherited.headers.request)) writeRequest(writer, headers.request, indent)

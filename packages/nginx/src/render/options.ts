@@ -5,6 +5,7 @@ import { brotliLines, gzipLines } from './options/compression.ts'
 import { limitConnLines, limitReqLines } from './options/limits.ts'
 import type { OptionLine } from './options/line.ts'
 import { proxyLines } from './options/proxy.ts'
+import { type Cache, proxyCacheLines } from './options/proxy-cache.ts'
 import { realIpLines } from './options/real-ip.ts'
 import { staticLines } from './options/static.ts'
 import type { Rendering } from './rendering.ts'
@@ -13,11 +14,17 @@ import type { LineSource } from './writer.ts'
 
 export type Options = Partial<SettingsOptions & ServerOptions & LocationOptions & { index: string | undefined }>
 
-/**
- * The directives that the typed options of one place are written as, whatever nginx can do. `place` tells it from all others: what is
- * counted or kept for it in memory goes by this.
- */
-export function optionLines(options: Options, place: string): OptionLine[] {
+/** Where options stand. */
+export interface Place {
+  /** Tells it from all other places: what is counted for it in memory goes by this. */
+  key: string
+  /** The id of the virtual host; empty in the settings. */
+  host: string
+  cache: Cache
+}
+
+/** The directives that the typed options of one place are written as, whatever nginx can do. */
+export function optionLines(options: Options, place: Place): OptionLine[] {
   const lines: OptionLine[] = []
   if (options.client) lines.push(...clientLines(options.client))
   if (options.proxy) lines.push(...proxyLines(options.proxy))
@@ -25,8 +32,9 @@ export function optionLines(options: Options, place: string): OptionLine[] {
   if (options.brotli) lines.push(...brotliLines(options.brotli))
   if (options.real_ip) lines.push(...realIpLines(options.real_ip))
   if (options.access) lines.push(...accessLines(options.access))
-  if (options.limit_req) lines.push(...limitReqLines(options.limit_req, place))
-  if (options.limit_conn) lines.push(...limitConnLines(options.limit_conn, place))
+  if (options.limit_req) lines.push(...limitReqLines(options.limit_req, place.key))
+  if (options.limit_conn) lines.push(...limitConnLines(options.limit_conn, place.key))
+  if (options.proxy_cache) lines.push(...proxyCacheLines(options.proxy_cache, place.cache, place.host))
   if (options.static) lines.push(...staticLines(options.static, options.index))
   return lines
 }

@@ -6,6 +6,7 @@ import { commented } from './comment.ts'
 import type { Statement } from './custom-directives.ts'
 import {
   type ConnectionKind,
+  cacheStatus,
   type HeaderSet,
   noHeaders,
   proxyHeaders,
@@ -113,7 +114,7 @@ function renderLevel(
   const { writer, target, placed, report } = rendering
   const { host } = planned
   const options = usableLines(
-    optionLines(host, host.id),
+    optionLines(host, { key: host.id, host: host.id, cache: placed.cache }),
     target,
     (name) => custom.has(name),
     (severity, field, message) => reportOn(report, severity, host, field, message),
@@ -157,6 +158,7 @@ function renderLevel(
   const hsts = planned.files ? host.tls?.hsts : undefined
   if (hsts) headers = withResponse(headers, responseHeader('Strict-Transport-Security', hstsValue(hsts), true))
   if (planned.http3) headers = withResponse(headers, responseHeader('Alt-Svc', `h3=":${host.listen_port}"; ma=86400`, true))
+  if (host.proxy_cache?.status_header) headers = withResponse(headers, cacheStatus)
   headers = withStatements(headers, custom.values())
   writer.from(source)
   if (first !== undefined) {

@@ -3,6 +3,7 @@ import { contextsFor } from '../directive-contexts.ts'
 import { quote } from '../quote.ts'
 import { readStatement, type Statement } from './custom-directives.ts'
 import type { OptionLine } from './options/line.ts'
+import { type Cache, cacheOf } from './options/proxy-cache.ts'
 import { optionLines, usableLines } from './options.ts'
 import { type Report, reportOnSettings } from './report.ts'
 import type { RenderTarget } from './target.ts'
@@ -17,6 +18,8 @@ export interface PlacedSettings {
   server: Statement[]
   /** Typed options, written in the http block of an nginx of ours and else in each of our servers. */
   options: OptionLine[]
+  /** For whichever virtual hosts want one. */
+  cache: Cache
 }
 
 /** Where nginx wants a directive of the settings: by name, and http for every name that is not known to belong elsewhere. */
@@ -33,7 +36,8 @@ function onlyInHttp(name: string): boolean {
 
 /** Reads the settings and sorts them into contexts; what cannot be written is reported. */
 export function placeSettings(settings: Settings, target: RenderTarget, report: Report): PlacedSettings {
-  const placed: PlacedSettings = { main: [], events: [], http: [], server: [], options: [] }
+  const cache = cacheOf(target.runtime_directory, settings.proxy_cache_path)
+  const placed: PlacedSettings = { main: [], events: [], http: [], server: [], options: [], cache }
   for (const [name, value] of Object.entries(settings.nginx_directives)) {
     const field = `nginx_directives.${name}`
     const read = readStatement(name, value)
@@ -54,7 +58,7 @@ export function placeSettings(settings: Settings, target: RenderTarget, report: 
   }
   const set = new Set([...placed.http, ...placed.server].map(({ name }) => name))
   placed.options = usableLines(
-    optionLines(settings, ''),
+    optionLines(settings, { key: '', host: '', cache }),
     target,
     (name) => set.has(name),
     (severity, field, message) => reportOnSettings(report, severity, field, message),
