@@ -10,7 +10,9 @@ const renamed: Record<string, string> = {
 }
 // What the wire has in one message of their own.
 const options = new Set(
-  'client proxy gzip brotli real_ip access limit_req limit_conn redirect maintenance static proxy_cache proxy_cache_path'.split(' '),
+  'client proxy gzip brotli real_ip access limit_req limit_conn redirect maintenance static proxy_cache proxy_cache_path upstream_protocol grpc_pass'.split(
+    ' ',
+  ),
 )
 const maps = new Set(['custom_directives', 'nginx_directives', 'env_vars'])
 

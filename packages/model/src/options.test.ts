@@ -80,6 +80,10 @@ describe('an error names the field', () => {
     ['server', { proxy_cache: { use_stale: ['http_418'] } }, 'proxy_cache.use_stale.0'],
     ['settings', { proxy_cache: {} }, 'proxy_cache'],
     ['settings', { proxy_cache_path: { max_size: '1t' } }, 'proxy_cache_path.max_size'],
+    ['location', { grpc_pass: 'http://a' }, 'grpc_pass'],
+    ['location', { grpc_pass: 'grpc://a:0' }, 'grpc_pass'],
+    ['location', { grpc_pass: 'grpc://a/b' }, 'grpc_pass'],
+    ['location', { upstream_protocol: 'https' }, 'upstream_protocol'],
     ['location', { real_ip: { trusted: ['10.0.0.0/8'] } }, 'real_ip'],
   ] as const)('%s %j', (place, input, field) => {
     expect(refused(place, input)).toEqual([field])

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { access } from './options/access.ts'
 import { client, locationClient } from './options/client.ts'
 import { brotli, gzip } from './options/compression.ts'
+import { grpcPass, upstreamProtocol } from './options/grpc.ts'
 import { limitConn, limitReq } from './options/limits.ts'
 import { maintenance } from './options/maintenance.ts'
 import { proxy } from './options/proxy.ts'
@@ -46,6 +47,8 @@ export const locationOptions = {
   limit_conn: limitConn.optional(),
   proxy_cache: proxyCache.optional(),
   static: staticFiles.optional(),
+  upstream_protocol: upstreamProtocol.optional(),
+  grpc_pass: grpcPass.optional(),
 }
 
 const settingsObject = z.strictObject(settingsOptions)
@@ -79,4 +82,9 @@ const names: Record<keyof OptionsByPlace, readonly string[]> = {
   settings: Object.keys(settingsOptions),
   server: Object.keys(serverOptions),
   location: Object.keys(locationOptions),
+}
+
+/** Tells whether the upstream of a location is spoken to by gRPC. */
+export function speaksGrpc({ grpc_pass, upstream_protocol }: Pick<LocationOptions, 'grpc_pass' | 'upstream_protocol'>): boolean {
+  return grpc_pass !== undefined || upstream_protocol === 'grpc' || upstream_protocol === 'grpcs'
 }

@@ -1,5 +1,6 @@
 import type { Location } from '@nxmesh/model/location'
 import { splitPath } from '@nxmesh/model/location-path'
+import { speaksGrpc } from '@nxmesh/model/options'
 import type { Problem, ProblemCode } from '@nxmesh/model/problem'
 import { checkDirectives } from './check-directives.ts'
 import { checkOptions } from './check-options.ts'
@@ -16,7 +17,7 @@ export function checkLocation(location: Location, path: string): Problem[] {
   const add = (field: string, code: ProblemCode, message: string) => problems.push({ field: `${path}.${field}`, message, code })
   const { modifier, pattern } = splitPath(location.path)
   const byPrefix = modifier === '' || modifier === '=' || modifier === '^~'
-  const proxies = location.proxy_pass !== undefined || location.upstream_id !== undefined
+  const proxies = location.proxy_pass !== undefined || location.upstream_id !== undefined || location.grpc_pass !== undefined
 
   if (!byPrefix && modifier !== '@') {
     const wrong = regexProblem(pattern)
@@ -29,12 +30,16 @@ export function checkLocation(location: Location, path: string): Problem[] {
   if (location.root !== undefined && Object.hasOwn(location.custom_directives, 'alias'))
     add('custom_directives.alias', 'CONFLICT', '"alias" cannot be given together with root')
 
-  if (location.proxy_cache?.enabled && !proxies) add('proxy_cache', 'INVALID_VALUE', 'is for locations with an upstream_id or proxy_pass')
+  if (location.proxy_cache?.enabled && (!proxies || speaksGrpc(location)))
+    add('proxy_cache', 'INVALID_VALUE', 'is for locations that proxy by HTTP')
+  if (location.grpc_pass !== undefined && (location.proxy_pass !== undefined || location.upstream_id !== undefined))
+    add('grpc_pass', 'CONFLICT', 'cannot be given together with proxy_pass or upstream_id')
+  if (location.upstream_protocol !== undefined && location.upstream_id === undefined)
+    add('upstream_protocol', 'INVALID_VALUE', 'is about the servers of upstream_id, which is not given')
   const alias = aliasProblem(location)
   if (alias !== undefined) add('custom_directives.alias', 'INVALID_VALUE', alias)
   if (location.static) {
-    if (proxies)
-      add('static', 'CONFLICT', `cannot be given together with ${location.upstream_id === undefined ? 'proxy_pass' : 'upstream_id'}`)
+    if (proxies) add('static', 'CONFLICT', `cannot be given together with an upstream`)
     else if (location.root === undefined && !Object.hasOwn(location.custom_directives, 'alias'))
       add('root', 'REQUIRED', 'is required where static is given')
     const cached = location.custom_headers.findIndex(({ name }) => name.toLowerCase() === 'cache-control')

@@ -1,3 +1,4 @@
+import { speaksGrpc } from '@nxmesh/model/options'
 import type { Problem } from '@nxmesh/model/problem'
 import { guardsOf } from './render/guards.ts'
 import { type Options, optionLines } from './render/options.ts'
@@ -8,8 +9,10 @@ export function checkOptions(
   custom: Readonly<Record<string, string>>,
   paths: { options: string; custom: string },
 ): Problem[] {
+  const grpc = speaksGrpc(options)
+  const speaks = { http: !grpc, grpc }
   const fields = new Map(
-    optionLines(options, { key: '', host: '', cache: { zone: '', statement: '' } }).map(({ name, field }) => [name, field]),
+    optionLines(options, { key: '', host: '', cache: { zone: '', statement: '' }, speaks }).map(({ name, field }) => [name, field]),
   )
   const guard = Object.hasOwn(custom, 'return') ? guardsOf(options)[0] : undefined
   const problems = Object.keys(custom).flatMap((name): Problem[] => {

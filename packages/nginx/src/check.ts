@@ -1,3 +1,4 @@
+import { speaksGrpc } from '@nxmesh/model/options'
 import type { Problem } from '@nxmesh/model/problem'
 import type { Settings } from '@nxmesh/model/settings'
 import type { UpstreamInput } from '@nxmesh/model/upstream'
@@ -19,6 +20,14 @@ export function checkVirtualHost(input: Omit<VirtualHostInput, 'name' | 'target_
   const first = new Map<string, number>()
   for (const [at, location] of input.locations.entries()) {
     problems.push(...checkLocation(location, `locations.${at}`))
+    if (speaksGrpc(location) && !input.http2_enabled) {
+      const field = `locations.${at}.${location.grpc_pass === undefined ? 'upstream_protocol' : 'grpc_pass'}`
+      problems.push({
+        field,
+        message: 'needs http2_enabled of the virtual host: clients of gRPC speak nothing else',
+        code: 'INVALID_VALUE',
+      })
+    }
     const key = locationKey(location.path)
     const earlier = first.get(key)
     if (earlier === undefined) first.set(key, at)

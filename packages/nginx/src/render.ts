@@ -1,4 +1,5 @@
 import type { AgentConfig } from '@nxmesh/model/agent-config'
+import { speaksGrpc } from '@nxmesh/model/options'
 import { defaultHttpPort } from '@nxmesh/model/settings'
 import { healthOf } from './health-marks.ts'
 import { renderCertificates } from './render/certificates.ts'
@@ -25,7 +26,12 @@ import { ConfigWriter } from './render/writer.ts'
 export function render(config: AgentConfig, target: RenderTarget): Rendered {
   const report: Report = []
   const { files, paths } = renderCertificates(config.certificates, target)
-  const placed = placeSettings(config.settings, target, report)
+  const placed = placeSettings(
+    config.settings,
+    target,
+    report,
+    config.virtual_hosts.some(({ locations }) => locations.some(speaksGrpc)),
+  )
   const ports = planPorts(config, target, paths, report)
   const upstreams = nameUpstreams(config.upstreams)
   const writer = new ConfigWriter()

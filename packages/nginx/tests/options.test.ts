@@ -14,11 +14,14 @@ const host = (at: number, more: object): Host => {
 const entries = (place: keyof typeof optionSamples) =>
   Object.entries(optionSamples[place]).flatMap(([name, samples]) => (samples as object[]).map((sample) => ({ [name]: sample })))
 const proxied = { path: '/p', proxy_pass: 'http://127.0.0.1:1' }
-const locations = entries('location').map((option, at) => ({
-  ...('static' in option ? { root: '/srv' } : { proxy_pass: 'http://127.0.0.1:1' }),
-  path: `/${at}`,
-  ...option,
-}))
+// Calls by gRPC need more than a location: options-grpc.test.ts.
+const locations = entries('location')
+  .filter((option) => !('grpc_pass' in option) && !('upstream_protocol' in option))
+  .map((option, at) => ({
+    ...('static' in option ? { root: '/srv' } : { proxy_pass: 'http://127.0.0.1:1' }),
+    path: `/${at}`,
+    ...option,
+  }))
 
 describe.each(binaries)('nginx $facts.version', (binary) => {
   test.each([{}, { mode: 'include', directory: '/nowhere' }] as const)('takes every option wherever it may stand, %j', (over) => {

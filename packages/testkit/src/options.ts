@@ -1,4 +1,5 @@
 import type { LocationOptions, ServerOptions, SettingsOptions } from '@nxmesh/model/options'
+import { upstreamProtocols } from '@nxmesh/model/options/grpc'
 
 type Samples<Options> = { [Name in keyof Required<Options>]: NonNullable<Options[Name]>[] }
 
@@ -70,5 +71,12 @@ const whole = { client: [...client, { header_timeout: 20 }], real_ip }
 export const optionSamples: { settings: Samples<SettingsOptions>; server: Samples<ServerOptions>; location: Samples<LocationOptions> } = {
   settings: { ...anywhere, ...whole, proxy_cache_path },
   server: { ...anywhere, ...whole, ...hostOrLocation, redirect, maintenance },
-  location: { ...anywhere, ...hostOrLocation, client, static: staticFiles },
+  location: {
+    ...anywhere,
+    ...hostOrLocation,
+    client,
+    static: staticFiles,
+    upstream_protocol: [...upstreamProtocols],
+    grpc_pass: ['grpc://127.0.0.1:50051', 'grpcs://[::1]'],
+  },
 }

@@ -13,6 +13,7 @@ import {
   withCustomHeaders,
   withResponse,
   withStatements,
+  writeGrpcRequest,
   writeRequest,
   writeResponse,
 } from './headers.ts'
@@ -80,6 +81,12 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
       if (content.address.startsWith('https:') && !custom.has('proxy_ssl_server_name') && !input.server.has('proxy_ssl_server_name'))
         writer.line(`${indent}proxy_ssl_server_name on;`)
       break
+    case 'grpc':
+      writer.from({ ...source, field: `${field}.${location.grpc_pass === undefined ? 'upstream_id' : 'grpc_pass'}` })
+      writer.line(`${indent}grpc_pass ${content.address};`)
+      if (content.address.startsWith('grpcs:') && !custom.has('grpc_ssl_server_name')) writer.line(`${indent}grpc_ssl_server_name on;`)
+      if (content.name !== undefined && !custom.has('grpc_ssl_name')) writer.line(`${indent}grpc_ssl_name ${content.name};`)
+      break
     case 'unusable':
       reportOn(report, 'error', host, `${field}.${content.field}`, `requests are answered with 502: ${content.message}`)
       writer.from({ ...source, field: `${field}.${content.field}` })
@@ -90,10 +97,15 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
     default:
       content satisfies never
   }
-  const proxies = content.kind === 'upstream' || content.kind === 'proxy'
+  const proxies = content.kind === 'grpc' ? 'grpc' : content.kind === 'upstream' || content.kind === 'proxy'
   renderHeaders(rendering, input, custom, proxies)
   const options = usableLines(
-    optionLines(location, { key: `${host.id} ${location.path}`, host: host.id, cache: rendering.placed.cache }),
+    optionLines(location, {
+      key: `${host.id} ${location.path}`,
+      host: host.id,
+      cache: rendering.placed.cache,
+      speaks: { http: proxies !== 'grpc', grpc: proxies === 'grpc' },
+    }),
     rendering.target,
     (name) => custom.has(name),
     (severity, option, message) => reportOn(report, severity, host, `${field}.${option}`, message),
@@ -123,19 +135,26 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
 }
 
 /** Writes the headers in full where a location sets any of its own: nginx drops the inherited ones then. */
-function renderHeaders(rendering: Rendering, input: LocationInServer, custom: ReadonlyMap<string, Statement>, proxies: boolean): void {
+function renderHeaders(
+  rendering: Rendering,
+  input: LocationInServer,
+  custom: ReadonlyMap<string, Statement>,
+  proxies: boolean | 'grpc',
+): void {
   const { writer } = rendering
   const { location, at, inherited, source } = input
   const connection = connectionOf(rendering, location)
-  const hides = proxies && custom.has('proxy_hide_header')
+  const hides = proxies !== false && custom.has('proxy_hide_header')
   let headers = inherited.headers
   if (connection !== undefined && connection !== inherited.connection) headers = withConnection(headers, connection)
-  if (location.custom_headers.length > 0) headers = withCustomHeaders(headers, usableHeaders(rendering, input), proxies)
+  if (location.custom_headers.length > 0) headers = withCustomHeaders(headers, usableHeaders(rendering, input), proxies !== false)
   if (location.proxy_cache?.status_header) headers = withResponse(headers, cacheStatus)
   headers = withStatements(headers, custom.values())
   writer.from({ ...source, field: `locations.${at}.custom_headers` })
-  if (proxies && !sameHeaders(headers.request, inherited.headers.request)) writeRequest(writer, headers.request, indent)
-  if (hides || !sameHeaders(headers.response, inherited.headers.response)) writeResponse(writer, headers.response, proxies, indent)
+  if (proxies === 'grpc') writeGrpcRequest(writer, headers.request, indent)
+  else if (proxies && !sameHeaders(headers.request, inherited.headers.request)) writeRequest(writer, headers.request, indent)
+  if (proxies === 'grpc' || hides || !sameHeaders(headers.response, inherited.headers.response))
+    writeResponse(writer, headers.response, proxies, indent)
 }
 
 /** The custom headers but for those that would add lines to a message of HTTP. */

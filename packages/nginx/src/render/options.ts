@@ -4,7 +4,7 @@ import { clientLines } from './options/client.ts'
 import { brotliLines, gzipLines } from './options/compression.ts'
 import { limitConnLines, limitReqLines } from './options/limits.ts'
 import type { OptionLine } from './options/line.ts'
-import { proxyLines } from './options/proxy.ts'
+import { proxyLines, type Speaks } from './options/proxy.ts'
 import { type Cache, proxyCacheLines } from './options/proxy-cache.ts'
 import { realIpLines } from './options/real-ip.ts'
 import { staticLines } from './options/static.ts'
@@ -21,13 +21,14 @@ export interface Place {
   /** The id of the virtual host; empty in the settings. */
   host: string
   cache: Cache
+  speaks: Speaks
 }
 
 /** The directives that the typed options of one place are written as, whatever nginx can do. */
 export function optionLines(options: Options, place: Place): OptionLine[] {
   const lines: OptionLine[] = []
   if (options.client) lines.push(...clientLines(options.client))
-  if (options.proxy) lines.push(...proxyLines(options.proxy))
+  if (options.proxy) lines.push(...proxyLines(options.proxy, place.speaks))
   if (options.gzip) lines.push(...gzipLines(options.gzip))
   if (options.brotli) lines.push(...brotliLines(options.brotli))
   if (options.real_ip) lines.push(...realIpLines(options.real_ip))

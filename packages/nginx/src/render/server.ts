@@ -1,3 +1,4 @@
+import { speaksGrpc } from '@nxmesh/model/options'
 import type { TlsOptions } from '@nxmesh/model/tls'
 import { virtualHostVariable } from '../access-log.ts'
 import { quote } from '../quote.ts'
@@ -114,7 +115,7 @@ function renderLevel(
   const { writer, target, placed, report } = rendering
   const { host } = planned
   const options = usableLines(
-    optionLines(host, { key: host.id, host: host.id, cache: placed.cache }),
+    optionLines(host, { key: host.id, host: host.id, cache: placed.cache, speaks: { http: true, grpc: host.locations.some(speaksGrpc) } }),
     target,
     (name) => custom.has(name),
     (severity, field, message) => reportOn(report, severity, host, field, message),

@@ -34,8 +34,8 @@ function onlyInHttp(name: string): boolean {
   return contextsFor(name)?.every((context) => context === 'http') ?? /(_cache_path|_hash_max_size|_hash_bucket_size|_zone)$/.test(name)
 }
 
-/** Reads the settings and sorts them into contexts; what cannot be written is reported. */
-export function placeSettings(settings: Settings, target: RenderTarget, report: Report): PlacedSettings {
+/** Reads the settings and sorts them into contexts; what cannot be written is reported. `grpc` tells that some location speaks it. */
+export function placeSettings(settings: Settings, target: RenderTarget, report: Report, grpc: boolean): PlacedSettings {
   const cache = cacheOf(target.runtime_directory, settings.proxy_cache_path)
   const placed: PlacedSettings = { main: [], events: [], http: [], server: [], options: [], cache }
   for (const [name, value] of Object.entries(settings.nginx_directives)) {
@@ -58,7 +58,7 @@ export function placeSettings(settings: Settings, target: RenderTarget, report: 
   }
   const set = new Set([...placed.http, ...placed.server].map(({ name }) => name))
   placed.options = usableLines(
-    optionLines(settings, { key: '', host: '', cache }),
+    optionLines(settings, { key: '', host: '', cache, speaks: { http: true, grpc } }),
     target,
     (name) => set.has(name),
     (severity, field, message) => reportOnSettings(report, severity, field, message),
