@@ -3,6 +3,7 @@ import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { digestOf } from '@nxmesh/model/digest'
 import { algorithms } from '@nxmesh/model/upstream'
 import { ConfigUpdateSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import { optionSamples } from '@nxmesh/testkit/options'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { configOf } from '../src/link/convert.ts'
@@ -20,6 +21,9 @@ function present<T extends object>(value: T): T {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as T
 }
 
+const optionsAt = (place: keyof typeof optionSamples) =>
+  Object.fromEntries(Object.entries(optionSamples[place]).map(([name, samples]) => [name, optional(fc.constantFrom<unknown>(...samples))]))
+
 const header = fc
   .record({ name: text, value: fc.string(), always: fc.boolean(), direction: optional(fc.constantFrom('request', 'response')) })
   .map(present)
@@ -36,6 +40,7 @@ const location = fc
     custom_headers: fc.array(header, { maxLength: 3 }),
     rewrite_rules: fc.array(rule, { maxLength: 3 }),
     custom_directives: directives,
+    ...optionsAt('location'),
   })
   .map(present)
 const policy = fc.constantFrom('modern', 'intermediate', 'old')
@@ -55,6 +60,7 @@ const host = fc.record({
   locations: fc.array(location, { maxLength: 3 }),
   custom_directives: directives,
   tls: optional(tls),
+  ...optionsAt('server'),
 })
 const upstream = fc.record({
   id: fc.uuid(),
@@ -82,6 +88,7 @@ test('a config comes off the wire as it went on, to the byte of its digest', () 
       env_vars: directives,
       tls_policy: optional(policy),
       http_port: optional(fc.integer({ min: 1, max: 65_535 })),
+      ...optionsAt('settings'),
     }),
   })
   fc.assert(

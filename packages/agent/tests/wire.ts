@@ -8,6 +8,12 @@ const renamed: Record<string, string> = {
   timeout: 'timeoutSeconds',
   max_age: 'maxAgeSeconds',
 }
+// What the wire has in one message of their own.
+const options = new Set(
+  'client proxy gzip brotli real_ip access limit_req limit_conn redirect maintenance static proxy_cache proxy_cache_path upstream_protocol grpc_pass'.split(
+    ' ',
+  ),
+)
 const maps = new Set(['custom_directives', 'nginx_directives', 'env_vars'])
 
 /** A config in the words of the wire, written without regard to the converter that it tests: names in camel case, what is absent left out. */
@@ -30,12 +36,21 @@ function spell(value: unknown, name = ''): unknown {
   if (name === 'expires_at') return BigInt(value as number)
   if (Array.isArray(value)) return value.map((each) => spell(each))
   if (typeof value !== 'object' || value === null || maps.has(name)) return value
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, member]) => member !== null && member !== undefined)
-      .map(([key, member]) => [
-        renamed[key] ?? key.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()),
-        spell(member, key),
-      ]),
+  const members = Object.entries(value).filter(
+    ([key, member]) => member !== null && member !== undefined && !(name === '' && options.has(key)),
   )
+  const optional = name === '' ? Object.entries(value).filter(([key, member]) => member !== undefined && options.has(key)) : []
+  const spelled = members.map(([key, member]) => [renamed[key] ?? camel(key), spell(member, key)] as const)
+  return { ...Object.fromEntries(spelled), ...(optional.length > 0 && { options: plain(Object.fromEntries(optional)) }) }
+}
+
+// The names of options are the same on both sides but for their case.
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [camel(key), plain(member)]))
+}
+
+function camel(name: string): string {
+  return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 }

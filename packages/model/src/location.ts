@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { splitPath } from './location-path.ts'
+import { locationOptions } from './options.ts'
 import { id } from './text.ts'
 
 const control = /[\u0000-\u001f\u007f]/
@@ -63,6 +64,7 @@ export const location = z
     upstream_id: id.optional(),
     root: argument.regex(/^\/[^$]*$/, 'must be an absolute path without variables').optional(),
     index: argument.regex(/^[^\s$]+( [^\s$]+)*$/, 'must be file names separated by single spaces').optional(),
+    ...locationOptions,
     custom_headers: z.array(header).max(100).default([]),
     rewrite_rules: z.array(rewriteRule).max(100).default([]),
     custom_directives: customDirectives.default({}),

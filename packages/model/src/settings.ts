@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { customDirectives } from './location.ts'
+import { settingsOptions } from './options.ts'
 import { tlsPolicy } from './tls.ts'
 
 /** Settings that every agent of a workspace gets: directives of nginx's main, events and http contexts by name, and the environment of its workers. */
@@ -21,6 +22,7 @@ export const settings = z
       description:
         'The port on which plain HTTP from outside reaches nginx: there ACME challenges are answered and redirects to HTTPS given. 80 where it is absent.',
     }),
+    ...settingsOptions,
   })
   .meta({ id: 'Settings' })
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { customDirectives, location } from './location.ts'
+import { serverOptions } from './options.ts'
 import { parseServerNames } from './server-name.ts'
 import { targetAgents } from './target-agents.ts'
 import { id, name, timestamp } from './text.ts'
@@ -23,6 +24,7 @@ export const virtualHostInput = z
     ssl_enabled: z.boolean().default(false),
     ssl_certificate_id: id.nullable().default(null),
     tls: tlsOptions.optional(),
+    ...serverOptions,
     http2_enabled: z.boolean().default(false),
     http3_enabled: z.boolean().default(false),
     locations: z.array(location).max(1000).default([]),

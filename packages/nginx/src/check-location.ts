@@ -1,10 +1,13 @@
 import type { Location } from '@nxmesh/model/location'
 import { splitPath } from '@nxmesh/model/location-path'
+import { speaksGrpc } from '@nxmesh/model/options'
 import type { Problem, ProblemCode } from '@nxmesh/model/problem'
 import { checkDirectives } from './check-directives.ts'
+import { checkOptions } from './check-options.ts'
 import { groupCount, regexProblem } from './check-regex.ts'
 import { headerDirection } from './header-direction.ts'
 import { literal, maxTokenBytes, quote, template } from './quote.ts'
+import { aliasProblem } from './render/lint.ts'
 import { hasUri, uriMessage } from './render/location-content.ts'
 import { locationPattern } from './render/location-path.ts'
 
@@ -14,7 +17,7 @@ export function checkLocation(location: Location, path: string): Problem[] {
   const add = (field: string, code: ProblemCode, message: string) => problems.push({ field: `${path}.${field}`, message, code })
   const { modifier, pattern } = splitPath(location.path)
   const byPrefix = modifier === '' || modifier === '=' || modifier === '^~'
-  const proxies = location.proxy_pass !== undefined || location.upstream_id !== undefined
+  const proxies = location.proxy_pass !== undefined || location.upstream_id !== undefined || location.grpc_pass !== undefined
 
   if (!byPrefix && modifier !== '@') {
     const wrong = regexProblem(pattern)
@@ -26,6 +29,23 @@ export function checkLocation(location: Location, path: string): Problem[] {
     add('proxy_pass', 'INVALID_VALUE', uriMessage)
   if (location.root !== undefined && Object.hasOwn(location.custom_directives, 'alias'))
     add('custom_directives.alias', 'CONFLICT', '"alias" cannot be given together with root')
+
+  if (location.proxy_cache?.enabled && (!proxies || speaksGrpc(location)))
+    add('proxy_cache', 'INVALID_VALUE', 'is for locations that proxy by HTTP')
+  if (location.grpc_pass !== undefined && (location.proxy_pass !== undefined || location.upstream_id !== undefined))
+    add('grpc_pass', 'CONFLICT', 'cannot be given together with proxy_pass or upstream_id')
+  if (location.upstream_protocol !== undefined && location.upstream_id === undefined)
+    add('upstream_protocol', 'INVALID_VALUE', 'is about the servers of upstream_id, which is not given')
+  const alias = aliasProblem(location)
+  if (alias !== undefined) add('custom_directives.alias', 'INVALID_VALUE', alias)
+  if (location.static) {
+    if (proxies) add('static', 'CONFLICT', `cannot be given together with an upstream`)
+    else if (location.root === undefined && !Object.hasOwn(location.custom_directives, 'alias'))
+      add('root', 'REQUIRED', 'is required where static is given')
+    const cached = location.custom_headers.findIndex(({ name }) => name.toLowerCase() === 'cache-control')
+    if (location.static.assets_max_age !== undefined && cached !== -1)
+      add(`custom_headers.${cached}`, 'CONFLICT', 'would come beside the Cache-Control of static.assets_max_age')
+  }
 
   for (const [at, header] of location.custom_headers.entries()) {
     if (header.direction === 'request' && !proxies)
@@ -46,7 +66,12 @@ export function checkLocation(location: Location, path: string): Problem[] {
   for (const [field, token] of writtenTokens(location))
     if (Buffer.byteLength(token) > maxTokenBytes)
       add(field, 'TOO_LONG', `must be at most ${maxTokenBytes} bytes with its quotes, for nginx to read it`)
-  return [...problems, ...checkDirectives(location.custom_directives, `${path}.custom_directives`, () => 'location')]
+  const custom = `${path}.custom_directives`
+  return [
+    ...problems,
+    ...checkDirectives(location.custom_directives, custom, () => 'location'),
+    ...checkOptions(location, location.custom_directives, { options: `${path}.`, custom }),
+  ]
 }
 
 const ourOwnHeaders = new Set(['content-length', 'transfer-encoding', 'connection', 'date', 'keep-alive'])

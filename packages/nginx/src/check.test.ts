@@ -98,6 +98,33 @@ describe('locations', () => {
   })
 })
 
+describe('typed options', () => {
+  test.each<[Partial<HostDraft>, string[]]>([
+    [
+      { client: { max_body_size: '1m' }, custom_directives: { client_max_body_size: '2m' } },
+      ['custom_directives.client_max_body_size CONFLICT'],
+    ],
+    [
+      { locations: [{ path: '/', proxy: { buffers: { size: '8k' } }, custom_directives: { proxy_busy_buffers_size: '8k' } }] },
+      ['locations.0.custom_directives.proxy_busy_buffers_size CONFLICT'],
+    ],
+    [{ client: { max_body_size: '1m' }, locations: [{ path: '/', custom_directives: { client_max_body_size: '2m' } }] }, []],
+  ])('%j', (host, problems) => {
+    expect(checkHost(host)).toEqual(problems)
+  })
+
+  test('of the settings', () => {
+    const nginx_directives = { proxy_read_timeout: '5s', gzip: 'on' }
+    expect(checkSettings({ nginx_directives, env_vars: {}, proxy: { read_timeout: 9 } })).toMatchObject([
+      {
+        field: 'nginx_directives.proxy_read_timeout',
+        code: 'CONFLICT',
+        message: '"proxy_read_timeout" is set by proxy.read_timeout already',
+      },
+    ])
+  })
+})
+
 test('upstreams', () => {
   const check = (draft: NonNullable<ConfigDraft['upstreams']>[number]) =>
     checkUpstream(configOf({ upstreams: [draft] }).upstreams[0]!).map(({ field }) => field)

@@ -1,20 +1,33 @@
+import { speaksGrpc } from '@nxmesh/model/options'
 import type { Problem } from '@nxmesh/model/problem'
 import type { Settings } from '@nxmesh/model/settings'
 import type { UpstreamInput } from '@nxmesh/model/upstream'
 import type { VirtualHostInput } from '@nxmesh/model/virtual-host'
 import { checkDirectives } from './check-directives.ts'
 import { checkLocation } from './check-location.ts'
+import { checkOptions } from './check-options.ts'
+import { checkRedirect } from './check-redirect.ts'
 import { maxTokenBytes, quote } from './quote.ts'
 import { locationKey } from './render/location-path.ts'
 import { settingContext } from './render/settings.ts'
 
 /** Checks a virtual host, already valid by its schema, against nginx's rules. Fields are dotted paths into the input. */
-export function checkVirtualHost(input: Pick<VirtualHostInput, 'locations' | 'custom_directives' | 'ssl_enabled' | 'tls'>): Problem[] {
+export function checkVirtualHost(input: Omit<VirtualHostInput, 'name' | 'target_agents'>): Problem[] {
   const problems = checkDirectives(input.custom_directives, 'custom_directives', () => 'server')
+  problems.push(...checkOptions(input, input.custom_directives, { options: '', custom: 'custom_directives' }))
   if (input.tls && !input.ssl_enabled) problems.push({ field: 'tls', message: 'is only for hosts with ssl_enabled', code: 'NOT_ALLOWED' })
+  problems.push(...checkRedirect(input))
   const first = new Map<string, number>()
   for (const [at, location] of input.locations.entries()) {
     problems.push(...checkLocation(location, `locations.${at}`))
+    if (speaksGrpc(location) && !input.http2_enabled) {
+      const field = `locations.${at}.${location.grpc_pass === undefined ? 'upstream_protocol' : 'grpc_pass'}`
+      problems.push({
+        field,
+        message: 'needs http2_enabled of the virtual host: clients of gRPC speak nothing else',
+        code: 'INVALID_VALUE',
+      })
+    }
     const key = locationKey(location.path)
     const earlier = first.get(key)
     if (earlier === undefined) first.set(key, at)
@@ -42,6 +55,7 @@ const steersPrograms = /^(LD_.*|GLIBC_TUNABLES|GCONV_PATH|MALLOC_.*|OPENSSL_.*|P
 /** Checks the settings of a workspace, already valid by their schema, against nginx's rules. */
 export function checkSettings(input: Settings): Problem[] {
   const problems = checkDirectives(input.nginx_directives, 'nginx_directives', settingContext)
+  problems.push(...checkOptions(input, input.nginx_directives, { options: '', custom: 'nginx_directives' }))
   for (const [name, value] of Object.entries(input.env_vars)) {
     if (steersPrograms.test(name))
       problems.push({

@@ -24,6 +24,8 @@ export interface NginxSupport {
   keepalive_off: boolean
   /** `server NAME service=… resolve;`: servers of an upstream asked of a name server while nginx runs. */
   upstream_resolve: boolean
+  realip: boolean
+  brotli: boolean
   /** The `-e` switch; there is no probe for it, as an unknown switch needs no config to fail. */
   error_log_option: boolean
 }
@@ -88,6 +90,8 @@ function guess(version: string, configureArguments: string[]): NginxSupport {
     stub_status: built('stub_status'),
     keepalive_off: since('1.29.7'),
     upstream_resolve: since('1.27.3'),
+    realip: built('realip'),
+    brotli: configureArguments.some((argument) => /^--add-module=.*brotli/.test(argument)),
     error_log_option: since('1.19.5'),
   }
 }
@@ -107,6 +111,8 @@ export const probes: readonly { name: Exclude<keyof NginxSupport, 'error_log_opt
     name: 'upstream_resolve',
     text: probe('upstream probe { zone probe 64k; resolver 127.0.0.1; server probe.invalid service=_probe._tcp resolve; }'),
   },
+  { name: 'realip', text: probe('real_ip_recursive on;') },
+  { name: 'brotli', text: probe('brotli on;') },
   { name: 'stub_status', text: probe('server { listen unix:probe.sock; location / { stub_status; } }') },
 ]
 

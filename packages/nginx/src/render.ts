@@ -1,4 +1,5 @@
 import type { AgentConfig } from '@nxmesh/model/agent-config'
+import { speaksGrpc } from '@nxmesh/model/options'
 import { defaultHttpPort } from '@nxmesh/model/settings'
 import { healthOf } from './health-marks.ts'
 import { renderCertificates } from './render/certificates.ts'
@@ -8,6 +9,7 @@ import { bucketSize } from './render/hash-size.ts'
 import { renderHttpHead } from './render/http.ts'
 import { renderMain } from './render/main-conf.ts'
 import { renderNamedProxies } from './render/named-proxies.ts'
+import { writeShared } from './render/options.ts'
 import { planPorts } from './render/plan.ts'
 import type { Rendering } from './render/rendering.ts'
 import { type Report, reportOn } from './render/report.ts'
@@ -25,14 +27,19 @@ import { ConfigWriter } from './render/writer.ts'
 export function render(config: AgentConfig, target: RenderTarget): Rendered {
   const report: Report = []
   const { files, paths } = renderCertificates(config.certificates, target)
-  const placed = placeSettings(config.settings, target, report)
+  const placed = placeSettings(
+    config.settings,
+    target,
+    report,
+    config.virtual_hosts.some(({ locations }) => locations.some(speaksGrpc)),
+  )
   const ports = planPorts(config, target, paths, report)
   const upstreams = nameUpstreams(config.upstreams)
   const writer = new ConfigWriter()
   const { tls_policy: policy = 'intermediate', http_port = defaultHttpPort } = config.settings
   const thumbprints = config.acme_thumbprints ?? {}
   const challenges = Object.keys(thumbprints).length > 0 ? { challenges: { port: http_port, thumbprints } } : {}
-  const rendering: Rendering = { target, writer, report, upstreams, placed, policy, ...challenges }
+  const rendering: Rendering = { target, writer, report, upstreams, placed, policy, httpPort: http_port, shared: new Map(), ...challenges }
   renderHttpHead(rendering, ports)
   renderChallengeAnswers(rendering)
   for (const upstream of config.upstreams) renderUpstream(writer, upstream, upstreams.get(upstream.id)!.name, target, report)
@@ -42,6 +49,7 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
     for (const planned of port.hosts) renderHost(rendering, port, planned)
     for (const companion of port.companions) renderCompanion(rendering, port, companion)
   }
+  writeShared(rendering)
   if (target.mode === 'include') reportLongNames(ports, report)
   const writers = new Map([['http.conf', writer]])
   if (target.mode === 'owned') {

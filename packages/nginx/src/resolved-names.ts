@@ -10,11 +10,11 @@ export function nameIn(address: string): string | undefined {
 }
 
 /**
- * The name that nginx must resolve to load a `proxy_pass`; undefined where there is none, or where it may be that of an upstream
- * block which is not ours. Source: nginx proxy module, "proxy_pass".
+ * The name that nginx must resolve to load a `proxy_pass` or `grpc_pass`; undefined where there is none. Source: nginx proxy module,
+ * "proxy_pass"; grpc module, "grpc_pass".
  */
-export function nameInProxyPass(address: string): string | undefined {
-  const authority = /^https?:\/\/([^/?$]+)(?:[/?][^$]*)?$/.exec(address)?.[1]
+export function nameInPass(address: string): string | undefined {
+  const authority = /^(?:http|grpc)s?:\/\/([^/?$]+)(?:[/?][^$]*)?$/.exec(address)?.[1]
   return authority === undefined || authority.startsWith('unix:') ? undefined : nameIn(authority)
 }
 
@@ -25,7 +25,7 @@ export function namesOf(
 ): string[] {
   const servers = upstreams.flatMap((upstream) => upstream.servers.map(({ address }) => nameIn(address)))
   const locations = mode === 'owned' ? virtual_hosts.flatMap((host) => host.locations) : []
-  const proxies = locations.map(({ proxy_pass }) => proxy_pass && nameInProxyPass(proxy_pass))
+  const proxies = locations.map(({ proxy_pass, grpc_pass }) => nameInPass(proxy_pass ?? grpc_pass ?? ''))
   return [...new Set([...servers, ...proxies].filter((name): name is string => name !== undefined && name !== ''))].sort()
 }
 

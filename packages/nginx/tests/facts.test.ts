@@ -39,6 +39,8 @@ describe('parseVersion', () => {
         stub_status: false,
         keepalive_off: false,
         upstream_resolve: false,
+        realip: false,
+        brotli: false,
         error_log_option: true,
       },
     })

@@ -12,6 +12,7 @@ import {
   type Upstream as WireUpstream,
   type VirtualHost as WireVirtualHost,
 } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import { optionsOn } from './convert-options.ts'
 
 /** The config that a message spells out: an empty string stands for what is absent or null, a missing message for null. */
 export function configOf(update: ConfigUpdate): AgentConfig {
@@ -30,6 +31,7 @@ export function configOf(update: ConfigUpdate): AgentConfig {
       env_vars: { ...update.globalSettings?.envVars },
       ...(update.globalSettings?.tlsPolicy && { tls_policy: policyOf(update.globalSettings.tlsPolicy) }),
       ...(update.globalSettings?.httpPort && { http_port: update.globalSettings.httpPort }),
+      ...optionsOn('settings', update.globalSettings?.options),
     },
   }
 }
@@ -47,6 +49,7 @@ function virtualHostOf(host: WireVirtualHost): ConfigVirtualHost {
     locations: host.locations.map(locationOf),
     custom_directives: { ...host.customDirectives },
     ...(host.tls && { tls: tlsOf(host.tls) }),
+    ...optionsOn('server', host.options),
   }
 }
 
@@ -80,6 +83,7 @@ function locationOf(location: WireLocation): Location {
     custom_headers: location.customHeaders.map(headerOf),
     rewrite_rules: location.rewriteRules.map(rewriteRuleOf),
     custom_directives: { ...location.customDirectives },
+    ...optionsOn('location', location.options),
   }
 }
 

@@ -7,6 +7,7 @@ import { tlsPolicies } from '@nxmesh/model/tls'
 import { algorithms, healthCheck, upstreamInput, upstreamServer } from '@nxmesh/model/upstream'
 import { virtualHostInput } from '@nxmesh/model/virtual-host'
 import { ConfigUpdateSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import { optionSamples } from '@nxmesh/testkit/options'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { z } from 'zod'
@@ -18,7 +19,7 @@ function allowed<S extends z.ZodType>(schema: S, raw: fc.Arbitrary<unknown>): fc
 }
 
 const optional = { requiredKeys: [] as never[] }
-const words = (...values: string[]) => fc.constantFrom(...values)
+const words = <T = string>(...values: T[]) => fc.constantFrom(...values)
 const text = fc.oneof(fc.string({ unit: 'grapheme', maxLength: 12 }), words('$uri', 'a b', '"', "'", '\\', '{', ';', '#', 'é', '😀'))
 const directives = allowed(
   customDirectives,
@@ -38,6 +39,8 @@ const oneRule = allowed(
     { requiredKeys: ['pattern', 'replacement'] },
   ),
 )
+const optionsAt = (place: keyof typeof optionSamples) =>
+  Object.fromEntries(Object.entries(optionSamples[place]).map(([name, samples]) => [name, words<unknown>(...samples)]))
 const oneLocation = allowed(
   location,
   fc.record(
@@ -50,6 +53,7 @@ const oneLocation = allowed(
       custom_headers: fc.array(oneHeader, { maxLength: 3 }),
       rewrite_rules: fc.array(oneRule, { maxLength: 3 }),
       custom_directives: directives,
+      ...optionsAt('location'),
     },
     { requiredKeys: ['path'] },
   ),
@@ -79,6 +83,7 @@ const hostInput = allowed(
         },
         optional,
       ),
+      ...optionsAt('server'),
     },
     { requiredKeys: ['name', 'server_name', 'listen_port'] },
   ),
@@ -155,6 +160,7 @@ const config: fc.Arbitrary<AgentConfig> = fc
             env_vars: fc.dictionary(words('TZ', 'PATH', 'toString'), text, { noNullPrototype: true }),
             tls_policy: words(...tlsPolicies),
             http_port: fc.integer({ min: 1, max: 65_535 }),
+            ...optionsAt('settings'),
           },
           optional,
         ),

@@ -15,6 +15,7 @@ import {
   type Upstream as WireUpstream,
   type VirtualHost as WireVirtualHost,
 } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import { fromOptions, toOptions } from './convert-options.ts'
 
 const algorithms = {
   round_robin: LoadBalanceAlgorithm.ROUND_ROBIN,
@@ -57,6 +58,7 @@ export function toConfigUpdate({ configId, version, digest, config }: NamedConfi
       envVars: config.settings.env_vars,
       tlsPolicy: config.settings.tls_policy ?? '',
       httpPort: config.settings.http_port ?? 0,
+      ...toOptions('settings', config.settings),
     },
     acmeThumbprints: config.acme_thumbprints ?? {},
   }
@@ -89,6 +91,7 @@ export function fromConfigUpdate(update: ConfigUpdate): NamedConfig {
         env_vars: update.globalSettings?.envVars ?? {},
         ...(update.globalSettings?.tlsPolicy ? { tls_policy: tlsPolicy.parse(update.globalSettings.tlsPolicy) } : {}),
         ...(update.globalSettings?.httpPort ? { http_port: update.globalSettings.httpPort } : {}),
+        ...fromOptions('settings', update.globalSettings?.options),
       },
     },
   }
@@ -113,9 +116,11 @@ function toVirtualHost(host: ConfigVirtualHost): NonNullable<Update['virtualHost
       customHeaders: location.custom_headers.map((header) => ({ ...header, direction: header.direction ?? '' })),
       rewriteRules: location.rewrite_rules.map((rule) => ({ ...rule, flag: rule.flag ?? '' })),
       customDirectives: location.custom_directives,
+      ...toOptions('location', location),
     })),
     customDirectives: host.custom_directives,
     ...(host.tls ? { tls: toTls(host.tls) } : {}),
+    ...toOptions('server', host),
   }
 }
 
@@ -151,6 +156,7 @@ function fromVirtualHost(host: WireVirtualHost): ConfigVirtualHost {
     locations: host.locations.map(fromLocation),
     custom_directives: host.customDirectives,
     ...(host.tls ? { tls: fromTls(host.tls) } : {}),
+    ...fromOptions('server', host.options),
   }
 }
 
@@ -164,6 +170,7 @@ function fromLocation(location: WireLocation): Location {
     custom_headers: location.customHeaders.map(fromHeader),
     rewrite_rules: location.rewriteRules.map(fromRewriteRule),
     custom_directives: location.customDirectives,
+    ...fromOptions('location', location.options),
   }
 }
 

@@ -57,6 +57,9 @@ export function responseHeader(name: string, value: string, always: boolean): Re
   return mayRepeat(name) ? header : { ...header, hide: `proxy_hide_header ${quote(name)};` }
 }
 
+/** Says where an answer comes from, and nothing where no cache was asked. */
+export const cacheStatus = responseHeader('X-Cache-Status', '$upstream_cache_status', true)
+
 /** Gives the same headers with the connection treated in this way, unless a user's own Connection header stands there. */
 export function withConnection(headers: HeaderSet, connection: ConnectionKind): HeaderSet {
   const current = headers.request.get('connection')
@@ -119,6 +122,17 @@ export function withCustomHeaders(inherited: HeaderSet, headers: Location['custo
   return { request: request ?? inherited.request, response: response ?? inherited.response }
 }
 
+/** What a call by gRPC carries: the same as other requests, but for what is about the connection. nginx's grpc module inherits none of them. */
+export function writeGrpcRequest(writer: ConfigWriter, headers: HeaderSet['request'], indent: string): void {
+  for (const [key, { text }] of new Map([...proxyHeaders.closed.request, ...headers])) {
+    if (key !== 'upgrade' && key !== 'connection') writer.line(indent + forGrpc(text))
+  }
+}
+
+function forGrpc(statement: string): string {
+  return statement.replace(/^proxy_/, 'grpc_')
+}
+
 /** Tells whether two levels set the same headers. */
 export function sameHeaders(a: ReadonlyMap<string, RequestHeader>, b: ReadonlyMap<string, RequestHeader>): boolean {
   if (a === b) return true
@@ -128,9 +142,9 @@ export function sameHeaders(a: ReadonlyMap<string, RequestHeader>, b: ReadonlyMa
 }
 
 /** Writes headers in full. Where the location, or one that inherits them, proxies, they replace the upstream's own. */
-export function writeResponse(writer: ConfigWriter, headers: HeaderSet['response'], proxies: boolean, indent: string): void {
+export function writeResponse(writer: ConfigWriter, headers: HeaderSet['response'], proxies: boolean | 'grpc', indent: string): void {
   for (const { hide, text } of headers.values()) {
-    if (proxies && hide !== undefined) writer.line(indent + hide)
+    if (proxies !== false && hide !== undefined) writer.line(indent + (proxies === 'grpc' ? forGrpc(hide) : hide))
     writer.line(indent + text)
   }
 }

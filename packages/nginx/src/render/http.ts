@@ -5,6 +5,7 @@ import type { Statement } from './custom-directives.ts'
 import { bucketSize, powerOfTwo } from './hash-size.ts'
 import { connectionVariable } from './headers.ts'
 import { mimeTypes } from './mime-types.ts'
+import { writeOptions } from './options.ts'
 import type { PlannedPort } from './plan.ts'
 import type { Rendering } from './rendering.ts'
 import { writeSettings } from './settings.ts'
@@ -33,6 +34,8 @@ export function renderHttpHead(rendering: Rendering, ports: readonly PlannedPort
     placed.http.filter((statement) => statement.name !== 'types'),
     '',
   )
+  if (target.mode === 'owned') writeOptions(rendering, placed.options, { source: { kind: 'settings' }, prefix: '', indent: '' })
+  writer.from(undefined)
   writer.line(dollarDefinition)
   for (const [kind, idle] of [
     ['kept', '""'],

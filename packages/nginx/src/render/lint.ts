@@ -1,6 +1,7 @@
 import type { ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import type { Location } from '@nxmesh/model/location'
 import { splitPath } from '@nxmesh/model/location-path'
+import { guardsOf } from './guards.ts'
 import { hasUri } from './location-content.ts'
 import { type Report, reportOn } from './report.ts'
 
@@ -14,7 +15,26 @@ export function lintLocation(report: Report, host: ConfigVirtualHost, location: 
       reportOn(report, 'warning', host, `${field}.custom_headers.${at}.value`, splitting)
   }
   const redirect = location.custom_directives.return
+  const guards = redirect === undefined ? [] : guardsOf(host)
+  if (guards.length > 0)
+    reportOn(
+      report,
+      'warning',
+      host,
+      `${field}.custom_directives.return`,
+      `answers before nginx comes to ${guards.join(' and ')} of the virtual host`,
+    )
+  const alias = aliasProblem(location)
+  if (alias !== undefined) reportOn(report, 'warning', host, `${field}.custom_directives.alias`, alias)
   if (redirect !== undefined && decodedUri.test(redirect)) reportOn(report, 'warning', host, `${field}.custom_directives.return`, splitting)
+}
+
+/** Says why nginx would give out files beside those of an `alias`, if it would. Source: nginx core module, "alias". */
+export function aliasProblem({ path, custom_directives }: Pick<Location, 'path' | 'custom_directives'>): string | undefined {
+  const { modifier, pattern } = splitPath(path)
+  const alias = custom_directives.alias?.replace(/[\s;"']+$/, '')
+  if (alias === undefined || (modifier !== '' && modifier !== '^~') || pattern.endsWith('/') || !alias.endsWith('/')) return undefined
+  return `gives out what lies beside that folder too: "${pattern}../x" would be asked for. End the path of the location with "/"`
 }
 
 const splitting = 'holds $uri, which is decoded: an encoded line break in a request adds header lines to the answer. Use $request_uri'

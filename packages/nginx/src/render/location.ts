@@ -5,13 +5,16 @@ import { literal, quote, template } from '../quote.ts'
 import type { Statement } from './custom-directives.ts'
 import {
   type ConnectionKind,
+  cacheStatus,
   type HeaderSet,
   sameHeaders,
   setsHeader,
   withConnection,
   withCustomHeaders,
   withProxyHost,
+  withResponse,
   withStatements,
+  writeGrpcRequest,
   writeRequest,
   writeResponse,
 } from './headers.ts'
@@ -20,6 +23,7 @@ import { lintLocation } from './lint.ts'
 import { connectionOf, contentOf } from './location-content.ts'
 import { locationKey, locationPattern } from './location-path.ts'
 import type { NamedProxy } from './named-proxies.ts'
+import { optionLines, usableLines, writeOptions } from './options.ts'
 import type { PlannedHost } from './plan.ts'
 import { readCustomDirectives } from './read-custom.ts'
 import type { Rendering } from './rendering.ts'
@@ -80,6 +84,15 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
         writer.line(`${indent}proxy_ssl_server_name on;`)
       if (content.named) renderForName(rendering, input, custom, content.named)
       break
+    case 'grpc':
+      writer.from({ ...source, field: `${field}.${location.grpc_pass === undefined ? 'upstream_id' : 'grpc_pass'}` })
+      writer.line(`${indent}grpc_pass ${content.named?.address ?? content.address};`)
+      if (content.address.startsWith('grpcs:') && !custom.has('grpc_ssl_server_name')) writer.line(`${indent}grpc_ssl_server_name on;`)
+      if (!custom.has('grpc_ssl_name')) {
+        const name = content.name ?? (content.named && quote(content.named.name))
+        if (name !== undefined && content.address.startsWith('grpcs:')) writer.line(`${indent}grpc_ssl_name ${name};`)
+      }
+      break
     case 'unusable':
       reportOn(report, 'error', host, `${field}.${content.field}`, `requests are answered with 502: ${content.message}`)
       writer.from({ ...source, field: `${field}.${content.field}` })
@@ -90,8 +103,21 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
     default:
       content satisfies never
   }
-  const proxies = content.kind === 'upstream' || content.kind === 'proxy'
-  renderHeaders(rendering, input, custom, { proxies, named: content.kind === 'proxy' ? content.named : undefined })
+  const proxies = content.kind === 'grpc' ? 'grpc' : content.kind === 'upstream' || content.kind === 'proxy'
+  const named = content.kind === 'proxy' || content.kind === 'grpc' ? content.named : undefined
+  renderHeaders(rendering, input, custom, { proxies, named })
+  const options = usableLines(
+    optionLines(location, {
+      key: `${host.id} ${location.path}`,
+      host: host.id,
+      cache: rendering.placed.cache,
+      speaks: { http: proxies !== 'grpc', grpc: proxies === 'grpc' },
+    }),
+    rendering.target,
+    (name) => custom.has(name),
+    (severity, option, message) => reportOn(report, severity, host, `${field}.${option}`, message),
+  )
+  writeOptions(rendering, options, { source, prefix: `${field}.`, indent })
   if (location.root !== undefined && !custom.has('root')) {
     writer.from({ ...source, field: `${field}.root` })
     writer.line(`${indent}root ${literal(location.root)};`)
@@ -136,20 +162,23 @@ function renderHeaders(
   rendering: Rendering,
   input: LocationInServer,
   custom: ReadonlyMap<string, Statement>,
-  { proxies, named }: { proxies: boolean; named: NamedProxy | undefined },
+  { proxies, named }: { proxies: boolean | 'grpc'; named: NamedProxy | undefined },
 ): void {
   const { writer } = rendering
   const { location, at, inherited, source } = input
   const connection = connectionOf(rendering, location)
-  const hides = proxies && custom.has('proxy_hide_header')
+  const hides = proxies !== false && custom.has('proxy_hide_header')
   let headers = inherited.headers
   if (connection !== undefined && connection !== inherited.connection) headers = withConnection(headers, connection)
-  if (location.custom_headers.length > 0) headers = withCustomHeaders(headers, usableHeaders(rendering, input), proxies)
+  if (location.custom_headers.length > 0) headers = withCustomHeaders(headers, usableHeaders(rendering, input), proxies !== false)
+  if (location.proxy_cache?.status_header) headers = withResponse(headers, cacheStatus)
   headers = withStatements(headers, custom.values())
   if (named) headers = withProxyHost(headers, named)
   writer.from({ ...source, field: `locations.${at}.custom_headers` })
-  if (proxies && !sameHeaders(headers.request, inherited.headers.request)) writeRequest(writer, headers.request, indent)
-  if (hides || !sameHeaders(headers.response, inherited.headers.response)) writeResponse(writer, headers.response, proxies, indent)
+  if (proxies === 'grpc') writeGrpcRequest(writer, headers.request, indent)
+  else if (proxies && !sameHeaders(headers.request, inherited.headers.request)) writeRequest(writer, headers.request, indent)
+  if (proxies === 'grpc' || hides || !sameHeaders(headers.response, inherited.headers.response))
+    writeResponse(writer, headers.response, proxies, indent)
 }
 
 /** The custom headers but for those that would add lines to a message of HTTP. */

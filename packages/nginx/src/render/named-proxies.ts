@@ -1,10 +1,10 @@
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { quote } from '../quote.ts'
-import { nameInProxyPass, type ResolvedNames, writtenAddresses } from '../resolved-names.ts'
+import { nameInPass, type ResolvedNames, writtenAddresses } from '../resolved-names.ts'
 import { commented } from './comment.ts'
 import type { Rendering } from './rendering.ts'
 
-/** A `proxy_pass` to a name, written as one to a block with the addresses of that name. */
+/** A `proxy_pass` or `grpc_pass` to a name, written as one to a block with the addresses of that name. */
 export interface NamedProxy {
   name: string
   /** Of its block. */
@@ -21,15 +21,15 @@ export interface NamedProxy {
   servers: string[]
 }
 
-const written = /^(https?:\/\/)([^/?]+)(.*)$/
+const written = /^((?:http|grpc)s?:\/\/)([^/?]+)(.*)$/
 
-/** Looks at the address of a `proxy_pass`; undefined where nginx is to read it as it is. */
+/** Looks at the address of a `proxy_pass` or `grpc_pass`; undefined where nginx is to read it as it is. */
 export function namedProxyOf(address: string, names: ResolvedNames | undefined): NamedProxy | undefined {
-  const name = nameInProxyPass(address)
+  const name = nameInPass(address)
   const [, scheme, authority, rest] = written.exec(address) ?? []
   if (name === undefined || !names?.[name]?.length || scheme === undefined || authority === undefined || rest === undefined)
     return undefined
-  const port = /:(\d+)$/.exec(authority)?.[1] ?? (scheme === 'https://' ? '443' : '80')
+  const port = /:(\d+)$/.exec(authority)?.[1] ?? (scheme.endsWith('s://') ? '443' : '80')
   const block = `nxmesh_name_${name}_${port}`
   return {
     name,
@@ -44,11 +44,11 @@ export function namedProxyOf(address: string, names: ResolvedNames | undefined):
   }
 }
 
-/** Writes a block for each name and port that a `proxy_pass` leads to. */
+/** Writes a block for each name and port that locations lead to. */
 export function renderNamedProxies({ writer, target }: Rendering, { virtual_hosts }: Pick<AgentConfig, 'virtual_hosts'>): void {
   const seen = new Set<string>()
-  for (const { proxy_pass } of virtual_hosts.flatMap((host) => host.locations)) {
-    const proxy = proxy_pass === undefined ? undefined : namedProxyOf(proxy_pass, target.names)
+  for (const { proxy_pass, grpc_pass } of virtual_hosts.flatMap((host) => host.locations)) {
+    const proxy = namedProxyOf(proxy_pass ?? grpc_pass ?? '', target.names)
     if (!proxy || seen.has(proxy.block)) continue
     seen.add(proxy.block)
     writer.from(undefined)

@@ -3,7 +3,7 @@ import type { Report } from './report.ts'
 import type { PlacedSettings } from './settings.ts'
 import type { RenderTarget } from './target.ts'
 import type { UpstreamBlocks } from './upstream.ts'
-import type { ConfigWriter } from './writer.ts'
+import type { ConfigWriter, LineSource } from './writer.ts'
 
 /** What the parts of http.conf share while it is written. */
 export interface Rendering {
@@ -12,8 +12,12 @@ export interface Rendering {
   report: Report
   upstreams: UpstreamBlocks
   placed: PlacedSettings
+  /** The port on which plain HTTP from outside reaches nginx. */
+  httpPort: number
   /** Of virtual hosts that say none. */
   policy: TlsPolicy
+  /** What options of virtual hosts and locations need in the http block: statements, with what each comes from. */
+  shared: Map<string, LineSource>
   /** The challenges that are answered, and on which port; absent where there are none. */
   challenges?: { port: number; thumbprints: Record<string, string> }
 }

@@ -1,3 +1,4 @@
+import { speaksGrpc } from '@nxmesh/model/options'
 import type { TlsOptions } from '@nxmesh/model/tls'
 import { virtualHostVariable } from '../access-log.ts'
 import { quote } from '../quote.ts'
@@ -6,6 +7,7 @@ import { commented } from './comment.ts'
 import type { Statement } from './custom-directives.ts'
 import {
   type ConnectionKind,
+  cacheStatus,
   type HeaderSet,
   noHeaders,
   proxyHeaders,
@@ -19,8 +21,11 @@ import {
 import { renderTypes } from './http.ts'
 import { renderLocation } from './location.ts'
 import { connectionOf } from './location-content.ts'
+import { type Maintenance, maintenanceOf } from './options/maintenance.ts'
+import { optionLines, usableLines, writeOptions } from './options.ts'
 import type { PlannedHost, PlannedPort } from './plan.ts'
 import { readCustomDirectives } from './read-custom.ts'
+import { writeRedirectLocations, writeServerRedirects } from './redirect.ts'
 import type { Rendering } from './rendering.ts'
 import { reportOn } from './report.ts'
 import { writeTlsPolicy } from './tls.ts'
@@ -86,6 +91,7 @@ export function renderHost(rendering: Rendering, port: PlannedPort, planned: Pla
   }
   const inherited = renderLevel(rendering, port, planned, custom, source)
   const taken = new Set<string>()
+  writeRedirectLocations(rendering, host, source, taken)
   for (const [at, location] of host.locations.entries())
     renderLocation(rendering, { planned, location, at, inherited, taken, source, server: custom })
   if (!taken.has('/') && !['root', 'return', 'try_files', 'alias'].some((name) => custom.has(name))) {
@@ -106,10 +112,17 @@ function renderLevel(
   custom: ReadonlyMap<string, Statement>,
   source: { kind: 'virtual_host'; id: string; name: string },
 ): { headers: HeaderSet; connection: ConnectionKind | undefined } {
-  const { writer, target, placed } = rendering
+  const { writer, target, placed, report } = rendering
   const { host } = planned
-  const settings =
-    target.mode === 'include' ? placed.server.filter((statement) => !custom.has(statement.name) || setsHeader(statement)) : []
+  const options = usableLines(
+    optionLines(host, { key: host.id, host: host.id, cache: placed.cache, speaks: { http: true, grpc: host.locations.some(speaksGrpc) } }),
+    target,
+    (name) => custom.has(name),
+    (severity, field, message) => reportOn(report, severity, host, field, message),
+  )
+  const own = new Set([...custom.keys(), ...options.map(({ name }) => name)])
+  const settings = target.mode === 'include' ? placed.server.filter((statement) => !own.has(statement.name) || setsHeader(statement)) : []
+  const common = target.mode === 'include' ? placed.options.filter(({ name }) => !own.has(name)) : []
   const set = (name: string) => custom.has(name) || settings.some((statement) => statement.name === name)
   if (target.mode === 'include') {
     writer.from(source)
@@ -128,6 +141,11 @@ function renderLevel(
     writer.from({ kind: 'settings', field: `nginx_directives.${statement.name}` })
     writer.lines(indent + statement.text)
   }
+  const closed = maintenanceOf(host.maintenance)
+  if (closed) writeMaintenance(rendering, closed, { ...source, field: 'maintenance' })
+  writeServerRedirects(rendering, host, source)
+  writeOptions(rendering, common, { source: { kind: 'settings' }, prefix: '', indent })
+  writeOptions(rendering, options, { source, prefix: '', indent })
   for (const statement of custom.values()) {
     if (setsHeader(statement)) continue
     writer.from({ ...source, field: `custom_directives.${statement.name}` })
@@ -141,6 +159,7 @@ function renderLevel(
   const hsts = planned.files ? host.tls?.hsts : undefined
   if (hsts) headers = withResponse(headers, responseHeader('Strict-Transport-Security', hstsValue(hsts), true))
   if (planned.http3) headers = withResponse(headers, responseHeader('Alt-Svc', `h3=":${host.listen_port}"; ma=86400`, true))
+  if (host.proxy_cache?.status_header) headers = withResponse(headers, cacheStatus)
   headers = withStatements(headers, custom.values())
   writer.from(source)
   if (first !== undefined) {
@@ -148,7 +167,17 @@ function renderLevel(
     writeRequest(writer, headers.request, indent)
   }
   writeResponse(writer, headers.response, first !== undefined, indent)
+  // Not among the headers that locations inherit: an upstream's own header of that name is not to give way.
+  if (closed) writer.line(`${indent}add_header Retry-After ${closed.variable} always;`)
   return { headers, connection: first }
+}
+
+function writeMaintenance({ writer, shared }: Rendering, { variable, shared: statement }: Maintenance, source: LineSource): void {
+  shared.set(statement, source)
+  writer.from(source)
+  writer.line(`${indent}if (${variable}) {`)
+  writer.line(`${indent}${indent}return 503;`)
+  writer.line(`${indent}}`)
 }
 
 // In an nginx of ours the http block holds what the settings say; elsewhere it is the host's.

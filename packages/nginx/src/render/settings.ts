@@ -2,6 +2,9 @@ import type { Settings } from '@nxmesh/model/settings'
 import { contextsFor } from '../directive-contexts.ts'
 import { quote } from '../quote.ts'
 import { readStatement, type Statement } from './custom-directives.ts'
+import type { OptionLine } from './options/line.ts'
+import { type Cache, cacheOf } from './options/proxy-cache.ts'
+import { optionLines, usableLines } from './options.ts'
 import { type Report, reportOnSettings } from './report.ts'
 import type { RenderTarget } from './target.ts'
 import type { ConfigWriter } from './writer.ts'
@@ -13,6 +16,10 @@ export interface PlacedSettings {
   http: Statement[]
   /** In include mode: what goes into each of our servers, as the host's http block may set it already. */
   server: Statement[]
+  /** Typed options, written in the http block of an nginx of ours and else in each of our servers. */
+  options: OptionLine[]
+  /** For whichever virtual hosts want one. */
+  cache: Cache
 }
 
 /** Where nginx wants a directive of the settings: by name, and http for every name that is not known to belong elsewhere. */
@@ -27,9 +34,10 @@ function onlyInHttp(name: string): boolean {
   return contextsFor(name)?.every((context) => context === 'http') ?? /(_cache_path|_hash_max_size|_hash_bucket_size|_zone)$/.test(name)
 }
 
-/** Reads the settings and sorts them into contexts; what cannot be written is reported. */
-export function placeSettings(settings: Settings, target: RenderTarget, report: Report): PlacedSettings {
-  const placed: PlacedSettings = { main: [], events: [], http: [], server: [] }
+/** Reads the settings and sorts them into contexts; what cannot be written is reported. `grpc` tells that some location speaks it. */
+export function placeSettings(settings: Settings, target: RenderTarget, report: Report, grpc: boolean): PlacedSettings {
+  const cache = cacheOf(target.runtime_directory, settings.proxy_cache_path)
+  const placed: PlacedSettings = { main: [], events: [], http: [], server: [], options: [], cache }
   for (const [name, value] of Object.entries(settings.nginx_directives)) {
     const field = `nginx_directives.${name}`
     const read = readStatement(name, value)
@@ -48,6 +56,13 @@ export function placeSettings(settings: Settings, target: RenderTarget, report: 
       )
     else placed[onlyInHttp(name) ? 'http' : 'server'].push(read.statement)
   }
+  const set = new Set([...placed.http, ...placed.server].map(({ name }) => name))
+  placed.options = usableLines(
+    optionLines(settings, { key: '', host: '', cache, speaks: { http: true, grpc } }),
+    target,
+    (name) => set.has(name),
+    (severity, field, message) => reportOnSettings(report, severity, field, message),
+  )
   if (target.mode === 'include') {
     for (const name of Object.keys(settings.env_vars))
       reportOnSettings(

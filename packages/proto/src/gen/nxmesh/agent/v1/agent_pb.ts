@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file nxmesh/agent/v1/agent.proto.
  */
 export const file_nxmesh_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("ChtueG1lc2gvYWdlbnQvdjEvYWdlbnQucHJvdG8SD254bWVzaC5hZ2VudC52MSK+AwoMQWdlbnRNZXNzYWdlEhAKCGFnZW50X2lkGAEgASgJEhEKCXRpbWVzdGFtcBgCIAEoAxI8CgxyZWdpc3RyYXRpb24YAyABKAsyJC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdEgAEi8KBmhlYWx0aBgEIAEoCzIdLm54bWVzaC5hZ2VudC52MS5IZWFsdGhSZXBvcnRIABI2Cg1jb25maWdfc3RhdHVzGAUgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1N0YXR1c0gAEjAKB21ldHJpY3MYBiABKAsyHS5ueG1lc2guYWdlbnQudjEuTWV0cmljc0JhdGNoSAASKQoEbG9ncxgHIAEoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2dCYXRjaEgAEicKBWV2ZW50GAggASgLMhYubnhtZXNoLmFnZW50LnYxLkV2ZW50SAASUQobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGQgASgLMioubnhtZXNoLmFnZW50LnYxLkNlcnRpZmljYXRlU2lnbmluZ1JlcXVlc3RIAEIJCgdwYXlsb2FkIuoCCg1NYXN0ZXJNZXNzYWdlEhEKCXRpbWVzdGFtcBgBIAEoAxJGChVyZWdpc3RyYXRpb25fcmVzcG9uc2UYAiABKAsyJS5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVzcG9uc2VIABI2Cg1jb25maWdfdXBkYXRlGAMgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1VwZGF0ZUgAEisKB2NvbW1hbmQYBCABKAsyGC5ueG1lc2guYWdlbnQudjEuQ29tbWFuZEgAEiMKA2FjaxgFIAEoCzIULm54bWVzaC5hZ2VudC52MS5BY2tIABInCgVlcnJvchgGIAEoCzIWLm54bWVzaC5hZ2VudC52MS5FcnJvckgAEkAKEmlzc3VlZF9jZXJ0aWZpY2F0ZRhkIAEoCzIiLm54bWVzaC5hZ2VudC52MS5Jc3N1ZWRDZXJ0aWZpY2F0ZUgAQgkKB3BheWxvYWQixgMKE1JlZ2lzdHJhdGlvblJlcXVlc3QSDQoFdG9rZW4YASABKAkSEAoIaG9zdG5hbWUYAiABKAkSEgoKaXBfYWRkcmVzcxgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEhQKDGNhcGFiaWxpdGllcxgFIAMoCRJACgZsYWJlbHMYBiADKAsyMC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdC5MYWJlbHNFbnRyeRI4Cg9kZXBsb3ltZW50X21vZGUYByABKA4yHy5ueG1lc2guYWdlbnQudjEuRGVwbG95bWVudE1vZGUSEgoKY2FwYWJpbGl0eRhkIAEoDRISCgptYWNoaW5lX2lkGGUgASgJEg8KB2Jvb3RfaWQYZiABKAkSIwobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGcgASgMEhYKDmNvbmZpZ192ZXJzaW9uGGggASgDEhcKD2NvbmZpZ19jaGVja3N1bRhpIAEoCRIZChFyZWplY3RlZF9jaGVja3N1bRhqIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsgBChRSZWdpc3RyYXRpb25SZXNwb25zZRIQCghhZ2VudF9pZBgBIAEoCRIPCgdzdWNjZXNzGAIgASgIEhUKDWVycm9yX21lc3NhZ2UYAyABKAkSIgoaaGVhcnRiZWF0X2ludGVydmFsX3NlY29uZHMYBCABKAMSEgoKY2FwYWJpbGl0eRhkIAEoDRI+ChJpc3N1ZWRfY2VydGlmaWNhdGUYZSABKAsyIi5ueG1lc2guYWdlbnQudjEuSXNzdWVkQ2VydGlmaWNhdGUiKAoZQ2VydGlmaWNhdGVTaWduaW5nUmVxdWVzdBILCgNkZXIYASABKAwiJgoRSXNzdWVkQ2VydGlmaWNhdGUSEQoJY2hhaW5fcGVtGAEgASgJIqkECgxIZWFsdGhSZXBvcnQSKwoFbmdpbngYASABKAsyHC5ueG1lc2guYWdlbnQudjEuTmdpbnhTdGF0dXMSLgoGc3lzdGVtGAIgASgLMh4ubnhtZXNoLmFnZW50LnYxLlN5c3RlbU1ldHJpY3MSFwoPY29uZmlnX2NoZWNrc3VtGAMgASgJEhYKDmNvbmZpZ192ZXJzaW9uGAQgASgDEiYKBmFsZXJ0cxgFIAMoCzIWLm54bWVzaC5hZ2VudC52MS5BbGVydBIYChBzZXJ2aW5nX2NoZWNrc3VtGGQgASgJEg8KB2RyaWZ0ZWQYZSABKAgSFQoNZHJpZnRfbWVzc2FnZRhmIAEoCRI+ChJuZ2lueF9pbnN0YWxsYXRpb24YZyABKAsyIi5ueG1lc2guYWdlbnQudjEuTmdpbnhJbnN0YWxsYXRpb24SEgoKZ2VuZXJhdGlvbhhoIAEoCRIWCg5maWxlc19jaGVja3N1bRhpIAEoCRI1Cg5yZXNvbHZlZF9uYW1lcxhqIAMoCzIdLm54bWVzaC5hZ2VudC52MS5SZXNvbHZlZE5hbWUSPgoQdXBzdHJlYW1fc2VydmVycxhuIAMoCzIkLm54bWVzaC5hZ2VudC52MS5VcHN0cmVhbVNlcnZlclN0YXRlEj4KEmZvdW5kX2NlcnRpZmljYXRlcxhvIAEoCzIiLm54bWVzaC5hZ2VudC52MS5Gb3VuZENlcnRpZmljYXRlcyIvCgxSZXNvbHZlZE5hbWUSDAoEbmFtZRgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAkiTAoRRm91bmRDZXJ0aWZpY2F0ZXMSNwoMY2VydGlmaWNhdGVzGAEgAygLMiEubnhtZXNoLmFnZW50LnYxLkZvdW5kQ2VydGlmaWNhdGUizgEKEEZvdW5kQ2VydGlmaWNhdGUSDAoEcGF0aBgBIAEoCRIUCgxzZXJ2ZXJfbmFtZXMYAiADKAkSDQoFbmFtZXMYAyADKAkSDwoHc3ViamVjdBgEIAEoCRIOCgZpc3N1ZXIYBSABKAkSDgoGc2VyaWFsGAYgASgJEhMKC2ZpbmdlcnByaW50GAcgASgJEgsKA2tleRgIIAEoCRISCgpub3RfYmVmb3JlGAkgASgDEhEKCW5vdF9hZnRlchgKIAEoAxINCgVlcnJvchgLIAEoCSKwAQoTVXBzdHJlYW1TZXJ2ZXJTdGF0ZRITCgt1cHN0cmVhbV9pZBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEg0KBXN0YXRlGAMgASgJEhMKC2luX3JvdGF0aW9uGAQgASgIEg0KBXNpbmNlGAUgASgDEhIKCmxhc3RfZXJyb3IYBiABKAkSFQoNY2hlY2tzX3Bhc3NlZBgHIAEoBBIVCg1jaGVja3NfZmFpbGVkGAggASgEIscBChFOZ2lueEluc3RhbGxhdGlvbhIMCgRtb2RlGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSEAoIc3VwcG9ydHMYAyADKAkSGQoRcnVudGltZV9kaXJlY3RvcnkYBCABKAkSHQoVZ2VuZXJhdGlvbnNfZGlyZWN0b3J5GAUgASgJEgwKBGlwdjYYBiABKAgSEwoLd29ya2VyX3VzZXIYByABKAkSEAoIcmVzb2x2ZXIYZCABKAkSEgoKYWNjZXNzX2xvZxhlIAEoCSL7AQoLTmdpbnhTdGF0dXMSEgoKaXNfcnVubmluZxgBIAEoCBILCgNwaWQYAiABKA0SFgoOdXB0aW1lX3NlY29uZHMYAyABKAQSGgoSYWN0aXZlX2Nvbm5lY3Rpb25zGAQgASgNEhYKDnRvdGFsX3JlcXVlc3RzGAUgASgEEhsKE3JlcXVlc3RzX3Blcl9zZWNvbmQYBiABKAISFwoPcnVubmluZ192ZXJzaW9uGGQgASgJEhkKEWluc3RhbGxlZF92ZXJzaW9uGGUgASgJEg8KB3dvcmtlcnMYZiABKA0SHQoVd29ya2Vyc19zaHV0dGluZ19kb3duGGcgASgNIqcBCg1TeXN0ZW1NZXRyaWNzEhMKC2NwdV9wZXJjZW50GAEgASgCEhkKEW1lbW9yeV91c2VkX2J5dGVzGAIgASgEEhoKEm1lbW9yeV90b3RhbF9ieXRlcxgDIAEoBBIXCg9kaXNrX3VzZWRfYnl0ZXMYBCABKAQSGAoQZGlza190b3RhbF9ieXRlcxgFIAEoBBIXCg9sb2FkX2F2ZXJhZ2VfMW0YBiABKAIiaAoFQWxlcnQSCgoCaWQYASABKAkSEAoIc2V2ZXJpdHkYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIRCgl0aW1lc3RhbXAYBCABKAMSDgoGbWV0cmljGGQgASgJEg0KBXZhbHVlGGUgASgBIogECgxDb25maWdVcGRhdGUSEQoJY29uZmlnX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAMSMwoNdmlydHVhbF9ob3N0cxgDIAMoCzIcLm54bWVzaC5hZ2VudC52MS5WaXJ0dWFsSG9zdBIsCgl1cHN0cmVhbXMYBCADKAsyGS5ueG1lc2guYWdlbnQudjEuVXBzdHJlYW0SRQoMY2VydGlmaWNhdGVzGAUgAygLMi8ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1VwZGF0ZS5DZXJ0aWZpY2F0ZXNFbnRyeRI4Cg9nbG9iYWxfc2V0dGluZ3MYBiABKAsyHy5ueG1lc2guYWdlbnQudjEuR2xvYmFsU2V0dGluZ3MSFwoPY29uZmlnX2NoZWNrc3VtGGQgASgJEkwKEGFjbWVfdGh1bWJwcmludHMYZSADKAsyMi5ueG1lc2guYWdlbnQudjEuQ29uZmlnVXBkYXRlLkFjbWVUaHVtYnByaW50c0VudHJ5GlEKEUNlcnRpZmljYXRlc0VudHJ5EgsKA2tleRgBIAEoCRIrCgV2YWx1ZRgCIAEoCzIcLm54bWVzaC5hZ2VudC52MS5DZXJ0aWZpY2F0ZToCOAEaNgoUQWNtZVRodW1icHJpbnRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKQAwoLVmlydHVhbEhvc3QSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRITCgtzZXJ2ZXJfbmFtZRgDIAEoCRITCgtsaXN0ZW5fcG9ydBgEIAEoDRITCgtzc2xfZW5hYmxlZBgFIAEoCBIaChJzc2xfY2VydGlmaWNhdGVfaWQYBiABKAkSFQoNaHR0cDJfZW5hYmxlZBgHIAEoCBIVCg1odHRwM19lbmFibGVkGAggASgIEiwKCWxvY2F0aW9ucxgJIAMoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2NhdGlvbhJNChFjdXN0b21fZGlyZWN0aXZlcxgKIAMoCzIyLm54bWVzaC5hZ2VudC52MS5WaXJ0dWFsSG9zdC5DdXN0b21EaXJlY3RpdmVzRW50cnkSKAoDdGxzGGQgASgLMhsubnhtZXNoLmFnZW50LnYxLlRsc09wdGlvbnMaNwoVQ3VzdG9tRGlyZWN0aXZlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEibwoKVGxzT3B0aW9ucxIOCgZwb2xpY3kYASABKAkSFQoNcmVkaXJlY3RfaHR0cBgCIAEoCBIjCgRoc3RzGAMgASgLMhUubnhtZXNoLmFnZW50LnYxLkhzdHMSFQoNb2NzcF9zdGFwbGluZxgEIAEoCCJMCgRIc3RzEhcKD21heF9hZ2Vfc2Vjb25kcxgBIAEoDRIaChJpbmNsdWRlX3N1YmRvbWFpbnMYAiABKAgSDwoHcHJlbG9hZBgDIAEoCCLJAgoITG9jYXRpb24SDAoEcGF0aBgBIAEoCRISCgpwcm94eV9wYXNzGAIgASgJEhMKC3Vwc3RyZWFtX2lkGAMgASgJEgwKBHJvb3QYBCABKAkSDQoFaW5kZXgYBSABKAkSLwoOY3VzdG9tX2hlYWRlcnMYBiADKAsyFy5ueG1lc2guYWdlbnQudjEuSGVhZGVyEjMKDXJld3JpdGVfcnVsZXMYByADKAsyHC5ueG1lc2guYWdlbnQudjEuUmV3cml0ZVJ1bGUSSgoRY3VzdG9tX2RpcmVjdGl2ZXMYCCADKAsyLy5ueG1lc2guYWdlbnQudjEuTG9jYXRpb24uQ3VzdG9tRGlyZWN0aXZlc0VudHJ5GjcKFUN1c3RvbURpcmVjdGl2ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkgKBkhlYWRlchIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJEg4KBmFsd2F5cxgDIAEoCBIRCglkaXJlY3Rpb24YZCABKAkiQQoLUmV3cml0ZVJ1bGUSDwoHcGF0dGVybhgBIAEoCRITCgtyZXBsYWNlbWVudBgCIAEoCRIMCgRmbGFnGAMgASgJIukBCghVcHN0cmVhbRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEjgKCWFsZ29yaXRobRgDIAEoDjIlLm54bWVzaC5hZ2VudC52MS5Mb2FkQmFsYW5jZUFsZ29yaXRobRIwCgdzZXJ2ZXJzGAQgAygLMh8ubnhtZXNoLmFnZW50LnYxLlVwc3RyZWFtU2VydmVyEjgKDGhlYWx0aF9jaGVjaxgFIAEoCzIiLm54bWVzaC5hZ2VudC52MS5IZWFsdGhDaGVja0NvbmZpZxIdChVrZWVwYWxpdmVfY29ubmVjdGlvbnMYBiABKA0igAEKDlVwc3RyZWFtU2VydmVyEg8KB2FkZHJlc3MYASABKAkSDgoGd2VpZ2h0GAIgASgNEg4KBmJhY2t1cBgDIAEoCBIMCgRkb3duGAQgASgIEhEKCW1heF9mYWlscxgFIAEoDRIcChRmYWlsX3RpbWVvdXRfc2Vjb25kcxgGIAEoDSKdAQoRSGVhbHRoQ2hlY2tDb25maWcSDwoHZW5hYmxlZBgBIAEoCBIMCgRwYXRoGAIgASgJEhgKEGludGVydmFsX3NlY29uZHMYAyABKA0SFwoPdGltZW91dF9zZWNvbmRzGAQgASgNEhkKEWhlYWx0aHlfdGhyZXNob2xkGAUgASgNEhsKE3VuaGVhbHRoeV90aHJlc2hvbGQYBiABKA0ibwoLQ2VydGlmaWNhdGUSCgoCaWQYASABKAkSDgoGZG9tYWluGAIgASgJEhcKD2NlcnRpZmljYXRlX3BlbRgDIAEoCRIXCg9wcml2YXRlX2tleV9wZW0YBCABKAkSEgoKZXhwaXJlc19hdBgFIAEoAyKvAgoOR2xvYmFsU2V0dGluZ3MSTgoQbmdpbnhfZGlyZWN0aXZlcxgBIAMoCzI0Lm54bWVzaC5hZ2VudC52MS5HbG9iYWxTZXR0aW5ncy5OZ2lueERpcmVjdGl2ZXNFbnRyeRI+CghlbnZfdmFycxgCIAMoCzIsLm54bWVzaC5hZ2VudC52MS5HbG9iYWxTZXR0aW5ncy5FbnZWYXJzRW50cnkSEgoKdGxzX3BvbGljeRhkIAEoCRIRCglodHRwX3BvcnQYZSABKA0aNgoUTmdpbnhEaXJlY3RpdmVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARouCgxFbnZWYXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLrAQoMQ29uZmlnU3RhdHVzEhEKCWNvbmZpZ19pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDEjIKBnN0YXR1cxgDIAEoDjIiLm54bWVzaC5hZ2VudC52MS5Db25maWdBcHBseVN0YXR1cxIVCg1lcnJvcl9tZXNzYWdlGAQgASgJEhIKCmFwcGxpZWRfYXQYBSABKAMSFwoPY29uZmlnX2NoZWNrc3VtGGQgASgJEioKCGZpbmRpbmdzGGUgAygLMhgubnhtZXNoLmFnZW50LnYxLkZpbmRpbmcSEwoLZHVyYXRpb25fbXMYZiABKA0ifwoHRmluZGluZxIQCghzZXZlcml0eRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEgwKBGtpbmQYAyABKAkSCgoCaWQYBCABKAkSDAoEbmFtZRgFIAEoCRINCgVmaWVsZBgGIAEoCRIMCgRmaWxlGAcgASgJEgwKBGxpbmUYCCABKA0ibAoMTWV0cmljc0JhdGNoEhEKCXRpbWVzdGFtcBgBIAEoAxIoCgdtZXRyaWNzGAIgAygLMhcubnhtZXNoLmFnZW50LnYxLk1ldHJpYxINCgVzcG9vbBhlIAEoCRIQCghzZXF1ZW5jZRhmIAEoBCLHAQoGTWV0cmljEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAESEQoJdGltZXN0YW1wGAMgASgDEjMKBmxhYmVscxgEIAMoCzIjLm54bWVzaC5hZ2VudC52MS5NZXRyaWMuTGFiZWxzRW50cnkSKQoEdHlwZRgFIAEoDjIbLm54bWVzaC5hZ2VudC52MS5NZXRyaWNUeXBlGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiZQoITG9nQmF0Y2gSKgoHZW50cmllcxgBIAMoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2dFbnRyeRINCgVzcG9vbBhkIAEoCRIQCghzZXF1ZW5jZRhlIAEoBBIMCgRyb3dzGGYgASgMIqMBCghMb2dFbnRyeRIRCgl0aW1lc3RhbXAYASABKAMSDQoFbGV2ZWwYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRI1CgZmaWVsZHMYBCADKAsyJS5ueG1lc2guYWdlbnQudjEuTG9nRW50cnkuRmllbGRzRW50cnkaLQoLRmllbGRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASL8AgoHQ29tbWFuZBISCgpjb21tYW5kX2lkGAEgASgJEjAKBnJlbG9hZBgCIAEoCzIeLm54bWVzaC5hZ2VudC52MS5SZWxvYWRDb21tYW5kSAASMgoHcmVzdGFydBgDIAEoCzIfLm54bWVzaC5hZ2VudC52MS5SZXN0YXJ0Q29tbWFuZEgAEiwKBHN0b3AYBCABKAsyHC5ueG1lc2guYWdlbnQudjEuU3RvcENvbW1hbmRIABI3CgpnZXRfc3RhdHVzGAUgASgLMiEubnhtZXNoLmFnZW50LnYxLkdldFN0YXR1c0NvbW1hbmRIABJBCg92YWxpZGF0ZV9jb25maWcYBiABKAsyJi5ueG1lc2guYWdlbnQudjEuVmFsaWRhdGVDb25maWdDb21tYW5kSAASQgoQcmVhZF9ob3N0X2NvbmZpZxhkIAEoCzImLm54bWVzaC5hZ2VudC52MS5SZWFkSG9zdENvbmZpZ0NvbW1hbmRIAEIJCgdjb21tYW5kIiEKDVJlbG9hZENvbW1hbmQSEAoIZ3JhY2VmdWwYASABKAgiHwoOUmVzdGFydENvbW1hbmQSDQoFZm9yY2UYASABKAgiOAoLU3RvcENvbW1hbmQSEAoIZ3JhY2VmdWwYASABKAgSFwoPdGltZW91dF9zZWNvbmRzGAIgASgNIhIKEEdldFN0YXR1c0NvbW1hbmQiFwoVUmVhZEhvc3RDb25maWdDb21tYW5kIi8KFVZhbGlkYXRlQ29uZmlnQ29tbWFuZBIWCg5jb25maWdfY29udGVudBgBIAEoCSKdAQoFRXZlbnQSEAoIZXZlbnRfaWQYASABKAkSEgoKZXZlbnRfdHlwZRgCIAEoCRIRCgl0aW1lc3RhbXAYAyABKAMSLgoEZGF0YRgEIAMoCzIgLm54bWVzaC5hZ2VudC52MS5FdmVudC5EYXRhRW50cnkaKwoJRGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQQoDQWNrEhIKCm1lc3NhZ2VfaWQYASABKAkSDwoHc3VjY2VzcxgCIAEoCBIVCg1lcnJvcl9tZXNzYWdlGAMgASgJIowBCgVFcnJvchIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSNAoHZGV0YWlscxgDIAMoCzIjLm54bWVzaC5hZ2VudC52MS5FcnJvci5EZXRhaWxzRW50cnkaLgoMRGV0YWlsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEqbQoORGVwbG95bWVudE1vZGUSHwobREVQTE9ZTUVOVF9NT0RFX1VOU1BFQ0lGSUVEEAASEgoORE9DS0VSX1NJREVDQVIQARIWChJLVUJFUk5FVEVTX1NJREVDQVIQAhIOCgpTVEFOREFMT05FEAMqjQEKFExvYWRCYWxhbmNlQWxnb3JpdGhtEiYKIkxPQURfQkFMQU5DRV9BTEdPUklUSE1fVU5TUEVDSUZJRUQQABIPCgtST1VORF9ST0JJThABEhUKEUxFQVNUX0NPTk5FQ1RJT05TEAISCwoHSVBfSEFTSBADEhgKFFdFSUdIVEVEX1JPVU5EX1JPQklOEAQqjQEKEUNvbmZpZ0FwcGx5U3RhdHVzEiMKH0NPTkZJR19BUFBMWV9TVEFUVVNfVU5TUEVDSUZJRUQQABILCgdQRU5ESU5HEAESDgoKVkFMSURBVElORxACEgwKCEFQUExZSU5HEAMSCwoHU1VDQ0VTUxAEEgoKBkZBSUxFRBAFEg8KC1JPTExFRF9CQUNLEAYqUAoKTWV0cmljVHlwZRIbChdNRVRSSUNfVFlQRV9VTlNQRUNJRklFRBAAEgkKBUdBVUdFEAESCwoHQ09VTlRFUhACEg0KCUhJU1RPR1JBTRADMuYBCgxBZ2VudFNlcnZpY2USSwoGU3RyZWFtEh0ubnhtZXNoLmFnZW50LnYxLkFnZW50TWVzc2FnZRoeLm54bWVzaC5hZ2VudC52MS5NYXN0ZXJNZXNzYWdlKAEwARJDCgxSZXBvcnRIZWFsdGgSHS5ueG1lc2guYWdlbnQudjEuSGVhbHRoUmVwb3J0GhQubnhtZXNoLmFnZW50LnYxLkFjaxJECg1SZXBvcnRNZXRyaWNzEh0ubnhtZXNoLmFnZW50LnYxLk1ldHJpY3NCYXRjaBoULm54bWVzaC5hZ2VudC52MS5BY2tCIFoeZ2l0aHViLmNvbS9ueG1lc2gvYXBpL2FnZW50L3YxYgZwcm90bzM");
+  fileDesc("ChtueG1lc2gvYWdlbnQvdjEvYWdlbnQucHJvdG8SD254bWVzaC5hZ2VudC52MSK+AwoMQWdlbnRNZXNzYWdlEhAKCGFnZW50X2lkGAEgASgJEhEKCXRpbWVzdGFtcBgCIAEoAxI8CgxyZWdpc3RyYXRpb24YAyABKAsyJC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdEgAEi8KBmhlYWx0aBgEIAEoCzIdLm54bWVzaC5hZ2VudC52MS5IZWFsdGhSZXBvcnRIABI2Cg1jb25maWdfc3RhdHVzGAUgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1N0YXR1c0gAEjAKB21ldHJpY3MYBiABKAsyHS5ueG1lc2guYWdlbnQudjEuTWV0cmljc0JhdGNoSAASKQoEbG9ncxgHIAEoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2dCYXRjaEgAEicKBWV2ZW50GAggASgLMhYubnhtZXNoLmFnZW50LnYxLkV2ZW50SAASUQobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGQgASgLMioubnhtZXNoLmFnZW50LnYxLkNlcnRpZmljYXRlU2lnbmluZ1JlcXVlc3RIAEIJCgdwYXlsb2FkIuoCCg1NYXN0ZXJNZXNzYWdlEhEKCXRpbWVzdGFtcBgBIAEoAxJGChVyZWdpc3RyYXRpb25fcmVzcG9uc2UYAiABKAsyJS5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVzcG9uc2VIABI2Cg1jb25maWdfdXBkYXRlGAMgASgLMh0ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1VwZGF0ZUgAEisKB2NvbW1hbmQYBCABKAsyGC5ueG1lc2guYWdlbnQudjEuQ29tbWFuZEgAEiMKA2FjaxgFIAEoCzIULm54bWVzaC5hZ2VudC52MS5BY2tIABInCgVlcnJvchgGIAEoCzIWLm54bWVzaC5hZ2VudC52MS5FcnJvckgAEkAKEmlzc3VlZF9jZXJ0aWZpY2F0ZRhkIAEoCzIiLm54bWVzaC5hZ2VudC52MS5Jc3N1ZWRDZXJ0aWZpY2F0ZUgAQgkKB3BheWxvYWQixgMKE1JlZ2lzdHJhdGlvblJlcXVlc3QSDQoFdG9rZW4YASABKAkSEAoIaG9zdG5hbWUYAiABKAkSEgoKaXBfYWRkcmVzcxgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEhQKDGNhcGFiaWxpdGllcxgFIAMoCRJACgZsYWJlbHMYBiADKAsyMC5ueG1lc2guYWdlbnQudjEuUmVnaXN0cmF0aW9uUmVxdWVzdC5MYWJlbHNFbnRyeRI4Cg9kZXBsb3ltZW50X21vZGUYByABKA4yHy5ueG1lc2guYWdlbnQudjEuRGVwbG95bWVudE1vZGUSEgoKY2FwYWJpbGl0eRhkIAEoDRISCgptYWNoaW5lX2lkGGUgASgJEg8KB2Jvb3RfaWQYZiABKAkSIwobY2VydGlmaWNhdGVfc2lnbmluZ19yZXF1ZXN0GGcgASgMEhYKDmNvbmZpZ192ZXJzaW9uGGggASgDEhcKD2NvbmZpZ19jaGVja3N1bRhpIAEoCRIZChFyZWplY3RlZF9jaGVja3N1bRhqIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsgBChRSZWdpc3RyYXRpb25SZXNwb25zZRIQCghhZ2VudF9pZBgBIAEoCRIPCgdzdWNjZXNzGAIgASgIEhUKDWVycm9yX21lc3NhZ2UYAyABKAkSIgoaaGVhcnRiZWF0X2ludGVydmFsX3NlY29uZHMYBCABKAMSEgoKY2FwYWJpbGl0eRhkIAEoDRI+ChJpc3N1ZWRfY2VydGlmaWNhdGUYZSABKAsyIi5ueG1lc2guYWdlbnQudjEuSXNzdWVkQ2VydGlmaWNhdGUiKAoZQ2VydGlmaWNhdGVTaWduaW5nUmVxdWVzdBILCgNkZXIYASABKAwiJgoRSXNzdWVkQ2VydGlmaWNhdGUSEQoJY2hhaW5fcGVtGAEgASgJIqkECgxIZWFsdGhSZXBvcnQSKwoFbmdpbngYASABKAsyHC5ueG1lc2guYWdlbnQudjEuTmdpbnhTdGF0dXMSLgoGc3lzdGVtGAIgASgLMh4ubnhtZXNoLmFnZW50LnYxLlN5c3RlbU1ldHJpY3MSFwoPY29uZmlnX2NoZWNrc3VtGAMgASgJEhYKDmNvbmZpZ192ZXJzaW9uGAQgASgDEiYKBmFsZXJ0cxgFIAMoCzIWLm54bWVzaC5hZ2VudC52MS5BbGVydBIYChBzZXJ2aW5nX2NoZWNrc3VtGGQgASgJEg8KB2RyaWZ0ZWQYZSABKAgSFQoNZHJpZnRfbWVzc2FnZRhmIAEoCRI+ChJuZ2lueF9pbnN0YWxsYXRpb24YZyABKAsyIi5ueG1lc2guYWdlbnQudjEuTmdpbnhJbnN0YWxsYXRpb24SEgoKZ2VuZXJhdGlvbhhoIAEoCRIWCg5maWxlc19jaGVja3N1bRhpIAEoCRI1Cg5yZXNvbHZlZF9uYW1lcxhqIAMoCzIdLm54bWVzaC5hZ2VudC52MS5SZXNvbHZlZE5hbWUSPgoQdXBzdHJlYW1fc2VydmVycxhuIAMoCzIkLm54bWVzaC5hZ2VudC52MS5VcHN0cmVhbVNlcnZlclN0YXRlEj4KEmZvdW5kX2NlcnRpZmljYXRlcxhvIAEoCzIiLm54bWVzaC5hZ2VudC52MS5Gb3VuZENlcnRpZmljYXRlcyIvCgxSZXNvbHZlZE5hbWUSDAoEbmFtZRgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAkiTAoRRm91bmRDZXJ0aWZpY2F0ZXMSNwoMY2VydGlmaWNhdGVzGAEgAygLMiEubnhtZXNoLmFnZW50LnYxLkZvdW5kQ2VydGlmaWNhdGUizgEKEEZvdW5kQ2VydGlmaWNhdGUSDAoEcGF0aBgBIAEoCRIUCgxzZXJ2ZXJfbmFtZXMYAiADKAkSDQoFbmFtZXMYAyADKAkSDwoHc3ViamVjdBgEIAEoCRIOCgZpc3N1ZXIYBSABKAkSDgoGc2VyaWFsGAYgASgJEhMKC2ZpbmdlcnByaW50GAcgASgJEgsKA2tleRgIIAEoCRISCgpub3RfYmVmb3JlGAkgASgDEhEKCW5vdF9hZnRlchgKIAEoAxINCgVlcnJvchgLIAEoCSKwAQoTVXBzdHJlYW1TZXJ2ZXJTdGF0ZRITCgt1cHN0cmVhbV9pZBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEg0KBXN0YXRlGAMgASgJEhMKC2luX3JvdGF0aW9uGAQgASgIEg0KBXNpbmNlGAUgASgDEhIKCmxhc3RfZXJyb3IYBiABKAkSFQoNY2hlY2tzX3Bhc3NlZBgHIAEoBBIVCg1jaGVja3NfZmFpbGVkGAggASgEIscBChFOZ2lueEluc3RhbGxhdGlvbhIMCgRtb2RlGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSEAoIc3VwcG9ydHMYAyADKAkSGQoRcnVudGltZV9kaXJlY3RvcnkYBCABKAkSHQoVZ2VuZXJhdGlvbnNfZGlyZWN0b3J5GAUgASgJEgwKBGlwdjYYBiABKAgSEwoLd29ya2VyX3VzZXIYByABKAkSEAoIcmVzb2x2ZXIYZCABKAkSEgoKYWNjZXNzX2xvZxhlIAEoCSL7AQoLTmdpbnhTdGF0dXMSEgoKaXNfcnVubmluZxgBIAEoCBILCgNwaWQYAiABKA0SFgoOdXB0aW1lX3NlY29uZHMYAyABKAQSGgoSYWN0aXZlX2Nvbm5lY3Rpb25zGAQgASgNEhYKDnRvdGFsX3JlcXVlc3RzGAUgASgEEhsKE3JlcXVlc3RzX3Blcl9zZWNvbmQYBiABKAISFwoPcnVubmluZ192ZXJzaW9uGGQgASgJEhkKEWluc3RhbGxlZF92ZXJzaW9uGGUgASgJEg8KB3dvcmtlcnMYZiABKA0SHQoVd29ya2Vyc19zaHV0dGluZ19kb3duGGcgASgNIqcBCg1TeXN0ZW1NZXRyaWNzEhMKC2NwdV9wZXJjZW50GAEgASgCEhkKEW1lbW9yeV91c2VkX2J5dGVzGAIgASgEEhoKEm1lbW9yeV90b3RhbF9ieXRlcxgDIAEoBBIXCg9kaXNrX3VzZWRfYnl0ZXMYBCABKAQSGAoQZGlza190b3RhbF9ieXRlcxgFIAEoBBIXCg9sb2FkX2F2ZXJhZ2VfMW0YBiABKAIiaAoFQWxlcnQSCgoCaWQYASABKAkSEAoIc2V2ZXJpdHkYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIRCgl0aW1lc3RhbXAYBCABKAMSDgoGbWV0cmljGGQgASgJEg0KBXZhbHVlGGUgASgBIogECgxDb25maWdVcGRhdGUSEQoJY29uZmlnX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAMSMwoNdmlydHVhbF9ob3N0cxgDIAMoCzIcLm54bWVzaC5hZ2VudC52MS5WaXJ0dWFsSG9zdBIsCgl1cHN0cmVhbXMYBCADKAsyGS5ueG1lc2guYWdlbnQudjEuVXBzdHJlYW0SRQoMY2VydGlmaWNhdGVzGAUgAygLMi8ubnhtZXNoLmFnZW50LnYxLkNvbmZpZ1VwZGF0ZS5DZXJ0aWZpY2F0ZXNFbnRyeRI4Cg9nbG9iYWxfc2V0dGluZ3MYBiABKAsyHy5ueG1lc2guYWdlbnQudjEuR2xvYmFsU2V0dGluZ3MSFwoPY29uZmlnX2NoZWNrc3VtGGQgASgJEkwKEGFjbWVfdGh1bWJwcmludHMYZSADKAsyMi5ueG1lc2guYWdlbnQudjEuQ29uZmlnVXBkYXRlLkFjbWVUaHVtYnByaW50c0VudHJ5GlEKEUNlcnRpZmljYXRlc0VudHJ5EgsKA2tleRgBIAEoCRIrCgV2YWx1ZRgCIAEoCzIcLm54bWVzaC5hZ2VudC52MS5DZXJ0aWZpY2F0ZToCOAEaNgoUQWNtZVRodW1icHJpbnRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK7AwoLVmlydHVhbEhvc3QSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRITCgtzZXJ2ZXJfbmFtZRgDIAEoCRITCgtsaXN0ZW5fcG9ydBgEIAEoDRITCgtzc2xfZW5hYmxlZBgFIAEoCBIaChJzc2xfY2VydGlmaWNhdGVfaWQYBiABKAkSFQoNaHR0cDJfZW5hYmxlZBgHIAEoCBIVCg1odHRwM19lbmFibGVkGAggASgIEiwKCWxvY2F0aW9ucxgJIAMoCzIZLm54bWVzaC5hZ2VudC52MS5Mb2NhdGlvbhJNChFjdXN0b21fZGlyZWN0aXZlcxgKIAMoCzIyLm54bWVzaC5hZ2VudC52MS5WaXJ0dWFsSG9zdC5DdXN0b21EaXJlY3RpdmVzRW50cnkSKAoDdGxzGGQgASgLMhsubnhtZXNoLmFnZW50LnYxLlRsc09wdGlvbnMSKQoHb3B0aW9ucxhlIAEoCzIYLm54bWVzaC5hZ2VudC52MS5PcHRpb25zGjcKFUN1c3RvbURpcmVjdGl2ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIm8KClRsc09wdGlvbnMSDgoGcG9saWN5GAEgASgJEhUKDXJlZGlyZWN0X2h0dHAYAiABKAgSIwoEaHN0cxgDIAEoCzIVLm54bWVzaC5hZ2VudC52MS5Ic3RzEhUKDW9jc3Bfc3RhcGxpbmcYBCABKAgiTAoESHN0cxIXCg9tYXhfYWdlX3NlY29uZHMYASABKA0SGgoSaW5jbHVkZV9zdWJkb21haW5zGAIgASgIEg8KB3ByZWxvYWQYAyABKAgi9AIKCExvY2F0aW9uEgwKBHBhdGgYASABKAkSEgoKcHJveHlfcGFzcxgCIAEoCRITCgt1cHN0cmVhbV9pZBgDIAEoCRIMCgRyb290GAQgASgJEg0KBWluZGV4GAUgASgJEi8KDmN1c3RvbV9oZWFkZXJzGAYgAygLMhcubnhtZXNoLmFnZW50LnYxLkhlYWRlchIzCg1yZXdyaXRlX3J1bGVzGAcgAygLMhwubnhtZXNoLmFnZW50LnYxLlJld3JpdGVSdWxlEkoKEWN1c3RvbV9kaXJlY3RpdmVzGAggAygLMi8ubnhtZXNoLmFnZW50LnYxLkxvY2F0aW9uLkN1c3RvbURpcmVjdGl2ZXNFbnRyeRIpCgdvcHRpb25zGGQgASgLMhgubnhtZXNoLmFnZW50LnYxLk9wdGlvbnMaNwoVQ3VzdG9tRGlyZWN0aXZlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSAoGSGVhZGVyEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkSDgoGYWx3YXlzGAMgASgIEhEKCWRpcmVjdGlvbhhkIAEoCSJBCgtSZXdyaXRlUnVsZRIPCgdwYXR0ZXJuGAEgASgJEhMKC3JlcGxhY2VtZW50GAIgASgJEgwKBGZsYWcYAyABKAki6QEKCFVwc3RyZWFtEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSOAoJYWxnb3JpdGhtGAMgASgOMiUubnhtZXNoLmFnZW50LnYxLkxvYWRCYWxhbmNlQWxnb3JpdGhtEjAKB3NlcnZlcnMYBCADKAsyHy5ueG1lc2guYWdlbnQudjEuVXBzdHJlYW1TZXJ2ZXISOAoMaGVhbHRoX2NoZWNrGAUgASgLMiIubnhtZXNoLmFnZW50LnYxLkhlYWx0aENoZWNrQ29uZmlnEh0KFWtlZXBhbGl2ZV9jb25uZWN0aW9ucxgGIAEoDSKAAQoOVXBzdHJlYW1TZXJ2ZXISDwoHYWRkcmVzcxgBIAEoCRIOCgZ3ZWlnaHQYAiABKA0SDgoGYmFja3VwGAMgASgIEgwKBGRvd24YBCABKAgSEQoJbWF4X2ZhaWxzGAUgASgNEhwKFGZhaWxfdGltZW91dF9zZWNvbmRzGAYgASgNIp0BChFIZWFsdGhDaGVja0NvbmZpZxIPCgdlbmFibGVkGAEgASgIEgwKBHBhdGgYAiABKAkSGAoQaW50ZXJ2YWxfc2Vjb25kcxgDIAEoDRIXCg90aW1lb3V0X3NlY29uZHMYBCABKA0SGQoRaGVhbHRoeV90aHJlc2hvbGQYBSABKA0SGwoTdW5oZWFsdGh5X3RocmVzaG9sZBgGIAEoDSJvCgtDZXJ0aWZpY2F0ZRIKCgJpZBgBIAEoCRIOCgZkb21haW4YAiABKAkSFwoPY2VydGlmaWNhdGVfcGVtGAMgASgJEhcKD3ByaXZhdGVfa2V5X3BlbRgEIAEoCRISCgpleHBpcmVzX2F0GAUgASgDItoCCg5HbG9iYWxTZXR0aW5ncxJOChBuZ2lueF9kaXJlY3RpdmVzGAEgAygLMjQubnhtZXNoLmFnZW50LnYxLkdsb2JhbFNldHRpbmdzLk5naW54RGlyZWN0aXZlc0VudHJ5Ej4KCGVudl92YXJzGAIgAygLMiwubnhtZXNoLmFnZW50LnYxLkdsb2JhbFNldHRpbmdzLkVudlZhcnNFbnRyeRISCgp0bHNfcG9saWN5GGQgASgJEhEKCWh0dHBfcG9ydBhlIAEoDRIpCgdvcHRpb25zGGYgASgLMhgubnhtZXNoLmFnZW50LnYxLk9wdGlvbnMaNgoUTmdpbnhEaXJlY3RpdmVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARouCgxFbnZWYXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKRBgoHT3B0aW9ucxIuCgZjbGllbnQYASABKAsyHi5ueG1lc2guYWdlbnQudjEuQ2xpZW50T3B0aW9ucxIsCgVwcm94eRgCIAEoCzIdLm54bWVzaC5hZ2VudC52MS5Qcm94eU9wdGlvbnMSMQoEZ3ppcBgDIAEoCzIjLm54bWVzaC5hZ2VudC52MS5Db21wcmVzc2lvbk9wdGlvbnMSMwoGYnJvdGxpGAQgASgLMiMubnhtZXNoLmFnZW50LnYxLkNvbXByZXNzaW9uT3B0aW9ucxIvCgdyZWFsX2lwGAUgASgLMh4ubnhtZXNoLmFnZW50LnYxLlJlYWxJcE9wdGlvbnMSLgoGYWNjZXNzGAYgASgLMh4ubnhtZXNoLmFnZW50LnYxLkFjY2Vzc09wdGlvbnMSMwoJbGltaXRfcmVxGAcgASgLMiAubnhtZXNoLmFnZW50LnYxLkxpbWl0UmVxT3B0aW9ucxI1CgpsaW1pdF9jb25uGAggASgLMiEubnhtZXNoLmFnZW50LnYxLkxpbWl0Q29ubk9wdGlvbnMSMgoIcmVkaXJlY3QYCSABKAsyIC5ueG1lc2guYWdlbnQudjEuUmVkaXJlY3RPcHRpb25zEjgKC21haW50ZW5hbmNlGAogASgLMiMubnhtZXNoLmFnZW50LnYxLk1haW50ZW5hbmNlT3B0aW9ucxIuCgZzdGF0aWMYCyABKAsyHi5ueG1lc2guYWdlbnQudjEuU3RhdGljT3B0aW9ucxI3Cgtwcm94eV9jYWNoZRgMIAEoCzIiLm54bWVzaC5hZ2VudC52MS5Qcm94eUNhY2hlT3B0aW9ucxJAChBwcm94eV9jYWNoZV9wYXRoGA0gASgLMiYubnhtZXNoLmFnZW50LnYxLlByb3h5Q2FjaGVQYXRoT3B0aW9ucxIeChF1cHN0cmVhbV9wcm90b2NvbBgOIAEoCUgAiAEBEhYKCWdycGNfcGFzcxgPIAEoCUgBiAEBQhQKEl91cHN0cmVhbV9wcm90b2NvbEIMCgpfZ3JwY19wYXNzIvsBCg1DbGllbnRPcHRpb25zEhoKDW1heF9ib2R5X3NpemUYASABKAlIAIgBARIZCgxib2R5X3RpbWVvdXQYAiABKA1IAYgBARIbCg5oZWFkZXJfdGltZW91dBgDIAEoDUgCiAEBEhkKDHNlbmRfdGltZW91dBgEIAEoDUgDiAEBEh4KEWtlZXBhbGl2ZV90aW1lb3V0GAUgASgNSASIAQFCEAoOX21heF9ib2R5X3NpemVCDwoNX2JvZHlfdGltZW91dEIRCg9faGVhZGVyX3RpbWVvdXRCDwoNX3NlbmRfdGltZW91dEIUChJfa2VlcGFsaXZlX3RpbWVvdXQipAIKDFByb3h5T3B0aW9ucxIcCg9jb25uZWN0X3RpbWVvdXQYASABKA1IAIgBARIZCgxzZW5kX3RpbWVvdXQYAiABKA1IAYgBARIZCgxyZWFkX3RpbWVvdXQYAyABKA1IAogBARIWCglidWZmZXJpbmcYBCABKAhIA4gBARIeChFyZXF1ZXN0X2J1ZmZlcmluZxgFIAEoCEgEiAEBEi4KB2J1ZmZlcnMYBiABKAsyHS5ueG1lc2guYWdlbnQudjEuUHJveHlCdWZmZXJzQhIKEF9jb25uZWN0X3RpbWVvdXRCDwoNX3NlbmRfdGltZW91dEIPCg1fcmVhZF90aW1lb3V0QgwKCl9idWZmZXJpbmdCFAoSX3JlcXVlc3RfYnVmZmVyaW5nIiwKDFByb3h5QnVmZmVycxIOCgZudW1iZXIYASABKA0SDAoEc2l6ZRgCIAEoCSJmChJDb21wcmVzc2lvbk9wdGlvbnMSDwoHZW5hYmxlZBgBIAEoCBINCgV0eXBlcxgCIAMoCRISCgptaW5fbGVuZ3RoGAMgASgNEhIKBWxldmVsGAQgASgNSACIAQFCCAoGX2xldmVsIkMKDVJlYWxJcE9wdGlvbnMSDwoHdHJ1c3RlZBgBIAMoCRIOCgZoZWFkZXIYAiABKAkSEQoJcmVjdXJzaXZlGAMgASgIIl0KDUFjY2Vzc09wdGlvbnMSKgoFcnVsZXMYASADKAsyGy5ueG1lc2guYWdlbnQudjEuQWNjZXNzUnVsZRIUCgdzYXRpc2Z5GAIgASgJSACIAQFCCgoIX3NhdGlzZnkiLQoKQWNjZXNzUnVsZRIOCgZhY3Rpb24YASABKAkSDwoHYWRkcmVzcxgCIAEoCSJQCg9MaW1pdFJlcU9wdGlvbnMSDAoEcmF0ZRgBIAEoCRINCgVidXJzdBgCIAEoDRIPCgdub2RlbGF5GAMgASgIEg8KB2RyeV9ydW4YBCABKAgiOAoQTGltaXRDb25uT3B0aW9ucxITCgtjb25uZWN0aW9ucxgBIAEoDRIPCgdkcnlfcnVuGAIgASgIIqoBCg9SZWRpcmVjdE9wdGlvbnMSGwoOY2Fub25pY2FsX25hbWUYASABKAlIAIgBARIPCgJ0bxgCIAEoCUgBiAEBEhEKCWtlZXBfcGF0aBgDIAEoCBIOCgZzdGF0dXMYBCABKA0SLAoFcnVsZXMYBSADKAsyHS5ueG1lc2guYWdlbnQudjEuUmVkaXJlY3RSdWxlQhEKD19jYW5vbmljYWxfbmFtZUIFCgNfdG8iOAoMUmVkaXJlY3RSdWxlEgwKBGZyb20YASABKAkSCgoCdG8YAiABKAkSDgoGc3RhdHVzGAMgASgNIkkKEk1haW50ZW5hbmNlT3B0aW9ucxIPCgdlbmFibGVkGAEgASgIEhMKC3JldHJ5X2FmdGVyGAIgASgNEg0KBWFsbG93GAMgAygJIrIBChFQcm94eUNhY2hlT3B0aW9ucxIPCgdlbmFibGVkGAEgASgIEioKBXZhbGlkGAIgAygLMhsubnhtZXNoLmFnZW50LnYxLkNhY2hlVmFsaWQSEAoDa2V5GAMgASgJSACIAQESDgoGYnlwYXNzGAQgAygJEhEKCXVzZV9zdGFsZRgFIAMoCRIMCgRsb2NrGAYgASgIEhUKDXN0YXR1c19oZWFkZXIYByABKAhCBgoEX2tleSI9CgpDYWNoZVZhbGlkEhMKBnN0YXR1cxgBIAEoDUgAiAEBEg8KB3NlY29uZHMYAiABKA1CCQoHX3N0YXR1cyI7ChVQcm94eUNhY2hlUGF0aE9wdGlvbnMSEAoIbWF4X3NpemUYASABKAkSEAoIaW5hY3RpdmUYAiABKA0icwoNU3RhdGljT3B0aW9ucxIVCghmYWxsYmFjaxgBIAEoCUgAiAEBEhsKDmFzc2V0c19tYXhfYWdlGAIgASgNSAGIAQESDgoGYXNzZXRzGAMgAygJQgsKCV9mYWxsYmFja0IRCg9fYXNzZXRzX21heF9hZ2Ui6wEKDENvbmZpZ1N0YXR1cxIRCgljb25maWdfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoAxIyCgZzdGF0dXMYAyABKA4yIi5ueG1lc2guYWdlbnQudjEuQ29uZmlnQXBwbHlTdGF0dXMSFQoNZXJyb3JfbWVzc2FnZRgEIAEoCRISCgphcHBsaWVkX2F0GAUgASgDEhcKD2NvbmZpZ19jaGVja3N1bRhkIAEoCRIqCghmaW5kaW5ncxhlIAMoCzIYLm54bWVzaC5hZ2VudC52MS5GaW5kaW5nEhMKC2R1cmF0aW9uX21zGGYgASgNIn8KB0ZpbmRpbmcSEAoIc2V2ZXJpdHkYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIMCgRraW5kGAMgASgJEgoKAmlkGAQgASgJEgwKBG5hbWUYBSABKAkSDQoFZmllbGQYBiABKAkSDAoEZmlsZRgHIAEoCRIMCgRsaW5lGAggASgNImwKDE1ldHJpY3NCYXRjaBIRCgl0aW1lc3RhbXAYASABKAMSKAoHbWV0cmljcxgCIAMoCzIXLm54bWVzaC5hZ2VudC52MS5NZXRyaWMSDQoFc3Bvb2wYZSABKAkSEAoIc2VxdWVuY2UYZiABKAQixwEKBk1ldHJpYxIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgBEhEKCXRpbWVzdGFtcBgDIAEoAxIzCgZsYWJlbHMYBCADKAsyIy5ueG1lc2guYWdlbnQudjEuTWV0cmljLkxhYmVsc0VudHJ5EikKBHR5cGUYBSABKA4yGy5ueG1lc2guYWdlbnQudjEuTWV0cmljVHlwZRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImUKCExvZ0JhdGNoEioKB2VudHJpZXMYASADKAsyGS5ueG1lc2guYWdlbnQudjEuTG9nRW50cnkSDQoFc3Bvb2wYZCABKAkSEAoIc2VxdWVuY2UYZSABKAQSDAoEcm93cxhmIAEoDCKjAQoITG9nRW50cnkSEQoJdGltZXN0YW1wGAEgASgDEg0KBWxldmVsGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSNQoGZmllbGRzGAQgAygLMiUubnhtZXNoLmFnZW50LnYxLkxvZ0VudHJ5LkZpZWxkc0VudHJ5Gi0KC0ZpZWxkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi/AIKB0NvbW1hbmQSEgoKY29tbWFuZF9pZBgBIAEoCRIwCgZyZWxvYWQYAiABKAsyHi5ueG1lc2guYWdlbnQudjEuUmVsb2FkQ29tbWFuZEgAEjIKB3Jlc3RhcnQYAyABKAsyHy5ueG1lc2guYWdlbnQudjEuUmVzdGFydENvbW1hbmRIABIsCgRzdG9wGAQgASgLMhwubnhtZXNoLmFnZW50LnYxLlN0b3BDb21tYW5kSAASNwoKZ2V0X3N0YXR1cxgFIAEoCzIhLm54bWVzaC5hZ2VudC52MS5HZXRTdGF0dXNDb21tYW5kSAASQQoPdmFsaWRhdGVfY29uZmlnGAYgASgLMiYubnhtZXNoLmFnZW50LnYxLlZhbGlkYXRlQ29uZmlnQ29tbWFuZEgAEkIKEHJlYWRfaG9zdF9jb25maWcYZCABKAsyJi5ueG1lc2guYWdlbnQudjEuUmVhZEhvc3RDb25maWdDb21tYW5kSABCCQoHY29tbWFuZCIhCg1SZWxvYWRDb21tYW5kEhAKCGdyYWNlZnVsGAEgASgIIh8KDlJlc3RhcnRDb21tYW5kEg0KBWZvcmNlGAEgASgIIjgKC1N0b3BDb21tYW5kEhAKCGdyYWNlZnVsGAEgASgIEhcKD3RpbWVvdXRfc2Vjb25kcxgCIAEoDSISChBHZXRTdGF0dXNDb21tYW5kIhcKFVJlYWRIb3N0Q29uZmlnQ29tbWFuZCIvChVWYWxpZGF0ZUNvbmZpZ0NvbW1hbmQSFgoOY29uZmlnX2NvbnRlbnQYASABKAkinQEKBUV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEhIKCmV2ZW50X3R5cGUYAiABKAkSEQoJdGltZXN0YW1wGAMgASgDEi4KBGRhdGEYBCADKAsyIC5ueG1lc2guYWdlbnQudjEuRXZlbnQuRGF0YUVudHJ5GisKCURhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkEKA0FjaxISCgptZXNzYWdlX2lkGAEgASgJEg8KB3N1Y2Nlc3MYAiABKAgSFQoNZXJyb3JfbWVzc2FnZRgDIAEoCSKMAQoFRXJyb3ISDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEjQKB2RldGFpbHMYAyADKAsyIy5ueG1lc2guYWdlbnQudjEuRXJyb3IuRGV0YWlsc0VudHJ5Gi4KDERldGFpbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKm0KDkRlcGxveW1lbnRNb2RlEh8KG0RFUExPWU1FTlRfTU9ERV9VTlNQRUNJRklFRBAAEhIKDkRPQ0tFUl9TSURFQ0FSEAESFgoSS1VCRVJORVRFU19TSURFQ0FSEAISDgoKU1RBTkRBTE9ORRADKo0BChRMb2FkQmFsYW5jZUFsZ29yaXRobRImCiJMT0FEX0JBTEFOQ0VfQUxHT1JJVEhNX1VOU1BFQ0lGSUVEEAASDwoLUk9VTkRfUk9CSU4QARIVChFMRUFTVF9DT05ORUNUSU9OUxACEgsKB0lQX0hBU0gQAxIYChRXRUlHSFRFRF9ST1VORF9ST0JJThAEKo0BChFDb25maWdBcHBseVN0YXR1cxIjCh9DT05GSUdfQVBQTFlfU1RBVFVTX1VOU1BFQ0lGSUVEEAASCwoHUEVORElORxABEg4KClZBTElEQVRJTkcQAhIMCghBUFBMWUlORxADEgsKB1NVQ0NFU1MQBBIKCgZGQUlMRUQQBRIPCgtST0xMRURfQkFDSxAGKlAKCk1ldHJpY1R5cGUSGwoXTUVUUklDX1RZUEVfVU5TUEVDSUZJRUQQABIJCgVHQVVHRRABEgsKB0NPVU5URVIQAhINCglISVNUT0dSQU0QAzLmAQoMQWdlbnRTZXJ2aWNlEksKBlN0cmVhbRIdLm54bWVzaC5hZ2VudC52MS5BZ2VudE1lc3NhZ2UaHi5ueG1lc2guYWdlbnQudjEuTWFzdGVyTWVzc2FnZSgBMAESQwoMUmVwb3J0SGVhbHRoEh0ubnhtZXNoLmFnZW50LnYxLkhlYWx0aFJlcG9ydBoULm54bWVzaC5hZ2VudC52MS5BY2sSRAoNUmVwb3J0TWV0cmljcxIdLm54bWVzaC5hZ2VudC52MS5NZXRyaWNzQmF0Y2gaFC5ueG1lc2guYWdlbnQudjEuQWNrQiBaHmdpdGh1Yi5jb20vbnhtZXNoL2FwaS9hZ2VudC92MWIGcHJvdG8z");
 
 /**
  * @generated from message nxmesh.agent.v1.AgentMessage
@@ -924,6 +924,11 @@ export type VirtualHost = Message<"nxmesh.agent.v1.VirtualHost"> & {
    * @generated from field: nxmesh.agent.v1.TlsOptions tls = 100;
    */
   tls?: TlsOptions | undefined;
+
+  /**
+   * @generated from field: nxmesh.agent.v1.Options options = 101;
+   */
+  options?: Options | undefined;
 };
 
 /**
@@ -1039,6 +1044,11 @@ export type Location = Message<"nxmesh.agent.v1.Location"> & {
    * @generated from field: map<string, string> custom_directives = 8;
    */
   customDirectives: { [key: string]: string };
+
+  /**
+   * @generated from field: nxmesh.agent.v1.Options options = 100;
+   */
+  options?: Options | undefined;
 };
 
 /**
@@ -1299,6 +1309,11 @@ export type GlobalSettings = Message<"nxmesh.agent.v1.GlobalSettings"> & {
    * @generated from field: uint32 http_port = 101;
    */
   httpPort: number;
+
+  /**
+   * @generated from field: nxmesh.agent.v1.Options options = 102;
+   */
+  options?: Options | undefined;
 };
 
 /**
@@ -1307,6 +1322,572 @@ export type GlobalSettings = Message<"nxmesh.agent.v1.GlobalSettings"> & {
  */
 export const GlobalSettingsSchema: GenMessage<GlobalSettings> = /*@__PURE__*/
   messageDesc(file_nxmesh_agent_v1_agent, 26);
+
+/**
+ * The typed options of the settings, a virtual host or a location, by the names that the API gives them: their proto3 JSON is the API's.
+ *
+ * @generated from message nxmesh.agent.v1.Options
+ */
+export type Options = Message<"nxmesh.agent.v1.Options"> & {
+  /**
+   * @generated from field: nxmesh.agent.v1.ClientOptions client = 1;
+   */
+  client?: ClientOptions | undefined;
+
+  /**
+   * @generated from field: nxmesh.agent.v1.ProxyOptions proxy = 2;
+   */
+  proxy?: ProxyOptions | undefined;
+
+  /**
+   * @generated from field: nxmesh.agent.v1.CompressionOptions gzip = 3;
+   */
+  gzip?: CompressionOptions | undefined;
+
+  /**
+   * @generated from field: nxmesh.agent.v1.CompressionOptions brotli = 4;
+   */
+  brotli?: CompressionOptions | undefined;
+
+  /**
+   * @generated from field: nxmesh.agent.v1.RealIpOptions real_ip = 5;
+   */
+  realIp?: RealIpOptions | undefined;
+
+  /**
+   * @generated from field: nxmesh.agent.v1.AccessOptions access = 6;
+   */
+  access?: AccessOptions | undefined;
+
+  /**
+   * @generated from field: nxmesh.agent.v1.LimitReqOptions limit_req = 7;
+   */
+  limitReq?: LimitReqOptions | undefined;
+
+  /**
+   * @generated from field: nxmesh.agent.v1.LimitConnOptions limit_conn = 8;
+   */
+  limitConn?: LimitConnOptions | undefined;
+
+  /**
+   * @generated from field: nxmesh.agent.v1.RedirectOptions redirect = 9;
+   */
+  redirect?: RedirectOptions | undefined;
+
+  /**
+   * @generated from field: nxmesh.agent.v1.MaintenanceOptions maintenance = 10;
+   */
+  maintenance?: MaintenanceOptions | undefined;
+
+  /**
+   * @generated from field: nxmesh.agent.v1.StaticOptions static = 11;
+   */
+  static?: StaticOptions | undefined;
+
+  /**
+   * @generated from field: nxmesh.agent.v1.ProxyCacheOptions proxy_cache = 12;
+   */
+  proxyCache?: ProxyCacheOptions | undefined;
+
+  /**
+   * @generated from field: nxmesh.agent.v1.ProxyCachePathOptions proxy_cache_path = 13;
+   */
+  proxyCachePath?: ProxyCachePathOptions | undefined;
+
+  /**
+   * http, grpc, grpcs
+   *
+   * @generated from field: optional string upstream_protocol = 14;
+   */
+  upstreamProtocol?: string | undefined;
+
+  /**
+   * @generated from field: optional string grpc_pass = 15;
+   */
+  grpcPass?: string | undefined;
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.Options.
+ * Use `create(OptionsSchema)` to create a new message.
+ */
+export const OptionsSchema: GenMessage<Options> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 27);
+
+/**
+ * @generated from message nxmesh.agent.v1.ClientOptions
+ */
+export type ClientOptions = Message<"nxmesh.agent.v1.ClientOptions"> & {
+  /**
+   * @generated from field: optional string max_body_size = 1;
+   */
+  maxBodySize?: string | undefined;
+
+  /**
+   * @generated from field: optional uint32 body_timeout = 2;
+   */
+  bodyTimeout?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 header_timeout = 3;
+   */
+  headerTimeout?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 send_timeout = 4;
+   */
+  sendTimeout?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 keepalive_timeout = 5;
+   */
+  keepaliveTimeout?: number | undefined;
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.ClientOptions.
+ * Use `create(ClientOptionsSchema)` to create a new message.
+ */
+export const ClientOptionsSchema: GenMessage<ClientOptions> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 28);
+
+/**
+ * @generated from message nxmesh.agent.v1.ProxyOptions
+ */
+export type ProxyOptions = Message<"nxmesh.agent.v1.ProxyOptions"> & {
+  /**
+   * @generated from field: optional uint32 connect_timeout = 1;
+   */
+  connectTimeout?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 send_timeout = 2;
+   */
+  sendTimeout?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 read_timeout = 3;
+   */
+  readTimeout?: number | undefined;
+
+  /**
+   * @generated from field: optional bool buffering = 4;
+   */
+  buffering?: boolean | undefined;
+
+  /**
+   * @generated from field: optional bool request_buffering = 5;
+   */
+  requestBuffering?: boolean | undefined;
+
+  /**
+   * @generated from field: nxmesh.agent.v1.ProxyBuffers buffers = 6;
+   */
+  buffers?: ProxyBuffers | undefined;
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.ProxyOptions.
+ * Use `create(ProxyOptionsSchema)` to create a new message.
+ */
+export const ProxyOptionsSchema: GenMessage<ProxyOptions> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 29);
+
+/**
+ * @generated from message nxmesh.agent.v1.ProxyBuffers
+ */
+export type ProxyBuffers = Message<"nxmesh.agent.v1.ProxyBuffers"> & {
+  /**
+   * @generated from field: uint32 number = 1;
+   */
+  number: number;
+
+  /**
+   * @generated from field: string size = 2;
+   */
+  size: string;
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.ProxyBuffers.
+ * Use `create(ProxyBuffersSchema)` to create a new message.
+ */
+export const ProxyBuffersSchema: GenMessage<ProxyBuffers> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 30);
+
+/**
+ * @generated from message nxmesh.agent.v1.CompressionOptions
+ */
+export type CompressionOptions = Message<"nxmesh.agent.v1.CompressionOptions"> & {
+  /**
+   * @generated from field: bool enabled = 1;
+   */
+  enabled: boolean;
+
+  /**
+   * Empty: those that are worth it.
+   *
+   * @generated from field: repeated string types = 2;
+   */
+  types: string[];
+
+  /**
+   * @generated from field: uint32 min_length = 3;
+   */
+  minLength: number;
+
+  /**
+   * @generated from field: optional uint32 level = 4;
+   */
+  level?: number | undefined;
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.CompressionOptions.
+ * Use `create(CompressionOptionsSchema)` to create a new message.
+ */
+export const CompressionOptionsSchema: GenMessage<CompressionOptions> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 31);
+
+/**
+ * @generated from message nxmesh.agent.v1.RealIpOptions
+ */
+export type RealIpOptions = Message<"nxmesh.agent.v1.RealIpOptions"> & {
+  /**
+   * @generated from field: repeated string trusted = 1;
+   */
+  trusted: string[];
+
+  /**
+   * @generated from field: string header = 2;
+   */
+  header: string;
+
+  /**
+   * @generated from field: bool recursive = 3;
+   */
+  recursive: boolean;
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.RealIpOptions.
+ * Use `create(RealIpOptionsSchema)` to create a new message.
+ */
+export const RealIpOptionsSchema: GenMessage<RealIpOptions> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 32);
+
+/**
+ * @generated from message nxmesh.agent.v1.AccessOptions
+ */
+export type AccessOptions = Message<"nxmesh.agent.v1.AccessOptions"> & {
+  /**
+   * @generated from field: repeated nxmesh.agent.v1.AccessRule rules = 1;
+   */
+  rules: AccessRule[];
+
+  /**
+   * all, any
+   *
+   * @generated from field: optional string satisfy = 2;
+   */
+  satisfy?: string | undefined;
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.AccessOptions.
+ * Use `create(AccessOptionsSchema)` to create a new message.
+ */
+export const AccessOptionsSchema: GenMessage<AccessOptions> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 33);
+
+/**
+ * @generated from message nxmesh.agent.v1.AccessRule
+ */
+export type AccessRule = Message<"nxmesh.agent.v1.AccessRule"> & {
+  /**
+   * allow, deny
+   *
+   * @generated from field: string action = 1;
+   */
+  action: string;
+
+  /**
+   * @generated from field: string address = 2;
+   */
+  address: string;
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.AccessRule.
+ * Use `create(AccessRuleSchema)` to create a new message.
+ */
+export const AccessRuleSchema: GenMessage<AccessRule> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 34);
+
+/**
+ * @generated from message nxmesh.agent.v1.LimitReqOptions
+ */
+export type LimitReqOptions = Message<"nxmesh.agent.v1.LimitReqOptions"> & {
+  /**
+   * @generated from field: string rate = 1;
+   */
+  rate: string;
+
+  /**
+   * @generated from field: uint32 burst = 2;
+   */
+  burst: number;
+
+  /**
+   * @generated from field: bool nodelay = 3;
+   */
+  nodelay: boolean;
+
+  /**
+   * @generated from field: bool dry_run = 4;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.LimitReqOptions.
+ * Use `create(LimitReqOptionsSchema)` to create a new message.
+ */
+export const LimitReqOptionsSchema: GenMessage<LimitReqOptions> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 35);
+
+/**
+ * @generated from message nxmesh.agent.v1.LimitConnOptions
+ */
+export type LimitConnOptions = Message<"nxmesh.agent.v1.LimitConnOptions"> & {
+  /**
+   * @generated from field: uint32 connections = 1;
+   */
+  connections: number;
+
+  /**
+   * @generated from field: bool dry_run = 2;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.LimitConnOptions.
+ * Use `create(LimitConnOptionsSchema)` to create a new message.
+ */
+export const LimitConnOptionsSchema: GenMessage<LimitConnOptions> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 36);
+
+/**
+ * @generated from message nxmesh.agent.v1.RedirectOptions
+ */
+export type RedirectOptions = Message<"nxmesh.agent.v1.RedirectOptions"> & {
+  /**
+   * @generated from field: optional string canonical_name = 1;
+   */
+  canonicalName?: string | undefined;
+
+  /**
+   * @generated from field: optional string to = 2;
+   */
+  to?: string | undefined;
+
+  /**
+   * @generated from field: bool keep_path = 3;
+   */
+  keepPath: boolean;
+
+  /**
+   * @generated from field: uint32 status = 4;
+   */
+  status: number;
+
+  /**
+   * @generated from field: repeated nxmesh.agent.v1.RedirectRule rules = 5;
+   */
+  rules: RedirectRule[];
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.RedirectOptions.
+ * Use `create(RedirectOptionsSchema)` to create a new message.
+ */
+export const RedirectOptionsSchema: GenMessage<RedirectOptions> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 37);
+
+/**
+ * @generated from message nxmesh.agent.v1.RedirectRule
+ */
+export type RedirectRule = Message<"nxmesh.agent.v1.RedirectRule"> & {
+  /**
+   * @generated from field: string from = 1;
+   */
+  from: string;
+
+  /**
+   * @generated from field: string to = 2;
+   */
+  to: string;
+
+  /**
+   * @generated from field: uint32 status = 3;
+   */
+  status: number;
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.RedirectRule.
+ * Use `create(RedirectRuleSchema)` to create a new message.
+ */
+export const RedirectRuleSchema: GenMessage<RedirectRule> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 38);
+
+/**
+ * @generated from message nxmesh.agent.v1.MaintenanceOptions
+ */
+export type MaintenanceOptions = Message<"nxmesh.agent.v1.MaintenanceOptions"> & {
+  /**
+   * @generated from field: bool enabled = 1;
+   */
+  enabled: boolean;
+
+  /**
+   * @generated from field: uint32 retry_after = 2;
+   */
+  retryAfter: number;
+
+  /**
+   * @generated from field: repeated string allow = 3;
+   */
+  allow: string[];
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.MaintenanceOptions.
+ * Use `create(MaintenanceOptionsSchema)` to create a new message.
+ */
+export const MaintenanceOptionsSchema: GenMessage<MaintenanceOptions> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 39);
+
+/**
+ * @generated from message nxmesh.agent.v1.ProxyCacheOptions
+ */
+export type ProxyCacheOptions = Message<"nxmesh.agent.v1.ProxyCacheOptions"> & {
+  /**
+   * @generated from field: bool enabled = 1;
+   */
+  enabled: boolean;
+
+  /**
+   * @generated from field: repeated nxmesh.agent.v1.CacheValid valid = 2;
+   */
+  valid: CacheValid[];
+
+  /**
+   * @generated from field: optional string key = 3;
+   */
+  key?: string | undefined;
+
+  /**
+   * @generated from field: repeated string bypass = 4;
+   */
+  bypass: string[];
+
+  /**
+   * @generated from field: repeated string use_stale = 5;
+   */
+  useStale: string[];
+
+  /**
+   * @generated from field: bool lock = 6;
+   */
+  lock: boolean;
+
+  /**
+   * @generated from field: bool status_header = 7;
+   */
+  statusHeader: boolean;
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.ProxyCacheOptions.
+ * Use `create(ProxyCacheOptionsSchema)` to create a new message.
+ */
+export const ProxyCacheOptionsSchema: GenMessage<ProxyCacheOptions> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 40);
+
+/**
+ * @generated from message nxmesh.agent.v1.CacheValid
+ */
+export type CacheValid = Message<"nxmesh.agent.v1.CacheValid"> & {
+  /**
+   * Absent: any.
+   *
+   * @generated from field: optional uint32 status = 1;
+   */
+  status?: number | undefined;
+
+  /**
+   * @generated from field: uint32 seconds = 2;
+   */
+  seconds: number;
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.CacheValid.
+ * Use `create(CacheValidSchema)` to create a new message.
+ */
+export const CacheValidSchema: GenMessage<CacheValid> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 41);
+
+/**
+ * @generated from message nxmesh.agent.v1.ProxyCachePathOptions
+ */
+export type ProxyCachePathOptions = Message<"nxmesh.agent.v1.ProxyCachePathOptions"> & {
+  /**
+   * @generated from field: string max_size = 1;
+   */
+  maxSize: string;
+
+  /**
+   * @generated from field: uint32 inactive = 2;
+   */
+  inactive: number;
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.ProxyCachePathOptions.
+ * Use `create(ProxyCachePathOptionsSchema)` to create a new message.
+ */
+export const ProxyCachePathOptionsSchema: GenMessage<ProxyCachePathOptions> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 42);
+
+/**
+ * @generated from message nxmesh.agent.v1.StaticOptions
+ */
+export type StaticOptions = Message<"nxmesh.agent.v1.StaticOptions"> & {
+  /**
+   * @generated from field: optional string fallback = 1;
+   */
+  fallback?: string | undefined;
+
+  /**
+   * @generated from field: optional uint32 assets_max_age = 2;
+   */
+  assetsMaxAge?: number | undefined;
+
+  /**
+   * @generated from field: repeated string assets = 3;
+   */
+  assets: string[];
+};
+
+/**
+ * Describes the message nxmesh.agent.v1.StaticOptions.
+ * Use `create(StaticOptionsSchema)` to create a new message.
+ */
+export const StaticOptionsSchema: GenMessage<StaticOptions> = /*@__PURE__*/
+  messageDesc(file_nxmesh_agent_v1_agent, 43);
 
 /**
  * @generated from message nxmesh.agent.v1.ConfigStatus
@@ -1360,7 +1941,7 @@ export type ConfigStatus = Message<"nxmesh.agent.v1.ConfigStatus"> & {
  * Use `create(ConfigStatusSchema)` to create a new message.
  */
 export const ConfigStatusSchema: GenMessage<ConfigStatus> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 27);
+  messageDesc(file_nxmesh_agent_v1_agent, 44);
 
 /**
  * What nginx said about a config, and the object and field that it points to.
@@ -1418,7 +1999,7 @@ export type Finding = Message<"nxmesh.agent.v1.Finding"> & {
  * Use `create(FindingSchema)` to create a new message.
  */
 export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 28);
+  messageDesc(file_nxmesh_agent_v1_agent, 45);
 
 /**
  * Numbered as a LogBatch is. Counters are cumulative since their spool began: its first batch counts from zero.
@@ -1452,7 +2033,7 @@ export type MetricsBatch = Message<"nxmesh.agent.v1.MetricsBatch"> & {
  * Use `create(MetricsBatchSchema)` to create a new message.
  */
 export const MetricsBatchSchema: GenMessage<MetricsBatch> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 29);
+  messageDesc(file_nxmesh_agent_v1_agent, 46);
 
 /**
  * A histogram travels as the series that Prometheus makes of it, each of type HISTOGRAM: NAME_bucket with the label le (cumulative,
@@ -1492,7 +2073,7 @@ export type Metric = Message<"nxmesh.agent.v1.Metric"> & {
  * Use `create(MetricSchema)` to create a new message.
  */
 export const MetricSchema: GenMessage<Metric> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 30);
+  messageDesc(file_nxmesh_agent_v1_agent, 47);
 
 /**
  * An agent that keeps what it could not send yet numbers the batches of one spool from 1 upwards and sends a batch again under the
@@ -1535,7 +2116,7 @@ export type LogBatch = Message<"nxmesh.agent.v1.LogBatch"> & {
  * Use `create(LogBatchSchema)` to create a new message.
  */
 export const LogBatchSchema: GenMessage<LogBatch> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 31);
+  messageDesc(file_nxmesh_agent_v1_agent, 48);
 
 /**
  * A line of the access log has the level "access", the request line as its message, and its fields by the names of the contract's
@@ -1572,7 +2153,7 @@ export type LogEntry = Message<"nxmesh.agent.v1.LogEntry"> & {
  * Use `create(LogEntrySchema)` to create a new message.
  */
 export const LogEntrySchema: GenMessage<LogEntry> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 32);
+  messageDesc(file_nxmesh_agent_v1_agent, 49);
 
 /**
  * @generated from message nxmesh.agent.v1.Command
@@ -1630,7 +2211,7 @@ export type Command = Message<"nxmesh.agent.v1.Command"> & {
  * Use `create(CommandSchema)` to create a new message.
  */
 export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 33);
+  messageDesc(file_nxmesh_agent_v1_agent, 50);
 
 /**
  * @generated from message nxmesh.agent.v1.ReloadCommand
@@ -1647,7 +2228,7 @@ export type ReloadCommand = Message<"nxmesh.agent.v1.ReloadCommand"> & {
  * Use `create(ReloadCommandSchema)` to create a new message.
  */
 export const ReloadCommandSchema: GenMessage<ReloadCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 34);
+  messageDesc(file_nxmesh_agent_v1_agent, 51);
 
 /**
  * @generated from message nxmesh.agent.v1.RestartCommand
@@ -1664,7 +2245,7 @@ export type RestartCommand = Message<"nxmesh.agent.v1.RestartCommand"> & {
  * Use `create(RestartCommandSchema)` to create a new message.
  */
 export const RestartCommandSchema: GenMessage<RestartCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 35);
+  messageDesc(file_nxmesh_agent_v1_agent, 52);
 
 /**
  * @generated from message nxmesh.agent.v1.StopCommand
@@ -1686,7 +2267,7 @@ export type StopCommand = Message<"nxmesh.agent.v1.StopCommand"> & {
  * Use `create(StopCommandSchema)` to create a new message.
  */
 export const StopCommandSchema: GenMessage<StopCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 36);
+  messageDesc(file_nxmesh_agent_v1_agent, 53);
 
 /**
  * @generated from message nxmesh.agent.v1.GetStatusCommand
@@ -1699,7 +2280,7 @@ export type GetStatusCommand = Message<"nxmesh.agent.v1.GetStatusCommand"> & {
  * Use `create(GetStatusCommandSchema)` to create a new message.
  */
 export const GetStatusCommandSchema: GenMessage<GetStatusCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 37);
+  messageDesc(file_nxmesh_agent_v1_agent, 54);
 
 /**
  * Asks for the files of the host's own nginx configuration. The result is an event "command.result" with `main`, the path of the main
@@ -1715,7 +2296,7 @@ export type ReadHostConfigCommand = Message<"nxmesh.agent.v1.ReadHostConfigComma
  * Use `create(ReadHostConfigCommandSchema)` to create a new message.
  */
 export const ReadHostConfigCommandSchema: GenMessage<ReadHostConfigCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 38);
+  messageDesc(file_nxmesh_agent_v1_agent, 55);
 
 /**
  * @generated from message nxmesh.agent.v1.ValidateConfigCommand
@@ -1732,7 +2313,7 @@ export type ValidateConfigCommand = Message<"nxmesh.agent.v1.ValidateConfigComma
  * Use `create(ValidateConfigCommandSchema)` to create a new message.
  */
 export const ValidateConfigCommandSchema: GenMessage<ValidateConfigCommand> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 39);
+  messageDesc(file_nxmesh_agent_v1_agent, 56);
 
 /**
  * @generated from message nxmesh.agent.v1.Event
@@ -1764,7 +2345,7 @@ export type Event = Message<"nxmesh.agent.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 40);
+  messageDesc(file_nxmesh_agent_v1_agent, 57);
 
 /**
  * @generated from message nxmesh.agent.v1.Ack
@@ -1791,7 +2372,7 @@ export type Ack = Message<"nxmesh.agent.v1.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 41);
+  messageDesc(file_nxmesh_agent_v1_agent, 58);
 
 /**
  * @generated from message nxmesh.agent.v1.Error
@@ -1818,7 +2399,7 @@ export type Error = Message<"nxmesh.agent.v1.Error"> & {
  * Use `create(ErrorSchema)` to create a new message.
  */
 export const ErrorSchema: GenMessage<Error> = /*@__PURE__*/
-  messageDesc(file_nxmesh_agent_v1_agent, 42);
+  messageDesc(file_nxmesh_agent_v1_agent, 59);
 
 /**
  * @generated from enum nxmesh.agent.v1.DeploymentMode
