@@ -1,5 +1,6 @@
 import { ApiError } from '@nxmesh/api/errors'
 import type { CommandResult } from '@nxmesh/api/routes/agents'
+import { explainWords } from '@nxmesh/nginx/explain-output'
 import { objectOf, readAgent } from './agents.ts'
 import { audit } from './audit.ts'
 import { type Ctx, timestamp } from './ctx.ts'
@@ -20,9 +21,12 @@ export async function commandAgent(ctx: Ctx, agentId: string, command: AgentComm
   await record(ctx, agentId, { after: shown(command) })
   const outcome = await ctx.sessions.command(agentId, command, timeoutSeconds * 1000)
   switch (outcome.kind) {
-    case 'answered':
-      await recordResult(ctx, agentId, { success: outcome.success, message: outcome.message })
-      return { success: outcome.success, message: outcome.message, timestamp: timestamp(ctx) }
+    case 'answered': {
+      const { success, message } = outcome
+      await recordResult(ctx, agentId, { success, message })
+      const findings = explainWords(message)
+      return { success, message, timestamp: timestamp(ctx), ...(findings.length > 0 && { findings }) }
+    }
     case 'offline':
       throw await notHere(ctx, agentId)
     case 'unanswered':

@@ -155,6 +155,35 @@ describe.each(stores)('findings, on $name', (store) => {
     expect((await list({ kind: 'agent' })).data).toHaveLength(1)
   })
 
+  test('nginx’s own words come with their cause and a fix, also of an agent that tells nothing else', async () => {
+    const { id, host, list } = await workspace()
+    const made = await host({ locations: [{ path: '/', root: '/srv' }] })
+    const { client, master } = mesh
+    const place = { client, port: master.agents.port, caPem: master.ctx.authority.caPem, workspaceId: id }
+    using ours = await newTelemetryAgent(place, 'ours')
+    using foreign = await newTelemetryAgent(place, 'foreign')
+    const words = 'bind() to 0.0.0.0:80 failed (98: Address already in use)'
+    const findings = [{ severity: 'error', message: words, kind: 'virtual_host', id: made.id, field: 'listen_port' }]
+    const fix = expect.stringContaining('choose another port')
+    for (const [agent, told] of [
+      [ours, findings],
+      [foreign, []],
+    ] as const) {
+      const { configChecksum } = await agent.stream.next('configUpdate')
+      const status = { configChecksum, status: ConfigApplyStatus.FAILED, errorMessage: words, findings: [...told] }
+      agent.stream.send({ case: 'configStatus', value: status })
+      const config = async () => (await client.call(routes.getAgent, { params: { agent_id: agent.id } })).config
+      await until('it is known', async () => (await config()).status === 'failed')
+      expect((await config()).findings).toMatchObject([{ message: words, code: 'port_in_use', fix }])
+    }
+    const { data } = await client.call(routes.listApplies, { params: { agent_id: ours.id } })
+    expect(data[0]!.findings).toMatchObject([{ field: 'listen_port', code: 'port_in_use', fix }])
+    expect((await list()).data.map(({ code, reason, object, fix: told }) => [code, reason, object.id, told])).toEqual([
+      ['port_in_use', expect.stringContaining(`${words}: another program listens`), made.id, fix],
+      ['port_in_use', expect.stringContaining(words), foreign.id, fix],
+    ])
+  })
+
   test.each([
     [{ severity: 'critical' }, 'severity'],
     [{ kind: 'location' }, 'kind'],

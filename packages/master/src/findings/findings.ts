@@ -37,12 +37,12 @@ export async function listFindings(ctx: Ctx, workspaceId: string, query: Finding
 async function readAgents({ db }: Ctx, workspaceId: string) {
   const rows = await db
     .selectFrom('agents')
-    .select(['id', 'name', 'findings', 'token_labels', 'reported_labels', 'central_labels'])
+    .select(['id', 'name', 'findings', 'config_error', 'token_labels', 'reported_labels', 'central_labels'])
     .where('workspace_id', '=', workspaceId)
     .orderBy('created_at')
     .orderBy('id')
     .execute()
-  return rows.map((row) => ({ id: row.id, name: row.name, findings: row.findings, labels: labelsOf(row) }))
+  return rows.map((row) => ({ ...row, labels: labelsOf(row) }))
 }
 
 function ofLint(finding: LintFinding): Candidate['finding'] {

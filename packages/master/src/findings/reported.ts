@@ -1,6 +1,7 @@
 import type { Finding } from '@nxmesh/model/agent'
 import type { WorkspaceConfig } from '@nxmesh/model/agent-config'
 import type { WorkspaceFinding } from '@nxmesh/model/workspace-finding'
+import { findingsOf } from '../agent-findings.ts'
 
 /** An agent with what it found out about the last config that it was given. */
 export interface Reporter {
@@ -8,6 +9,7 @@ export interface Reporter {
   name: string
   /** As its row holds them. */
   findings: string
+  config_error: string | null
 }
 
 /** A finding, and the agents that tell of it. */
@@ -21,8 +23,7 @@ export function reportedFindings(workspaceId: string, config: WorkspaceConfig, a
   const names = namesIn(workspaceId, config)
   const found = new Map<string, Reported>()
   for (const agent of agents) {
-    if (agent.findings === '[]') continue
-    for (const finding of JSON.parse(agent.findings) as Finding[]) {
+    for (const finding of toldBy(agent)) {
       const object = objectOf(finding, agent, { workspaceId, names })
       if (!object) continue
       const key = JSON.stringify([finding.severity, finding.message, object.kind, object.id, finding.field])
@@ -34,8 +35,15 @@ export function reportedFindings(workspaceId: string, config: WorkspaceConfig, a
   return [...found.values()]
 }
 
-function shown({ severity, message, field }: Finding, object: WorkspaceFinding['object']): Reported['finding'] {
-  return { severity, code: 'agent_report', object, field: field ?? null, reason: message, fix: null, source: null, found_by: 'agent' }
+function toldBy(agent: Reporter): Finding[] {
+  if (agent.findings === '[]' && agent.config_error === null) return []
+  const told = findingsOf(agent)
+  return told.length > 0 || agent.config_error === null ? told : [{ severity: 'error', message: agent.config_error }]
+}
+
+function shown({ severity, message, field, code = 'agent_report', cause, fix }: Finding, object: WorkspaceFinding['object']) {
+  const reason = cause === undefined ? message : `${message}: ${cause}`
+  return { severity, code, object, field: field ?? null, reason, fix: fix ?? null, source: null, found_by: 'agent' } as const
 }
 
 // What an agent cannot trace to an object is about its host.
