@@ -68,12 +68,29 @@ test('a wrong value of a custom directive; PATCHed back to the very same content
   const agent = await refused(before)
   expect(agent.state_reason).toContain('"proxy_read_timeout" directive invalid value')
   const place = { kind: 'virtual_host', id: other.id, name: 'other', field: 'custom_directives.proxy_read_timeout' }
-  expect(agent.config.findings).toContainEqual(expect.objectContaining({ ...place, severity: 'error' }))
+  const explained = { code: 'invalid_value', cause: expect.any(String), fix: expect.stringContaining('times with ms, s, m, h or d') }
+  expect(agent.config.findings).toContainEqual(expect.objectContaining({ ...place, ...explained, severity: 'error' }))
+  const findings = await mesh.client.call(routes.listFindings, {
+    params: { workspace_id: mesh.workspaceId },
+    query: { object_id: other.id, severity: 'error' },
+  })
+  expect(findings.data).toMatchObject([{ code: 'invalid_value', field: place.field, fix: explained.fix, agent_ids: [agentId] }])
 
   await change({ custom_directives: { proxy_read_timeout: null } })
   const after = await mended()
   expect(after.config.desired?.digest).toBe(before.config.applied?.digest)
   expect(after.config.applied?.version).toBe(before.config.applied!.version + 2)
+})
+
+test('what a config to be tested is refused for comes with its cause', async () => {
+  const validate = (config_content: string) =>
+    mesh.client.call(routes.validateAgent, { params: { agent_id: agentId }, body: { config_content } })
+  const refusal = await validate('events {}\nhttp {\n  no_such_thing on;\n}\n')
+  expect(refusal.success).toBe(false)
+  expect(refusal.findings).toMatchObject([
+    { severity: 'error', message: 'unknown directive "no_such_thing"', line: 3, code: 'unknown_directive', fix: expect.any(String) },
+  ])
+  expect(await validate('events {}\nhttp { access_log off; }\n')).toMatchObject({ success: true })
 })
 
 test.each([

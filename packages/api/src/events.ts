@@ -1,4 +1,5 @@
 import { accessLogEntry, errorLogEntry } from '@nxmesh/model/access-log'
+import { explained } from '@nxmesh/model/explained'
 import { labels } from '@nxmesh/model/labels'
 import { id, timestamp } from '@nxmesh/model/text'
 import { z } from 'zod'
@@ -46,6 +47,7 @@ export const eventData = {
     duration_ms: z.int(),
     success: z.boolean(),
     error: z.string().optional(),
+    ...explained,
   }),
   'health.alert': z.strictObject(alert),
   'alert.acknowledged': z.strictObject({

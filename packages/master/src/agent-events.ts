@@ -1,5 +1,6 @@
 import type { DisconnectReason, EventData, EventType } from '@nxmesh/api/events'
 import type { ServerHealth } from '@nxmesh/model/server-health'
+import { causeOf } from '@nxmesh/nginx/message-cause'
 import type { AgentRow, ApplyRow } from './db/schema.ts'
 import { configIdOf } from './rollout/desired.ts'
 import { serversIn } from './upstream-health.ts'
@@ -42,7 +43,7 @@ export function agentEvents(before: ToldFacts, after: ToldFacts, { began = false
 /** What to tell of an attempt to apply a config. */
 export function applyEvent(workspaceId: string, { agent_id, version, duration_ms, error }: ApplyRow): AgentEvent {
   const data = { agent_id, config_id: configIdOf(workspaceId, version), version, duration_ms, success: error === null }
-  return { type: 'config.applied', data: error === null ? data : { ...data, error } }
+  return { type: 'config.applied', data: error === null ? data : { ...data, error, ...causeOf(error) } }
 }
 
 /** Whether two reports warn of the same, whatever their figures are. */

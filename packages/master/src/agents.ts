@@ -9,6 +9,7 @@ import { matches, parseSelector } from '@nxmesh/model/selector'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
 import type { Kysely, SelectQueryBuilder } from 'kysely'
 import type { z } from 'zod'
+import { findingsOf } from './agent-findings.ts'
 import { audit } from './audit.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import type { AgentRow, Database } from './db/schema.ts'
@@ -226,7 +227,7 @@ async function detail(ctx: Ctx, row: AgentRow): Promise<AgentDetail> {
       serving: fact(row.serving_digest === row.applied_digest ? running : row.sent_version, row.serving_digest),
       status: row.config_status as AgentDetail['config']['status'],
       error: row.config_error,
-      findings: JSON.parse(row.findings) as AgentDetail['config']['findings'],
+      findings: findingsOf(row),
     },
   }
 }

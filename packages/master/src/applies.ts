@@ -1,6 +1,7 @@
 import type { Paging } from '@nxmesh/api/route'
 import type { Finding } from '@nxmesh/model/agent'
 import type { ApplyRecord } from '@nxmesh/model/agent-files'
+import { withCause } from '@nxmesh/nginx/message-cause'
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { type Ctx, timestamp } from './ctx.ts'
 import type { ApplyRow, Database } from './db/schema.ts'
@@ -61,5 +62,5 @@ async function forgetOldest(db: Kysely<Database>, agentId: string): Promise<void
 }
 
 function shown({ agent_id: _agent, report: _report, findings, ...row }: ApplyRow): ApplyRecord {
-  return { ...row, findings: JSON.parse(findings) as Finding[] }
+  return { ...row, findings: (JSON.parse(findings) as Finding[]).map(withCause) }
 }

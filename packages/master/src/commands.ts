@@ -1,5 +1,6 @@
 import { ApiError } from '@nxmesh/api/errors'
 import type { CommandResult } from '@nxmesh/api/routes/agents'
+import { explainWords } from '@nxmesh/nginx/explain-output'
 import { objectOf, readAgent } from './agents.ts'
 import { audit } from './audit.ts'
 import { type Ctx, timestamp } from './ctx.ts'
@@ -15,7 +16,8 @@ export class Unanswered extends ApiError {
 /** Sends a command to an agent and waits for its result: CONFLICT when it is offline, SERVICE_UNAVAILABLE when it does not answer. */
 export async function commandAgent(ctx: Ctx, agentId: string, command: AgentCommand, timeoutSeconds = 30): Promise<CommandResult> {
   const { success, message } = await askAgent(ctx, agentId, command, timeoutSeconds)
-  return { success, message, timestamp: timestamp(ctx) }
+  const findings = explainWords(message)
+  return { success, message, timestamp: timestamp(ctx), ...(findings.length > 0 && { findings }) }
 }
 
 /** The same, with what the agent was asked for beside the result. */

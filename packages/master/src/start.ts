@@ -131,6 +131,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
     masterId,
     workspaceConfigs: new Map(),
     desired: new Map(),
+    linted: new WeakMap(),
     documentTotals: new Map(),
   }
   const administrator = await alone(db, () => firstStart(ctx, { email: config['admin-email'], password: config['admin-password'] }))

@@ -81,6 +81,7 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
     sender: openSender({ networks: [], smtp: undefined, now }),
     masterId,
     workspaceConfigs: new Map(),
+    linted: new WeakMap(),
     desired: new Map(),
     documentTotals: new Map(),
   }

@@ -11,6 +11,7 @@ import { gauge, line, newTelemetryAgent, type Place, requestsOf, type TelemetryA
 
 const start = Date.parse('2026-03-01T00:00:00Z')
 const day = { from: '2026-03-01T00:00:00Z', to: '2026-03-02T00:00:00Z' }
+const directoryIndex = 'directory index of "/srv/" is forbidden, client: 10.0.0.1, server: a, request: "GET / HTTP/1.1"'
 const taken = { success: true, errorMessage: '' }
 
 describe.each(stores)('on $name', (store) => {
@@ -46,6 +47,7 @@ describe.each(stores)('on $name', (store) => {
         upstream_addr: '10.0.1.20:80',
       }),
       { timestamp: BigInt(start + 5000), level: 'error', message: 'connect() failed\n(111)', fields: { log: 'error' } },
+      { timestamp: BigInt(start + 6000), level: 'error', message: directoryIndex, fields: { log: 'error' } },
     ]
     expect(await agent.logs({ entries, spool: 's', sequence: 1n })).toMatchObject(taken)
     stack = opening.move()
@@ -160,6 +162,8 @@ describe.each(stores)('on $name', (store) => {
       level: 'error',
       message: 'connect() failed\n(111)',
     })
+    const known = await mesh.client.call(routes.listErrorLogs, { params, query: { ...day, q: 'directory index' } })
+    expect(known.data).toMatchObject([{ message: directoryIndex, code: 'listing_forbidden', fix: expect.any(String) }])
   })
 
   test('counters become totals: new spools from zero, resets, repeated batches and labels', async () => {

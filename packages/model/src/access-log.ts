@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { explained } from './explained.ts'
 import { timestamp } from './text.ts'
 
 const text = z.string().nullable()
@@ -39,6 +40,7 @@ export const errorLogEntry = z
     timestamp,
     level: z.string().meta({ description: 'As nginx names it: `error`, `warn`, `crit`, …' }),
     message: z.string(),
+    ...explained,
   })
   .meta({ id: 'ErrorLogEntry' })
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { explained } from './explained.ts'
 import { labels } from './labels.ts'
 import { serverHealth } from './server-health.ts'
 import { id, line, name, timestamp } from './text.ts'
@@ -33,6 +34,7 @@ export const finding = z
     field: z.string().optional(),
     file: z.string().optional(),
     line: z.number().optional(),
+    ...explained,
   })
   .meta({
     id: 'Finding',

@@ -7,7 +7,6 @@ import { checkOptions } from './check-options.ts'
 import { groupCount, regexProblem } from './check-regex.ts'
 import { headerDirection } from './header-direction.ts'
 import { literal, maxTokenBytes, quote, template } from './quote.ts'
-import { aliasProblem } from './render/lint.ts'
 import { hasUri, uriMessage } from './render/location-content.ts'
 import { locationPattern } from './render/location-path.ts'
 
@@ -36,8 +35,6 @@ export function checkLocation(location: Location, path: string): Problem[] {
     add('grpc_pass', 'CONFLICT', 'cannot be given together with proxy_pass or upstream_id')
   if (location.upstream_protocol !== undefined && location.upstream_id === undefined)
     add('upstream_protocol', 'INVALID_VALUE', 'is about the servers of upstream_id, which is not given')
-  const alias = aliasProblem(location)
-  if (alias !== undefined) add('custom_directives.alias', 'INVALID_VALUE', alias)
   if (location.static) {
     if (proxies) add('static', 'CONFLICT', `cannot be given together with an upstream`)
     else if (location.root === undefined && !Object.hasOwn(location.custom_directives, 'alias'))

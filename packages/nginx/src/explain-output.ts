@@ -1,4 +1,5 @@
 import type { Finding } from '@nxmesh/model/agent'
+import { causeOf, withCause } from './message-cause.ts'
 import { compiled, type NginxMessage, readMessages } from './nginx-messages.ts'
 import type { Rendered } from './render/target.ts'
 import type { LineSource } from './render/writer.ts'
@@ -15,13 +16,33 @@ export function explainOutput(stderr: string, rendered: Rendered): Finding[] {
     const key = `${message.text}\n${message.file}\n${message.line}`
     if (seen.has(key)) continue
     seen.add(key)
-    findings.push(explain(message, rendered))
+    findings.push(withCause(explain(message, rendered)))
   }
   return findings
 }
 
+/**
+ * What nginx's words mean where nothing is known of the files that they are about: what `nginx -t` printed, or the one sentence that an
+ * agent gives as the reason. Nothing for words that are not nginx's.
+ */
+export function explainWords(output: string): Finding[] {
+  const messages = readMessages(output)
+  if (messages.length > 0)
+    return messages.map(({ text, level, file, line }) => withCause({ ...severityOf(level, text), ...at(file, line) }))
+  const cause = causeOf(output)
+  return cause ? [{ severity: 'error', message: output, ...cause }] : []
+}
+
+function severityOf(level: NginxMessage['level'], message: string): Pick<Finding, 'severity' | 'message'> {
+  return { severity: level === 'warn' || compiled.test(message) ? 'warning' : 'error', message }
+}
+
+function at(file: string | undefined, line: number | undefined): Pick<Finding, 'file' | 'line'> {
+  return file === undefined || line === undefined ? {} : { file, line }
+}
+
 function explain(message: NginxMessage, rendered: Rendered): Finding {
-  const severity = message.level === 'warn' || compiled.test(message.text) ? 'warning' : 'error'
+  const { severity } = severityOf(message.level, message.text)
   if (message.file === undefined || message.line === undefined) {
     const source = findByName(message.text, rendered)
     return { severity, message: message.text, ...fieldsOf(source) }

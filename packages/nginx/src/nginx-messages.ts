@@ -30,6 +30,6 @@ export function readMessages(output: string): NginxMessage[] {
 
 function withPlace(message: NginxMessage): NginxMessage {
   const text = message.text.replace(/\n+$/, '')
-  const place = /^(.*) in (\/[^\n]*?):(\d+)$/s.exec(text)
+  const place = /^(.*) in (\/[^\n]*?|[\w.-]+):(\d+)$/s.exec(text)
   return place ? { level: message.level, text: place[1]!, file: place[2]!, line: Number(place[3]) } : { level: message.level, text }
 }

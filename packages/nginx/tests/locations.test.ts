@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { checkVirtualHost } from '../src/check.ts'
 import { startBackend } from './support/backend.ts'
 import { type ConfigDraft, configOf } from './support/config.ts'
+import { host, lintOf } from './support/lint.ts'
 import { binaries } from './support/nginx-versions.ts'
 import { freePort, get, serve, testRendered } from './support/real-nginx.ts'
 
@@ -54,26 +55,23 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
     expect(rendered.findings.map(({ field }) => field)).toEqual(fields)
   })
 
-  test('hazard 51, 52: a path and an address that do not fit are warned of, with what is really asked for', async () => {
+  test('hazard 51, 52: a path and an address that do not fit ask for something else, as lint says', async () => {
     await using backend = await startBackend()
     const port = await freePort()
-    const config = hostWith(
-      {
-        locations: [
-          { path: '/app/', proxy_pass: `${backend.address}/x` },
-          { path: '/fine/', proxy_pass: `${backend.address}/` },
-          { path: '/var/', proxy_pass: 'http://$arg_to/x/' },
-          { path: '/health', proxy_pass: `${backend.address}/health` },
-        ],
-      },
-      port,
-    )
-    await using server = await serve(binary, config)
-    expect(server.rendered.findings.map(({ field, severity }) => [severity, field])).toEqual([
-      ['warning', 'locations.0.proxy_pass'],
-      ['warning', 'locations.2.proxy_pass'],
+    const locations = [
+      { path: '/app/', proxy_pass: `${backend.address}/x` },
+      { path: '/fine/', proxy_pass: `${backend.address}/` },
+      { path: '/var/', proxy_pass: 'http://$arg_to/x/' },
+      { path: '/health', proxy_pass: `${backend.address}/health` },
+    ]
+    const config = hostWith({ locations }, port)
+    const found = lintOf({ virtual_hosts: [host({ locations })] }).filter(({ code }) => /^(proxy_slash|constant)/.test(code))
+    expect(found.map(({ code, field }) => [code, field])).toEqual([
+      ['proxy_slash_mismatch', 'locations.0.proxy_pass'],
+      ['constant_proxy_path', 'locations.2.proxy_pass'],
     ])
-    expect(server.rendered.findings[0]!.message).toContain('"/xx"')
+    expect(found[0]!.reason).toContain('"/xx"')
+    await using _server = await serve(binary, config)
     expect(body(await get(port, '/app/x'))).toContain('url /xx\n')
     expect(body(await get(port, '/fine/x?a=1'))).toContain('url /x?a=1\n')
     expect(body(await get(port, `/var/more?to=127.0.0.1:${backend.port}`))).toContain('url /x/\n')

@@ -106,11 +106,6 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
       ],
     })
     expect(checkVirtualHost(config.virtual_hosts[0]!)).toMatchObject([{ field: 'locations.0.custom_directives.return', code: 'CONFLICT' }])
-    const { rendered, output } = testRendered(binary, config)
-    expect(output).toContain('test is successful')
-    expect(rendered.findings.map(({ severity, field }) => [severity, field])).toEqual([
-      ['warning', 'locations.0.custom_directives.return'],
-      ['warning', 'locations.1.custom_directives.return'],
-    ])
+    expect(testRendered(binary, config).output).toContain('test is successful')
   })
 })

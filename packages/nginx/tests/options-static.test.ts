@@ -48,19 +48,6 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
     expect((await read(server.port, '/app.js'))[0]).toBe(200)
   })
 
-  test('hazard 60: an alias that gives out its parent folder is refused, and warned of where it comes anyway', async () => {
-    const port = await freePort()
-    const alias = (path: string, folder: string) => ({ path, custom_directives: { alias: folder } })
-    const locations = [alias('/open', `${files}/docs/`), alias('/shut/', `${files}/docs/`), alias('/same', `${files}/docs`)]
-    const config = configOf({ virtual_hosts: [{ server_name: 'localhost', listen_port: port, locations }] })
-    const field = 'locations.0.custom_directives.alias'
-    expect(checkVirtualHost(config.virtual_hosts[0]!)).toMatchObject([{ field, code: 'INVALID_VALUE' }])
-    await using server = await serve(binary, config)
-    expect(server.rendered.findings).toMatchObject([{ severity: 'warning', field }])
-    expect((await read(port, '/open../app.js')).slice(0, 2)).toEqual([200, 'script'])
-    expect((await read(port, '/shut../app.js'))[0]).toBe(404)
-  })
-
   test('without a fallback what is not there is 404, and folders are not listed', async () => {
     await using server = await serveStatic(binary, { static: { assets: ['own'], assets_max_age: 60 } })
     expect((await read(server.port, '/users/7'))[0]).toBe(404)

@@ -85,6 +85,26 @@ export const additions = {
       meta: { page: 1, per_page: 20, total: 1 },
     },
   },
+  listFindings: {
+    query: { severity: 'error' },
+    response: {
+      data: [
+        {
+          severity: 'error',
+          code: 'alias_traversal',
+          object: { kind: 'virtual_host', id: '880e8400-e29b-41d4-a716-446655440004', name: 'Main Website' },
+          field: 'locations.0.custom_directives.alias',
+          reason: 'a request for "/files../" reads files beside "/srv/files/": the location ends without "/", the alias with one',
+          fix: 'end the location with "/" as well: "/files/"',
+          source: 'https://github.com/yandex/gixy/blob/master/docs/en/plugins/aliastraversal.md',
+          found_by: 'lint',
+          agents: 1,
+          agent_ids: ['770e8400-e29b-41d4-a716-446655440002'],
+        },
+      ],
+      meta: { page: 1, per_page: 20, total: 1 },
+    },
+  },
   listUpstreams: {
     response: {
       data: [

@@ -18,6 +18,7 @@ const descriptions: Record<string, string> = {
   'notification-channel': 'Channels that tell of events: webhooks, Slack and e-mail.',
   'dns-provider': 'DNS providers: where records go that prove the control of a name, for certificates.',
   'notification-delivery': 'Events on their way through a channel, and what came of each.',
+  finding: 'Findings: what is wrong, or could be better, in what a workspace serves.',
   upstream: 'Upstreams: groups of servers that locations pass requests to.',
 }
 

@@ -1,4 +1,4 @@
-import { agent, agentChanges, agentDetail, agentStates, agentToken, agentTokenInput } from '@nxmesh/model/agent'
+import { agent, agentChanges, agentDetail, agentStates, agentToken, agentTokenInput, finding } from '@nxmesh/model/agent'
 import { agentDiff, agentFiles, applyRecord } from '@nxmesh/model/agent-files'
 import { labelSelector } from '@nxmesh/model/target-agents'
 import { timestamp } from '@nxmesh/model/text'
@@ -6,7 +6,14 @@ import { z } from 'zod'
 import { patchOf } from '../merge-patch.ts'
 import { ids, pageOf, paging, route } from '../route.ts'
 
-const commandResult = z.strictObject({ success: z.boolean(), message: z.string(), timestamp }).meta({ id: 'CommandResult' })
+const commandResult = z
+  .strictObject({
+    success: z.boolean(),
+    message: z.string(),
+    timestamp,
+    findings: z.array(finding).optional().meta({ description: "What nginx's own words in the message mean, where there are any." }),
+  })
+  .meta({ id: 'CommandResult' })
 
 export type CommandResult = z.infer<typeof commandResult>
 

@@ -28,6 +28,7 @@ import { commandAgent } from '../commands.ts'
 import type { Ctx } from '../ctx.ts'
 import { getDocument, listDocuments } from '../documents.ts'
 import type { Tagged } from '../etag.ts'
+import { listFindings } from '../findings/findings.ts'
 import * as invitations from '../invitations.ts'
 import { meOf } from '../me.ts'
 import * as channels from '../notifications/channels.ts'
@@ -185,6 +186,8 @@ export const handlers: { [Name in keyof Routes]: Handler<Routes[Name]> } = {
   updateVirtualHost: (ctx, { actor, params, body, ifMatch }) =>
     virtualHosts.updateVirtualHost(ctx, actor, params.virtual_host_id, body, ifMatch),
   deleteVirtualHost: (ctx, { actor, params, ifMatch }) => virtualHosts.deleteVirtualHost(ctx, actor, params.virtual_host_id, ifMatch),
+
+  listFindings: (ctx, { params, query }) => listFindings(ctx, params.workspace_id, query),
 
   listAlertRules: (ctx, { params, query }) => alertRules.listAlertRules(ctx, params.workspace_id, query),
   createAlertRule: (ctx, { params, body }) => alertRules.createAlertRule(ctx, params.workspace_id, body),

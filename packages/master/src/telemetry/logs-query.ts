@@ -1,4 +1,5 @@
 import type { AccessLogEntry, ErrorLogEntry, TopEntry } from '@nxmesh/model/access-log'
+import { causeOf } from '@nxmesh/nginx/message-cause'
 import { filesWithin } from './commit.ts'
 import { writeCursor } from './cursor.ts'
 import type { OpenFile, Store } from './open-store.ts'
@@ -140,7 +141,7 @@ function shownAccess({ ts, seq, agent, virtual_host, ...fields }: Row): AccessLo
 }
 
 function shownError({ ts, seq, agent, level, message }: Row): ErrorLogEntry {
-  return { ...head({ ts, seq, agent }), level: String(level), message: String(message) }
+  return { ...head({ ts, seq, agent }), level: String(level), message: String(message), ...causeOf(String(message)) }
 }
 
 function head({ ts, seq, agent }: { ts: number; seq: number; agent: string }) {

@@ -68,7 +68,12 @@ describe.each(stores)('what is told of agents, on $name', (store) => {
       body: { custom_directives: { proxy_read_timeout: 'banana' } },
     })
     const refused = await events.next('config.applied', { agent_id: id, version: version + 1 })
-    expect(refused.data).toMatchObject({ success: false, error: expect.stringContaining('proxy_read_timeout') })
+    expect(refused.data).toMatchObject({
+      success: false,
+      error: expect.stringContaining('proxy_read_timeout'),
+      code: 'invalid_value',
+      fix: expect.any(String),
+    })
     expect((await events.next('agent.degraded', { agent_id: id })).data).toEqual({ agent_id: id, reason: refused.data['error'] })
     await mesh.client.call(routes.deleteVirtualHost, { params: { virtual_host_id: host.id } })
     await mesh.settled(id)

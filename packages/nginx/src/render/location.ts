@@ -19,7 +19,6 @@ import {
   writeResponse,
 } from './headers.ts'
 import { renderTypes } from './http.ts'
-import { lintLocation } from './lint.ts'
 import { connectionOf, contentOf } from './location-content.ts'
 import { locationKey, locationPattern } from './location-path.ts'
 import type { NamedProxy } from './named-proxies.ts'
@@ -60,7 +59,6 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
   const custom = readCustomDirectives(location.custom_directives, (name, message) =>
     reportOn(report, 'error', host, `${field}.custom_directives.${name}`, `is left out: ${message}`),
   )
-  lintLocation(report, host, location, field)
   writer.from({ ...source, field: `${field}.path` })
   writer.line(`${outer}location ${modifier === '' || modifier === '@' ? '' : `${modifier} `}${quote(locationPattern(location.path))} {`)
   for (const [rule, { pattern, replacement, flag }] of location.rewrite_rules.entries()) {

@@ -89,6 +89,12 @@ export async function serveHttp(binary: NginxBinary, http: (socket: string) => s
   }
 }
 
+/** Starts nginx with a file of a folder; it serves when it answers on the unix socket. */
+export async function serveFolder(binary: NginxBinary, folder: string, file: string, socket: string): Promise<AsyncDisposable> {
+  const stop = await start(binary, folder, file, socket)
+  return { [Symbol.asyncDispose]: stop }
+}
+
 async function start({ path, facts }: NginxBinary, folder: string, file: string, socket: string): Promise<() => Promise<void>> {
   const quiet = facts.supports.error_log_option ? ['-e', 'stderr'] : []
   const child = spawn(path, [...quiet, '-p', folder, '-c', join(folder, file), '-g', 'daemon off;'], {
@@ -120,7 +126,7 @@ async function isAnswered(socket: string): Promise<boolean> {
 }
 
 /** A main configuration around an http block, with all files relative to nginx's prefix. */
-function wrap(http: string): string {
+export function wrap(http: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path t_${kind};`).join(' ')
   const user = process.getuid?.() === 0 ? 'user root; ' : ''
   return `${user}pid n.pid; error_log stderr; events {} http { access_log off; ${temporary}\n${http}\n}\n`

@@ -1,0 +1,42 @@
+import type { WorkspaceConfig } from '@nxmesh/model/agent-config'
+import { targetTest } from '@nxmesh/model/target-agents'
+import type { VirtualHost } from '@nxmesh/model/virtual-host'
+import type { WorkspaceFinding } from '@nxmesh/model/workspace-finding'
+import type { LintAgent } from '@nxmesh/nginx/lint/subject'
+
+/** Tells which agents serve an object: for an upstream or a certificate, those of the virtual hosts that use it. */
+export type ServingAgents = (object: Pick<WorkspaceFinding['object'], 'kind' | 'id'>) => ReadonlySet<string>
+
+/** Which agents serve what of a workspace. Each target is held against the agents once. */
+export function servingAgents({ virtual_hosts }: WorkspaceConfig, agents: readonly LintAgent[]): ServingAgents {
+  const byTarget = new Map<string, ReadonlySet<string>>()
+  const byUse = usersOf(virtual_hosts)
+  const ofHost = ({ target_agents: target }: VirtualHost): ReadonlySet<string> => {
+    const key = JSON.stringify(target)
+    const known = byTarget.get(key) ?? new Set(agents.filter(targetTest(target)).map(({ id }) => id))
+    byTarget.set(key, known)
+    return known
+  }
+  return ({ kind, id }) => {
+    if (kind === 'settings') return new Set(agents.map((agent) => agent.id))
+    const hosts = byUse.get(id ?? '') ?? []
+    const [only] = hosts
+    if (only && hosts.length === 1) return ofHost(only)
+    return new Set(hosts.flatMap((host) => [...ofHost(host)]))
+  }
+}
+
+/** The virtual hosts by their own id and by those of what they use. */
+function usersOf(hosts: readonly VirtualHost[]): ReadonlyMap<string, VirtualHost[]> {
+  const found = new Map<string, VirtualHost[]>()
+  for (const host of hosts) {
+    const upstreams = host.locations.flatMap(({ upstream_id }) => upstream_id ?? [])
+    const certificates = host.ssl_enabled ? (host.ssl_certificate_id ?? []) : []
+    for (const id of new Set([host.id, ...upstreams, ...[certificates].flat()])) {
+      const users = found.get(id)
+      if (users) users.push(host)
+      else found.set(id, [host])
+    }
+  }
+  return found
+}

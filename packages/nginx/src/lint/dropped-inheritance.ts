@@ -1,0 +1,43 @@
+import { found, type LintFinding } from './finding.ts'
+import type { Scope } from './scope.ts'
+import type { Statement } from './statement.ts'
+
+const rule = {
+  severity: 'warning',
+  code: 'dropped_inheritance',
+  source: 'https://nginx.org/en/docs/http/ngx_http_core_module.html#error_page',
+} as const
+
+/** Directives that nginx inherits all or none of: one on a level drops everything from the levels around it. */
+const families = [
+  { names: ['error_page'], what: 'error pages' },
+  { names: ['allow', 'deny'], what: 'access rules' },
+  { names: ['limit_req'], what: 'request limits' },
+  { names: ['limit_conn'], what: 'connection limits' },
+  { names: ['fastcgi_param'], what: 'FastCGI parameters' },
+] as const
+
+/** A location that sets an error page, or lets an address in, loses those of its virtual host. */
+export function droppedInheritance(scope: Scope): LintFinding[] {
+  if (scope.kind === 'settings') return []
+  const { locations, outer } = scope
+  return families.flatMap(({ names, what }) => {
+    const pick = (statements: readonly Statement[]) =>
+      statements.filter(({ name, within }) => within.length === 0 && (names as readonly string[]).includes(name))
+    const server = pick(scope.statements)
+    const inherited = server.length > 0 ? server : pick(outer.statements)
+    if (inherited.length === 0) return []
+    const levels = [
+      ...(server.length > 0 && pick(outer.statements).length > 0 ? [server] : []),
+      ...locations.map(({ statements }) => pick(statements)),
+    ]
+    return levels.flatMap((own) => {
+      const lost = (own === server ? pick(outer.statements) : inherited).filter(
+        (each) => !own.some((mine) => mine.args.join(' ') === each.args.join(' ')),
+      )
+      if (own.length === 0 || lost.length === 0) return []
+      const reason = `drops the ${what} of the levels around it: ${lost.map(({ name, args }) => `${name} ${args.join(' ')}`).join(', ')}`
+      return [found(rule, scope.object, own[0]!.field, reason, `repeat here what shall hold here, or move it all to one level`)]
+    })
+  })
+}
