@@ -197,6 +197,13 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
     ).toEqual(code === undefined ? [] : [code])
   })
 
+  test('access_after_return: what guards the virtual host does not guard a return', async () => {
+    const draft = { custom_directives: { deny: 'all' }, locations: [{ path: '/', custom_directives: { return: '200 in' } }] }
+    await using server = await served(draft)
+    expect(status(await get(server.port, '/'))).toBe(200)
+    expect(finds('access_after_return', draft)).toBe(true)
+  })
+
   test('dropped_inheritance: a location with one access rule or error page forgets all others', async () => {
     const custom_directives = { deny: '127.0.0.1', error_page: '403 404 =418 @tea' }
     const locations: LocationDraft[] = [

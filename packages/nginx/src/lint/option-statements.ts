@@ -19,7 +19,7 @@ interface OptionStatements {
 
 // Read from the virtual host itself, where the path is exact.
 const readElsewhere =
-  /^(server_name|listen_port|ssl_certificate_id|http2_enabled|custom_directives\..*|locations\.\d+(\.(path|upstream_id|proxy_pass|root|index|(custom_headers|rewrite_rules|custom_directives)(\..*)?))?)$/
+  /^(server_name|listen_port|ssl_certificate_id|http2_enabled|custom_directives\..*|locations\.\d+(\.(path|proxy_pass|root|index|(custom_headers|rewrite_rules|custom_directives)(\..*)?))?)$/
 
 /**
  * The directives that the options of a virtual host become when it is rendered, each with the option's path. So whatever an option

@@ -86,7 +86,6 @@ function locationStatements(location: Location, field: string): Statement[] {
       statement('rewrite', [pattern, replacement, ...(flag === undefined ? [] : [flag])], `${field}.rewrite_rules.${at}.replacement`),
     )
   if (location.proxy_pass !== undefined) found.push(statement('proxy_pass', [location.proxy_pass], `${field}.proxy_pass`))
-  if (location.upstream_id !== undefined) found.push(statement('proxy_pass', [`http://${location.upstream_id}`], `${field}.upstream_id`))
   found.push(...headerStatements(location, field))
   if (location.root !== undefined) found.push(statement('root', [location.root], `${field}.root`))
   found.push(...customStatements(location.custom_directives, `${field}.custom_directives`))
