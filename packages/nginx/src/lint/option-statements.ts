@@ -2,7 +2,7 @@ import type { AgentConfig } from '@nxmesh/model/agent-config'
 import type { Settings } from '@nxmesh/model/settings'
 import type { Upstream } from '@nxmesh/model/upstream'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
-import type { NginxSupport } from '../facts.ts'
+import { fullSupport } from '../facts.ts'
 import { type Directive, parse } from '../parse.ts'
 import type { LineSource } from '../render/writer.ts'
 import { render } from '../render.ts'
@@ -17,34 +17,44 @@ interface OptionStatements {
   locations: ReadonlyMap<number, Statement[]>
 }
 
-// Read from the virtual host itself, where the path is exact.
-const readElsewhere =
+// Read from the objects themselves, where the path is exact.
+const readFromHost =
   /^(server_name|listen_port|ssl_certificate_id|http2_enabled|custom_directives\..*|locations\.\d+(\.(path|proxy_pass|root|index|(custom_headers|rewrite_rules|custom_directives)(\..*)?))?)$/
+const readFromSettings = /^(nginx_directives|env_vars)\./
 
 /**
  * The directives that the options of a virtual host become when it is rendered, each with the option's path. So whatever an option
  * comes to, the rules see it as nginx does.
  */
-export function optionStatements(host: VirtualHost, upstreams: Upstreams, settings: Settings): OptionStatements {
-  const found = { server: [] as Statement[], locations: new Map<number, Statement[]>() }
-  const rendered = render(configOf(host, upstreams, settings), reference)
-  const text = rendered.files.find(({ path }) => path === 'http.conf')?.text ?? ''
-  const parsed = parse(text)
-  if (!parsed.ok) return found
-  const collect = (directives: readonly Directive[]): void => {
-    for (const directive of directives) {
-      const source = rendered.sources('http.conf', directive.line)
-      const isLevel = directive.name === 'server' || directive.name === 'location'
-      if (isLevel && directive.block?.kind === 'directives') collect(directive.block.directives)
-      else if (isOption(source, host)) for (const each of placed(directive, source.field, [])) put(found, each)
-    }
+export function hostOptions(host: VirtualHost, upstreams: Upstreams, settings: Settings): OptionStatements {
+  const found: { server: Statement[]; locations: Map<number, Statement[]> } = { server: [], locations: new Map() }
+  for (const { directive, source } of renderedFrom(configOf(host, upstreams, settings))) {
+    const { kind, id, field } = source
+    if (kind !== 'virtual_host' || id !== host.id || field === undefined || readFromHost.test(field)) continue
+    for (const each of placed(directive, field, [])) put(found, each)
   }
-  collect(parsed.tree.directives)
   return found
 }
 
-function isOption(source: LineSource | undefined, host: VirtualHost): source is LineSource & { field: string } {
-  return source?.kind === 'virtual_host' && source.id === host.id && source.field !== undefined && !readElsewhere.test(source.field)
+/** The directives that the options of the settings become in the http block. */
+export function settingsOptions(settings: Settings): Statement[] {
+  return renderedFrom({ virtual_hosts: [], upstreams: [], certificates: {}, settings }).flatMap(({ directive, source: { kind, field } }) =>
+    kind !== 'settings' || field === undefined || readFromSettings.test(field) ? [] : placed(directive, field, []),
+  )
+}
+
+/** Every directive that is rendered for something, in server blocks and locations too. */
+function renderedFrom(config: AgentConfig): { directive: Directive; source: LineSource }[] {
+  const rendered = render(config, reference)
+  const parsed = parse(rendered.files.find(({ path }) => path === 'http.conf')?.text ?? '')
+  const collect = (directives: readonly Directive[]): { directive: Directive; source: LineSource }[] =>
+    directives.flatMap((directive) => {
+      const isLevel = directive.name === 'server' || directive.name === 'location'
+      if (isLevel && directive.block?.kind === 'directives') return collect(directive.block.directives)
+      const source = rendered.sources('http.conf', directive.line)
+      return source ? [{ directive, source }] : []
+    })
+  return parsed.ok ? collect(parsed.tree.directives) : []
 }
 
 function put({ server, locations }: { server: Statement[]; locations: Map<number, Statement[]> }, statement: Statement): void {
@@ -53,23 +63,9 @@ function put({ server, locations }: { server: Statement[]; locations: Map<number
   else locations.set(Number(at), [...(locations.get(Number(at)) ?? []), statement])
 }
 
-const supports: NginxSupport = {
-  ssl: true,
-  http2: true,
-  http2_directive: true,
-  http3: true,
-  reject_handshake: true,
-  stub_status: true,
-  keepalive_off: true,
-  upstream_resolve: true,
-  error_log_option: true,
-  realip: true,
-  brotli: true,
-}
-
 /** An nginx that can do everything, so that every option is written. */
 const reference = {
-  facts: { supports, version: '1.30.0' },
+  facts: { supports: fullSupport, version: '1.30.0' },
   mode: 'owned',
   digest: 'lint',
   runtime_directory: '/run/nxmesh',

@@ -3,7 +3,7 @@ import { splitPath } from '@nxmesh/model/location-path'
 import type { Settings } from '@nxmesh/model/settings'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
 import type { LintObject } from './finding.ts'
-import { optionStatements, type Upstreams } from './option-statements.ts'
+import { hostOptions, settingsOptions, type Upstreams } from './option-statements.ts'
 import { customStatements, headerStatements, type Statement, statement } from './statement.ts'
 
 /** One location with everything that stands in it. */
@@ -40,12 +40,13 @@ export type Scope = SettingsScope | HostScope
 /** The http level of a workspace. */
 export function settingsScope(workspaceId: string, settings: Settings): SettingsScope {
   const object = { kind: 'settings', id: workspaceId, name: 'settings' } as const
-  return { kind: 'settings', object, settings, statements: customStatements(settings.nginx_directives, 'nginx_directives') }
+  const statements = [...customStatements(settings.nginx_directives, 'nginx_directives'), ...settingsOptions(settings)]
+  return { kind: 'settings', object, settings, statements }
 }
 
 /** A virtual host with its locations; what its options are rendered to stands among its own directives. */
 export function hostScope(host: VirtualHost, upstreams: Upstreams, outer: SettingsScope): HostScope {
-  const options = optionStatements(host, upstreams, outer.settings)
+  const options = hostOptions(host, upstreams, outer.settings)
   const locations = host.locations.map((location, at): LocationScope => {
     const field = `locations.${at}`
     return {
