@@ -13,6 +13,8 @@ export type Upstreams = ReadonlyMap<string, Upstream>
 
 interface OptionStatements {
   server: Statement[]
+  /** In locations that an option makes for itself. */
+  elsewhere: Statement[]
   /** By the place of the location in the virtual host. */
   locations: ReadonlyMap<number, Statement[]>
 }
@@ -27,11 +29,14 @@ const readFromSettings = /^(nginx_directives|env_vars)\./
  * comes to, the rules see it as nginx does.
  */
 export function hostOptions(host: VirtualHost, upstreams: Upstreams, settings: Settings): OptionStatements {
-  const found: { server: Statement[]; locations: Map<number, Statement[]> } = { server: [], locations: new Map() }
-  for (const { directive, source } of renderedFrom(configOf(host, upstreams, settings))) {
+  const found = { server: [] as Statement[], elsewhere: [] as Statement[], locations: new Map<number, Statement[]>() }
+  for (const { directive, source, inLocation } of renderedFrom(configOf(host, upstreams, settings))) {
     const { kind, id, field } = source
     if (kind !== 'virtual_host' || id !== host.id || field === undefined || readFromHost.test(field)) continue
-    for (const each of placed(directive, field, [])) put(found, each)
+    const at = /^locations\.(\d+)\./.exec(field)?.[1]
+    const statements = placed(directive, field, [])
+    if (at !== undefined) found.locations.set(Number(at), [...(found.locations.get(Number(at)) ?? []), ...statements])
+    else (inLocation ? found.elsewhere : found.server).push(...statements)
   }
   return found
 }
@@ -43,24 +48,24 @@ export function settingsOptions(settings: Settings): Statement[] {
   )
 }
 
-/** Every directive that is rendered for something, in server blocks and locations too. */
-function renderedFrom(config: AgentConfig): { directive: Directive; source: LineSource }[] {
-  const rendered = render(config, reference)
-  const parsed = parse(rendered.files.find(({ path }) => path === 'http.conf')?.text ?? '')
-  const collect = (directives: readonly Directive[]): { directive: Directive; source: LineSource }[] =>
-    directives.flatMap((directive) => {
-      const isLevel = directive.name === 'server' || directive.name === 'location'
-      if (isLevel && directive.block?.kind === 'directives') return collect(directive.block.directives)
-      const source = rendered.sources('http.conf', directive.line)
-      return source ? [{ directive, source }] : []
-    })
-  return parsed.ok ? collect(parsed.tree.directives) : []
+interface RenderedDirective {
+  directive: Directive
+  source: LineSource
+  inLocation: boolean
 }
 
-function put({ server, locations }: { server: Statement[]; locations: Map<number, Statement[]> }, statement: Statement): void {
-  const at = /^locations\.(\d+)\./.exec(statement.field)?.[1]
-  if (at === undefined) server.push(statement)
-  else locations.set(Number(at), [...(locations.get(Number(at)) ?? []), statement])
+/** Every directive that is rendered for something, in server blocks and locations too. */
+function renderedFrom(config: AgentConfig): RenderedDirective[] {
+  const rendered = render(config, reference)
+  const parsed = parse(rendered.files.find(({ path }) => path === 'http.conf')?.text ?? '')
+  const collect = (directives: readonly Directive[], inLocation: boolean): RenderedDirective[] =>
+    directives.flatMap((directive) => {
+      const isLevel = directive.name === 'server' || directive.name === 'location'
+      if (isLevel && directive.block?.kind === 'directives') return collect(directive.block.directives, directive.name === 'location')
+      const source = rendered.sources('http.conf', directive.line)
+      return source ? [{ directive, source, inLocation }] : []
+    })
+  return parsed.ok ? collect(parsed.tree.directives, false) : []
 }
 
 /** An nginx that can do everything, so that every option is written. */

@@ -31,6 +31,8 @@ export interface HostScope {
   host: VirtualHost
   statements: readonly Statement[]
   locations: readonly LocationScope[]
+  /** What stands in locations that its options make for themselves. */
+  elsewhere: readonly Statement[]
   /** The level around it. */
   outer: SettingsScope
 }
@@ -62,6 +64,7 @@ export function hostScope(host: VirtualHost, upstreams: Upstreams, outer: Settin
     host,
     statements: [...customStatements(host.custom_directives, 'custom_directives'), ...options.server],
     locations,
+    elsewhere: options.elsewhere,
     outer,
   }
 }
@@ -70,6 +73,7 @@ export function hostScope(host: VirtualHost, upstreams: Upstreams, outer: Settin
 export function* statementsOf(scope: Scope): Generator<{ statement: Statement; location?: LocationScope }> {
   for (const each of scope.statements) yield { statement: each }
   if (scope.kind === 'settings') return
+  for (const each of scope.elsewhere) yield { statement: each }
   for (const location of scope.locations) for (const each of location.statements) yield { statement: each, location }
 }
 
