@@ -6,7 +6,7 @@ import { fullSupport } from '../facts.ts'
 import { type Directive, parse } from '../parse.ts'
 import type { LineSource } from '../render/writer.ts'
 import { render } from '../render.ts'
-import { placed, type Statement } from './statement.ts'
+import { placed, type Statement, statement } from './statement.ts'
 
 /** By id. */
 export type Upstreams = ReadonlyMap<string, Upstream>
@@ -30,13 +30,14 @@ const readFromSettings = /^(nginx_directives|env_vars)\./
  */
 export function hostOptions(host: VirtualHost, upstreams: Upstreams, settings: Settings): OptionStatements {
   const found = { server: [] as Statement[], elsewhere: [] as Statement[], locations: new Map<number, Statement[]>() }
-  for (const { directive, source, inLocation } of renderedFrom(configOf(host, upstreams, settings))) {
+  for (const { directive, source, around } of renderedFrom(configOf(host, upstreams, settings))) {
     const { kind, id, field } = source
     if (kind !== 'virtual_host' || id !== host.id || field === undefined || readFromHost.test(field)) continue
     const at = /^locations\.(\d+)\./.exec(field)?.[1]
-    const statements = placed(directive, field, [])
+    const isOwn = at === undefined && around !== undefined
+    const statements = placed(directive, field, isOwn ? [around] : [])
     if (at !== undefined) found.locations.set(Number(at), [...(found.locations.get(Number(at)) ?? []), ...statements])
-    else (inLocation ? found.elsewhere : found.server).push(...statements)
+    else (isOwn ? found.elsewhere : found.server).push(...statements)
   }
   return found
 }
@@ -51,21 +52,29 @@ export function settingsOptions(settings: Settings): Statement[] {
 interface RenderedDirective {
   directive: Directive
   source: LineSource
-  inLocation: boolean
+  /** The location that it stands in. */
+  around: Statement | undefined
 }
 
 /** Every directive that is rendered for something, in server blocks and locations too. */
 function renderedFrom(config: AgentConfig): RenderedDirective[] {
   const rendered = render(config, reference)
   const parsed = parse(rendered.files.find(({ path }) => path === 'http.conf')?.text ?? '')
-  const collect = (directives: readonly Directive[], inLocation: boolean): RenderedDirective[] =>
+  const collect = (directives: readonly Directive[], around?: Statement): RenderedDirective[] =>
     directives.flatMap((directive) => {
       const isLevel = directive.name === 'server' || directive.name === 'location'
-      if (isLevel && directive.block?.kind === 'directives') return collect(directive.block.directives, directive.name === 'location')
+      if (isLevel && directive.block?.kind === 'directives') {
+        const location = statement(
+          'location',
+          directive.args.map(({ value }) => value),
+          '',
+        )
+        return collect(directive.block.directives, directive.name === 'location' ? location : undefined)
+      }
       const source = rendered.sources('http.conf', directive.line)
-      return source ? [{ directive, source, inLocation }] : []
+      return source ? [{ directive, source, around }] : []
     })
-  return parsed.ok ? collect(parsed.tree.directives, false) : []
+  return parsed.ok ? collect(parsed.tree.directives) : []
 }
 
 /** An nginx that can do everything, so that every option is written. */
