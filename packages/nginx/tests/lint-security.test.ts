@@ -197,6 +197,18 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
     ).toEqual(code === undefined ? [] : [code])
   })
 
+  test('plain_http_password: nginx asks for the password over plain HTTP, and takes it', async () => {
+    using folder = temporaryFolder()
+    writeFileSync(join(folder.path, 'users'), 'ann:{PLAIN}secret\n')
+    writeFileSync(join(folder.path, 'index.html'), 'in')
+    const custom_directives = { auth_basic: 'staff', auth_basic_user_file: `${folder.path}/users` }
+    const locations: LocationDraft[] = [{ path: '/', root: folder.path, custom_directives }]
+    await using server = await served({ locations })
+    expect(await get(server.port, '/')).toMatch(/ 401 [^]*WWW-Authenticate: Basic/)
+    expect(status(await get(server.port, '/', 'localhost', `Authorization: Basic ${btoa('ann:secret')}\r\n`))).toBe(200)
+    expect(finds('plain_http_password', { locations })).toBe(true)
+  })
+
   test('access_after_return: what guards the virtual host does not guard a return', async () => {
     const draft = { custom_directives: { deny: 'all' }, locations: [{ path: '/', custom_directives: { return: '200 in' } }] }
     await using server = await served(draft)
