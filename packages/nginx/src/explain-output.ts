@@ -75,12 +75,22 @@ function findByName(text: string, rendered: Rendered): LineSource | undefined {
   const clash = /conflicting server name "([^"]*)"/.exec(text)?.[1]
   // nginx keeps the first server of that name, so the message is about the last.
   if (clash !== undefined) return findLine(rendered, new RegExp(`^\\s*server_name [^\\n]*${escape(clash)}[ ;]`, 'm'), 'last')
+  const directives = directivesBehind(text)
+  if (directives !== undefined) return findLine(rendered, new RegExp(`^\\s*(?:${directives}) `, 'm'), 'first')
   for (const [, quoted] of text.matchAll(/"([^"]{2,})"/g)) {
     const name = relative(quoted!, rendered)
     const source = findLine(rendered, new RegExp(`(?<![A-Za-z0-9_.-])${escape(name)}(?![A-Za-z0-9_.-])`), 'first')
     if (source) return source
   }
   return undefined
+}
+
+/** The directives that a message follows from which names others, or none in quotes. */
+function directivesBehind(text: string): string | undefined {
+  const buffers = /^"([a-z]+)_(?:busy_buffers_size|temp_file_write_size|max_temp_file_size)" must be/.exec(text)?.[1]
+  if (buffers !== undefined) return `${buffers}_(?:buffer_size|buffers|busy_buffers_size|temp_file_write_size|max_temp_file_size)`
+  const hash = /^could not build .*?you should increase (?:either )?(\w+_size)/.exec(text)?.[1]
+  return hash ?? (/^\d+ worker_connections exceed/.test(text) ? 'worker_connections' : undefined)
 }
 
 /** nginx prints the full path of a certificate that the configuration may name relatively. */

@@ -64,6 +64,9 @@ export function supportOf(names: readonly string[]): NginxSupport {
   return Object.fromEntries(Object.keys(guess('0.0.0', [])).map((name) => [name, names.includes(name)])) as unknown as NginxSupport
 }
 
+/** An nginx that can do everything that is asked about. */
+export const fullSupport: NginxSupport = supportOf(Object.keys(guess('0.0.0', [])))
+
 /** Compares two version numbers: negative when the first is older. */
 export function compareVersions(a: string, b: string): number {
   const left = a.split('.').map(Number)

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { describe, expect, test } from 'vitest'
@@ -195,6 +196,56 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
         .map((each) => each.split(' ')[0])
         .filter((each) => /^(allow|access)/.test(each!)),
     ).toEqual(code === undefined ? [] : [code])
+  })
+
+  test.each([
+    [{}, 200, true],
+    [{ proxy_ssl_verify: 'on', proxy_ssl_name: 'other.test' }, 502, false],
+    [{ proxy_ssl_verify: 'on', proxy_ssl_name: 'example.com' }, 200, false],
+  ])('unverified_upstream: with %j a self-signed upstream is answered with %i', async (verify, expected, told) => {
+    using folder = temporaryFolder()
+    writeFileSync(join(folder.path, 'ca.pem'), certificate.certificate_pem)
+    const { certificate_pem: cert, private_key_pem: key } = certificate
+    const upstream = createTlsServer({ cert, key }, (_request, response) => response.end('ok'))
+    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+    const { port: to } = upstream.address() as { port: number }
+    const custom_directives = { proxy_ssl_trusted_certificate: `${folder.path}/ca.pem`, ...verify }
+    const locations: LocationDraft[] = [{ path: '/', proxy_pass: `https://127.0.0.1:${to}`, custom_directives }]
+    {
+      await using server = await served({ locations })
+      expect(status(await get(server.port, '/'))).toBe(expected)
+    }
+    await new Promise((resolve) => upstream.close(resolve))
+    expect(finds('unverified_upstream', { locations })).toBe(told)
+  })
+
+  test.each([
+    ['on', true],
+    ['off', false],
+  ])('version_disclosure: server_tokens %s names the version: %s', async (server_tokens, told) => {
+    const draft = { custom_directives: { server_tokens } }
+    await using server = await served(draft)
+    expect((await get(server.port, '/')).includes(`Server: nginx/${binary.facts.version}`)).toBe(told)
+    expect(finds('version_disclosure', draft)).toBe(told)
+  })
+
+  test('plain_http_password: nginx asks for the password over plain HTTP, and takes it', async () => {
+    using folder = temporaryFolder()
+    writeFileSync(join(folder.path, 'users'), 'ann:{PLAIN}secret\n')
+    writeFileSync(join(folder.path, 'index.html'), 'in')
+    const custom_directives = { auth_basic: 'staff', auth_basic_user_file: `${folder.path}/users` }
+    const locations: LocationDraft[] = [{ path: '/', root: folder.path, custom_directives }]
+    await using server = await served({ locations })
+    expect(await get(server.port, '/')).toMatch(/ 401 [^]*WWW-Authenticate: Basic/)
+    expect(status(await get(server.port, '/', 'localhost', `Authorization: Basic ${btoa('ann:secret')}\r\n`))).toBe(200)
+    expect(finds('plain_http_password', { locations })).toBe(true)
+  })
+
+  test('access_after_return: what guards the virtual host does not guard a return', async () => {
+    const draft = { custom_directives: { deny: 'all' }, locations: [{ path: '/', custom_directives: { return: '200 in' } }] }
+    await using server = await served(draft)
+    expect(status(await get(server.port, '/'))).toBe(200)
+    expect(finds('access_after_return', draft)).toBe(true)
   })
 
   test('dropped_inheritance: a location with one access rule or error page forgets all others', async () => {

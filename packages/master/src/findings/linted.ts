@@ -4,6 +4,7 @@ import type { Settings } from '@nxmesh/model/settings'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
 import { lintSettings, lintVirtualHost, lintWorkspace } from '@nxmesh/nginx/lint'
 import type { LintFinding } from '@nxmesh/nginx/lint/finding'
+import { settingsScope } from '@nxmesh/nginx/lint/scope'
 import type { LintAgent, LintCertificate } from '@nxmesh/nginx/lint/subject'
 import type { Kysely } from 'kysely'
 import type { Ctx } from '../ctx.ts'
@@ -23,13 +24,14 @@ export async function lintedWorkspace(
   agents: readonly LintAgent[],
 ): Promise<LintFinding[]> {
   const { virtual_hosts, settings, upstreams } = config
-  const found: LintFinding[][] = [lintSettings(workspaceId, settings)]
+  const outer = settingsScope(workspaceId, settings)
+  const found: LintFinding[][] = [lintSettings(outer)]
   const byId = new Map(upstreams.map((upstream) => [upstream.id, upstream]))
   let looked = 0
   for (const host of virtual_hosts) {
     let known = ctx.linted.get(host)
     if (known?.settings !== settings) {
-      known = { settings, found: lintVirtualHost(host, { workspace_id: workspaceId, upstreams: byId, settings }) }
+      known = { settings, found: lintVirtualHost(host, byId, outer) }
       ctx.linted.set(host, known)
       if (++looked % atOnce === 0) await setImmediate()
     }

@@ -15,7 +15,7 @@ export function httpSplitting(scope: Scope): LintFinding[] {
   return [...statementsOf(scope)].flatMap(({ statement, location }) => {
     const text = writtenInHead(statement)
     if (text === undefined) return []
-    const [name] = holdingLineBreaks(text, { scope, ...(location && { location }) })
+    const [name] = holdingLineBreaks(text, { scope, statement, ...(location && { location }) })
     if (name === undefined) return []
     const isUri = name === 'uri' || name === 'document_uri'
     const where = statement.name.startsWith('proxy_') ? 'to the request that the upstream gets' : 'to the answer'

@@ -69,6 +69,14 @@ test('access_after_return', () => {
     'access_after_return locations.0.custom_directives.return',
   ])
   expect(guarded(closed, {})).toEqual([])
+  const inherited = {
+    custom_directives: { deny: 'all' },
+    locations: [
+      { path: '/', custom_directives: { return: '200 x' } },
+      { path: '/in', root: '/srv' },
+    ],
+  }
+  expect(codes({ virtual_hosts: [host(inherited)] })).toEqual(['access_after_return locations.0.custom_directives.return'])
 })
 
 test('allow_without_deny', () => {

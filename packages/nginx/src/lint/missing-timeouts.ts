@@ -15,9 +15,9 @@ export function missingTimeouts(scope: Scope): LintFinding[] {
   if (scope.kind === 'settings') return []
   const without = scope.locations.flatMap((location) => {
     const passing = location.statements.find((each) => passesTo(each) !== undefined)
-    const protocol = /^(proxy|grpc|fastcgi|uwsgi|scgi|memcached)_pass$/.exec(passing?.name ?? '')?.[1]
-    if (!passing || protocol === undefined) return []
+    if (!passing) return []
     const set = new Set([...inForce(scope, location)].map(({ name }) => name))
+    const protocol = passing.name.slice(0, -'_pass'.length)
     const missing = wanted.map((what) => `${protocol}_${what}_timeout`).filter((name) => !set.has(name))
     return missing.length === 0 ? [] : [{ field: passing.field, path: location.location.path, missing }]
   })

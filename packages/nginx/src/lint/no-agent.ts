@@ -10,8 +10,13 @@ const rule = {
 
 /** Virtual hosts that are served nowhere, as their target is none of the agents that there are. */
 export function noAgent({ virtual_hosts, agents }: LintSubject): LintFinding[] {
+  // Many virtual hosts share few targets.
+  const served = new Map<string, boolean>()
   return virtual_hosts.flatMap(({ id, name, target_agents }) => {
-    if (agents.some(targetTest(target_agents))) return []
+    const key = JSON.stringify(target_agents)
+    const isServed = served.get(key) ?? agents.some(targetTest(target_agents))
+    served.set(key, isServed)
+    if (isServed) return []
     const { field, fix } = wordsFor[target_agents.type]
     const many = agents.length === 1 ? 'the one agent' : `any of the ${agents.length} agents`
     const reason =

@@ -23,8 +23,10 @@ import type { LintSubject } from './subject.ts'
 import { tryFilesWithProxy } from './try-files-with-proxy.ts'
 import { unanchoredRegex } from './unanchored-regex.ts'
 import { unusedCertificate, unusedUpstream } from './unused.ts'
+import { unverifiedUpstream } from './unverified-upstream.ts'
 import { upstreamDown } from './upstream-down.ts'
 import { validReferersNone } from './valid-referers.ts'
+import { versionDisclosure } from './version-disclosure.ts'
 import { weakTls } from './weak-tls.ts'
 
 /** Rules over one virtual host, or over the settings: they look at nothing else. */
@@ -43,6 +45,8 @@ export const scopeRules: readonly ((scope: Scope) => LintFinding[])[] = [
   tryFilesWithProxy,
   accessAfterReturn,
   allowWithoutDeny,
+  unverifiedUpstream,
+  versionDisclosure,
   droppedInheritance,
   shadowedLocation,
   proxyPath,

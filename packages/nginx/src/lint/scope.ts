@@ -3,7 +3,7 @@ import { splitPath } from '@nxmesh/model/location-path'
 import type { Settings } from '@nxmesh/model/settings'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
 import type { LintObject } from './finding.ts'
-import { optionStatements, type Upstreams } from './option-statements.ts'
+import { hostOptions, settingsOptions, type Upstreams } from './option-statements.ts'
 import { customStatements, headerStatements, type Statement, statement } from './statement.ts'
 
 /** One location with everything that stands in it. */
@@ -31,6 +31,8 @@ export interface HostScope {
   host: VirtualHost
   statements: readonly Statement[]
   locations: readonly LocationScope[]
+  /** What stands in locations that its options make for themselves. */
+  elsewhere: readonly Statement[]
   /** The level around it. */
   outer: SettingsScope
 }
@@ -40,12 +42,13 @@ export type Scope = SettingsScope | HostScope
 /** The http level of a workspace. */
 export function settingsScope(workspaceId: string, settings: Settings): SettingsScope {
   const object = { kind: 'settings', id: workspaceId, name: 'settings' } as const
-  return { kind: 'settings', object, settings, statements: customStatements(settings.nginx_directives, 'nginx_directives') }
+  const statements = [...customStatements(settings.nginx_directives, 'nginx_directives'), ...settingsOptions(settings)]
+  return { kind: 'settings', object, settings, statements }
 }
 
 /** A virtual host with its locations; what its options are rendered to stands among its own directives. */
 export function hostScope(host: VirtualHost, upstreams: Upstreams, outer: SettingsScope): HostScope {
-  const options = optionStatements(host, upstreams, outer.settings)
+  const options = hostOptions(host, upstreams, outer.settings)
   const locations = host.locations.map((location, at): LocationScope => {
     const field = `locations.${at}`
     return {
@@ -61,6 +64,7 @@ export function hostScope(host: VirtualHost, upstreams: Upstreams, outer: Settin
     host,
     statements: [...customStatements(host.custom_directives, 'custom_directives'), ...options.server],
     locations,
+    elsewhere: options.elsewhere,
     outer,
   }
 }
@@ -69,6 +73,7 @@ export function hostScope(host: VirtualHost, upstreams: Upstreams, outer: Settin
 export function* statementsOf(scope: Scope): Generator<{ statement: Statement; location?: LocationScope }> {
   for (const each of scope.statements) yield { statement: each }
   if (scope.kind === 'settings') return
+  for (const each of scope.elsewhere) yield { statement: each }
   for (const location of scope.locations) for (const each of location.statements) yield { statement: each, location }
 }
 
@@ -86,7 +91,6 @@ function locationStatements(location: Location, field: string): Statement[] {
       statement('rewrite', [pattern, replacement, ...(flag === undefined ? [] : [flag])], `${field}.rewrite_rules.${at}.replacement`),
     )
   if (location.proxy_pass !== undefined) found.push(statement('proxy_pass', [location.proxy_pass], `${field}.proxy_pass`))
-  if (location.upstream_id !== undefined) found.push(statement('proxy_pass', [`http://${location.upstream_id}`], `${field}.upstream_id`))
   found.push(...headerStatements(location, field))
   if (location.root !== undefined) found.push(statement('root', [location.root], `${field}.root`))
   found.push(...customStatements(location.custom_directives, `${field}.custom_directives`))

@@ -187,6 +187,20 @@ test('plain_http_password', () => {
   expect(codes({ certificates: [{}], virtual_hosts: [host(tls)] })).toEqual([])
 })
 
+test('unverified_upstream', () => {
+  const passed = (proxy_pass: string, custom_directives: Record<string, string> = {}) => codes(location({ proxy_pass, custom_directives }))
+  expect(passed('https://10.0.0.1')).toEqual(['unverified_upstream locations.0.proxy_pass'])
+  expect(passed('https://10.0.0.1', { proxy_ssl_verify: 'off' })).toEqual(['unverified_upstream locations.0.proxy_pass'])
+  expect(passed('https://10.0.0.1', { proxy_ssl_verify: 'on', proxy_ssl_trusted_certificate: '/ca.pem' })).toEqual([])
+  expect(passed('http://10.0.0.1')).toEqual([])
+})
+
+test('version_disclosure', () => {
+  expect(codes(settings({ server_tokens: 'on' }))).toEqual(['version_disclosure nginx_directives.server_tokens'])
+  expect(codes(directives({ server_tokens: 'build' }))).toEqual(['version_disclosure locations.0.custom_directives.server_tokens'])
+  expect(codes(settings({ server_tokens: 'off' }))).toEqual([])
+})
+
 test('valid_referers_none', () => {
   expect(codes(directives({ valid_referers: 'none a.test' }))).toEqual(['valid_referers_none locations.0.custom_directives.valid_referers'])
   expect(codes(directives({ valid_referers: 'server_names a.test' }))).toEqual([])

@@ -14,7 +14,7 @@ export function ssrf(scope: Scope): LintFinding[] {
   return [...statementsOf(scope)].flatMap(({ statement, location }) => {
     const address = passesTo(statement)
     if (address === undefined) return []
-    const chosen = chosenByClients(address.authority, { scope, ...(location && { location }) })
+    const chosen = chosenByClients(address.authority, { scope, statement, ...(location && { location }) })
     if (chosen.length === 0) return []
     const reason = `the server that requests are sent to follows from $${chosen[0]}, which the client chooses: it can reach any address that this nginx can`
     const fix = 'name the upstream, or choose among known ones with a map; where the name has to vary, match it with (a|b|c)'

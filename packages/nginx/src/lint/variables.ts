@@ -10,8 +10,10 @@ export function variablesIn(text: string): string[] {
   )
 }
 
+/** Where a text stands. */
 export interface Place {
   scope: Scope
+  statement?: Statement
   location?: LocationScope
 }
 
@@ -67,8 +69,9 @@ function captures(name: string, place: Place, test: (group: string) => boolean):
   )
 }
 
-function patternsFor({ scope, location }: Place): string[] {
+function patternsFor({ scope, location, statement: inner }: Place): string[] {
   const found: string[] = []
+  for (const { name, args } of inner?.within ?? []) if (name === 'location' && args[0]?.startsWith('~')) found.push(args[1] ?? '')
   if (location?.modifier === '~' || location?.modifier === '~*') found.push(location.pattern)
   if (scope.kind === 'virtual_host') {
     for (const name of scope.host.server_name.split(/\s+/)) if (name.startsWith('~')) found.push(name.slice(1))
