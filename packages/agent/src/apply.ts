@@ -31,6 +31,7 @@ import { causeOf, firstTrouble, portFindings, proofTimeout } from './plan.ts'
 import { type Listen, takenPorts } from './ports.ts'
 import { prove } from './proof.ts'
 import type { Scope } from './scope.ts'
+import { groupFor } from './worker-group.ts'
 
 export type ApplyResult =
   | { kind: 'unchanged'; findings: Finding[] }
@@ -157,7 +158,8 @@ async function stage(
   const name = await freeName(paths, { version, digest })
   const rendered = renderFor(scope, request, facts, join(paths.generations, name))
   const { files, listens, health } = rendered
-  const content = { version, digest, files, listens, health, nginx_version: facts.version }
+  const group = await groupFor(scope, files)
+  const content = { version, digest, files, listens, health, nginx_version: facts.version, group }
   const generation = await writeGeneration(paths, name, content, () => scope.at('half-written'))
   return { generation, rendered }
 }

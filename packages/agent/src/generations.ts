@@ -5,6 +5,7 @@ import { hashesOf, hashOf } from '@nxmesh/nginx/render/file-hashes'
 import { generationName } from '@nxmesh/nginx/render/target'
 import { type DataPaths, makeDirectory, syncDirectory, syncFile } from './durable.ts'
 import type { Listen } from './ports.ts'
+import { isForWorkers, openToGroup } from './worker-group.ts'
 
 export interface GenerationFile {
   path: string
@@ -44,15 +45,16 @@ export async function freeName(paths: DataPaths, { version, digest }: { version:
 export async function writeGeneration(
   paths: DataPaths,
   name: string,
-  content: Omit<Manifest, 'files'> & { files: GenerationFile[] },
+  content: Omit<Manifest, 'files'> & { files: GenerationFile[]; group: number | undefined },
   halfway: () => void | Promise<void> = () => {},
 ): Promise<Generation> {
-  const { files, ...facts } = content
+  const { files, group, ...facts } = content
   const manifest: Manifest = { ...facts, files: hashesOf(files) }
   const directory = join(paths.generations, name)
   await rm(directory, { recursive: true, force: true })
   try {
     await writeFiles(directory, files, halfway)
+    if (group !== undefined) await openFiles(paths, directory, files, group)
     await writeFile(join(directory, manifestName), JSON.stringify(manifest), { mode: 0o600, flag: 'wx' })
   } catch (cause) {
     await rm(directory, { recursive: true, force: true })
@@ -71,6 +73,13 @@ async function writeFiles(directory: string, files: GenerationFile[], halfway: (
     folders.add(folder)
     await writeFile(path, file.text, { mode: file.mode, flag: 'wx' })
     if (index === 0) await halfway()
+  }
+}
+
+async function openFiles(paths: DataPaths, directory: string, files: readonly GenerationFile[], group: number): Promise<void> {
+  for (const { path } of files.filter(isForWorkers)) {
+    const file = join(directory, path)
+    await openToGroup(file, [...new Set([dirname(file), directory, paths.generations])], group)
   }
 }
 

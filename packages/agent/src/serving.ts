@@ -19,6 +19,7 @@ import {
 import { binaryOf } from './nginx.ts'
 import { causeOf } from './plan.ts'
 import type { Scope } from './scope.ts'
+import { groupFor } from './worker-group.ts'
 
 /** What runs until the master has sent anything. */
 export const emptyConfig: AgentConfig = {
@@ -74,7 +75,9 @@ async function renderGeneration(
   const facts = await scope.factsOf(master === undefined ? binary : await binaryOf(master, binary))
   const name = await freeName(scope.paths, { version, digest })
   const { files, listens, health } = renderFor(scope, { config, digest }, facts, join(scope.paths.generations, name))
-  const generation = await writeGeneration(scope.paths, name, { version, digest, files, listens, health, nginx_version: facts.version })
+  const group = await groupFor(scope, files)
+  const content = { version, digest, files, listens, health, nginx_version: facts.version, group }
+  const generation = await writeGeneration(scope.paths, name, content)
   await syncGeneration(scope.paths, generation)
   return generation
 }

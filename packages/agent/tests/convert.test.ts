@@ -1,11 +1,12 @@
-import { fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import { WireType } from '@bufbuild/protobuf/wire'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { digestOf } from '@nxmesh/model/digest'
 import { algorithms } from '@nxmesh/model/upstream'
-import { ConfigUpdateSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import { ConfigUpdateSchema, OptionsSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import { optionSamples } from '@nxmesh/testkit/options'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { configOf } from '../src/link/convert.ts'
 import { toWire } from './wire.ts'
 
@@ -101,4 +102,34 @@ test('a config comes off the wire as it went on, to the byte of its digest', () 
     }),
     { numRuns: 300 },
   )
+})
+
+describe('options', () => {
+  const received = (options: MessageInitShape<typeof OptionsSchema>, unknown?: 'outer' | 'inner') => {
+    const message = create(OptionsSchema, options)
+    // Field 999 as a number, as a later release might send it.
+    const later = [{ no: 999, wireType: WireType.Varint, data: Uint8Array.of(1) }]
+    if (unknown === 'outer') message.$unknown = later
+    if (unknown === 'inner') message.access!.rules[0]!.$unknown = later
+    const update = create(ConfigUpdateSchema, { virtualHosts: [{ options: message }] })
+    return () => configOf(fromBinary(ConfigUpdateSchema, toBinary(ConfigUpdateSchema, update)))
+  }
+  const rules = [{ action: 'deny', address: 'all' }]
+
+  test('one that this release knows is taken', () => {
+    expect(received({ access: { rules } })().virtual_hosts[0]).toMatchObject({ access: { rules } })
+  })
+
+  test.each(['outer', 'inner'] as const)('a field that it does not know is refused, %s', (where) => {
+    expect(received({ access: { rules } }, where)).toThrow('not known to this agent')
+  })
+
+  test.each<MessageInitShape<typeof OptionsSchema>>([
+    { access: { rules: [{ action: 'ask', address: 'all' }] } },
+    { access: { rules: [{ action: 'deny', address: 'all; allow all' }] } },
+    { limitReq: { rate: '1r/s; } server { listen 1;' } },
+    { realIp: { trusted: ['10.0.0.0/8'], header: 'X; include /etc/passwd' } },
+  ])('a value that no master should send is refused: %j', (options) => {
+    expect(received(options)).toThrow('not known to this agent')
+  })
 })

@@ -10,7 +10,7 @@ const renamed: Record<string, string> = {
 }
 // What the wire has in one message of their own.
 const options = new Set(
-  'client proxy gzip brotli real_ip access limit_req limit_conn redirect maintenance static proxy_cache proxy_cache_path upstream_protocol grpc_pass'.split(
+  'client proxy gzip brotli real_ip access limit_req limit_conn redirect maintenance static proxy_cache proxy_cache_path upstream_protocol grpc_pass auth_basic'.split(
     ' ',
   ),
 )

@@ -3,6 +3,7 @@ import type { Finding } from '@nxmesh/model/agent'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import type { AgentDiff, AgentFiles, ConfigFile, FileDiff } from '@nxmesh/model/agent-files'
 import { type ConfigObject, diffObjects } from '@nxmesh/model/object-diff'
+import { withoutHashes } from '@nxmesh/model/options/auth-basic'
 import { supportOf } from '@nxmesh/nginx/facts'
 import type { Marks } from '@nxmesh/nginx/health-marks'
 import { render } from '@nxmesh/nginx/render'
@@ -114,8 +115,8 @@ function renderFor(
   const rendered = render(config, target)
   const hashes = hashesOf(rendered.files)
   const files = rendered.files.map(({ path, text, mode: bits }) => {
-    // Only its owner may read it: a private key.
-    const content = bits % 0o100 === 0 ? null : text
+    // Not everybody may read it: a private key, or passwords.
+    const content = bits % 0o10 === 0 ? null : text
     return { path, mode: `0${bits.toString(8)}`, sha256: hashes[path]!, content }
   })
   return { files, findings: rendered.findings, checksum: checksumOf(hashes) }
@@ -123,7 +124,9 @@ function renderFor(
 
 function objectsOf(workspaceId: string, { virtual_hosts, upstreams, certificates, settings }: AgentConfig): ConfigObject[] {
   return [
-    ...virtual_hosts.map(({ id, name, ...content }) => ({ kind: 'virtual_host' as const, id, name, content: { name, ...content } })),
+    ...virtual_hosts
+      .map((host) => withoutHashes(host, true))
+      .map(({ id, name, ...content }) => ({ kind: 'virtual_host' as const, id, name, content: { name, ...content } })),
     ...upstreams.map(({ id, name, ...content }) => ({ kind: 'upstream' as const, id, name, content: { name, ...content } })),
     ...Object.values(certificates).map(({ id, domain, private_key_pem: _key, ...content }) => ({
       kind: 'certificate' as const,

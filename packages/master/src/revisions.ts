@@ -1,6 +1,7 @@
 import { ApiError, invalid } from '@nxmesh/api/errors'
 import type { Paging } from '@nxmesh/api/route'
 import { type ConfigObject, diffObjects } from '@nxmesh/model/object-diff'
+import { withoutHashes } from '@nxmesh/model/options/auth-basic'
 import type { ConfigKind, Revision, RevisionChange, RevisionDetail, RevisionDiff } from '@nxmesh/model/revision'
 import { shownServed } from '@nxmesh/model/served-certificate'
 import type { Kysely, Selectable } from 'kysely'
@@ -25,7 +26,8 @@ export async function getRevision(ctx: Ctx, workspaceId: string, version: number
   const row = await readRevision(ctx.db, workspaceId, version)
   const [revision] = await withChanges(ctx.db, workspaceId, [row])
   const { certificates, ...state } = await stateAt(ctx.db, workspaceId, version)
-  return { ...revision!, state: { ...state, certificates: certificates.map(shownServed) } }
+  const virtual_hosts = state.virtual_hosts.map((host) => withoutHashes(host))
+  return { ...revision!, state: { ...state, virtual_hosts, certificates: certificates.map(shownServed) } }
 }
 
 /** What leads to a version from the one before, or from `against`; version 0 is the empty workspace. */
@@ -72,7 +74,7 @@ async function withChanges(db: Db, workspaceId: string, rows: Selectable<Databas
 
 function objectsOf(workspaceId: string, state: WorkspaceState): ConfigObject[] {
   return [
-    ...state.virtual_hosts.map((host) => found('virtual_host', host)),
+    ...state.virtual_hosts.map((host) => found('virtual_host', withoutHashes(host, true))),
     ...state.upstreams.map((upstream) => found('upstream', upstream)),
     ...state.certificates.map((certificate) => found('certificate', shownServed(certificate))),
     { kind: 'settings', id: workspaceId, name: 'settings', content: { ...state.settings } },

@@ -1,23 +1,37 @@
 import { ApiError, invalid } from '@nxmesh/api/errors'
+import type { Paging } from '@nxmesh/api/route'
 import type { VirtualHostPatch } from '@nxmesh/api/routes/virtual-hosts'
 import type { WorkspaceConfig } from '@nxmesh/model/agent-config'
 import { isEqual } from '@nxmesh/model/field-changes'
+import { withoutHashes } from '@nxmesh/model/options/auth-basic'
 import type { Problem } from '@nxmesh/model/problem'
 import { type VirtualHost, type VirtualHostInput, virtualHostInput } from '@nxmesh/model/virtual-host'
 import { checkVirtualHost } from '@nxmesh/nginx/check'
 import type { Kysely } from 'kysely'
 import type { Actor } from './access.ts'
 import { labelsOfAgents } from './agents.ts'
+import { withHashedPasswords, withKnownPasswords } from './basic-passwords.ts'
 import { coverageProblems } from './certificates/coverage.ts'
 import { changeConfig, unchanged } from './change.ts'
 import { changed, created, deleted } from './config-change.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import type { Database } from './db/schema.ts'
-import { getDocument, insertDocument, readDocument, replaceDocument, withContent } from './documents.ts'
+import { getDocument, insertDocument, listDocuments, readDocument, replaceDocument, withContent } from './documents.ts'
 import type { Tagged } from './etag.ts'
 import { hostConflicts } from './host-conflicts.ts'
 import { patched } from './patched.ts'
 import { uuidv7 } from './uuid.ts'
+
+/** The virtual hosts of a workspace, in order of creation. */
+export async function listVirtualHosts(ctx: Ctx, workspaceId: string, paging: Paging) {
+  const { data, meta } = await listDocuments<VirtualHost>(ctx, 'virtual_hosts', workspaceId, paging)
+  return { data: data.map((host) => withoutHashes(host)), meta }
+}
+
+/** One virtual host; throws NOT_FOUND. */
+export async function getVirtualHost(ctx: Pick<Ctx, 'db'>, id: string): Promise<Tagged<VirtualHost>> {
+  return shown(await getDocument<VirtualHost>(ctx.db, 'virtual_hosts', id))
+}
 
 export async function createVirtualHost(
   ctx: Ctx,
@@ -25,11 +39,12 @@ export async function createVirtualHost(
   workspaceId: string,
   input: VirtualHostInput,
 ): Promise<Tagged<VirtualHost>> {
+  const content = await withHashedPasswords(input)
   return changeConfig(ctx, actor, workspaceId, async ({ db }, config) => {
     const now = timestamp(ctx)
-    const host = { id: uuidv7(ctx.now()), workspace_id: workspaceId, ...input, created_at: now, updated_at: now }
+    const host = { id: uuidv7(ctx.now()), workspace_id: workspaceId, ...content, created_at: now, updated_at: now }
     await requireSound(db, config, host)
-    const result = await insertDocument(db, 'virtual_hosts', host)
+    const result = shown(await insertDocument(db, 'virtual_hosts', host))
     return { result, ...created('virtual_host', host) }
   })
 }
@@ -38,18 +53,19 @@ export async function updateVirtualHost(
   ctx: Ctx,
   actor: Actor,
   id: string,
-  patch: VirtualHostPatch,
+  change: VirtualHostPatch,
   ifMatch: string | undefined,
 ): Promise<Tagged<VirtualHost>> {
   const { body } = await getDocument<VirtualHost>(ctx.db, 'virtual_hosts', id)
+  const patch = await withHashedPasswords(change)
   return changeConfig(ctx, actor, body.workspace_id, async ({ db }, config) => {
     const row = await readDocument(db, 'virtual_hosts', id, ifMatch)
     const before = JSON.parse(row.doc) as VirtualHost
-    const input = patched(virtualHostInput, inputOf(before, patch), patch)
-    if (isEqual(input, inputOf(before, {}))) return unchanged({ body: before, revision: row.revision })
+    const input = withKnownPasswords(patched(virtualHostInput, inputOf(before, patch), patch), before)
+    if (isEqual(input, inputOf(before, {}))) return unchanged(shown({ body: before, revision: row.revision }))
     const after = withContent(ctx, before, input)
     await requireSound(db, config, after)
-    const result = await replaceDocument(db, 'virtual_hosts', after, row)
+    const result = shown(await replaceDocument(db, 'virtual_hosts', after, row))
     return { result, ...changed('virtual_host', before, after) }
   })
 }
@@ -61,6 +77,11 @@ export async function deleteVirtualHost(ctx: Ctx, actor: Actor, id: string, ifMa
     await db.deleteFrom('virtual_hosts').where('id', '=', id).execute()
     return { result: undefined, ...deleted('virtual_host', JSON.parse(row.doc)) }
   })
+}
+
+// Hashes of passwords stay here: whoever may look could try words on them.
+function shown({ body, revision }: Tagged<VirtualHost>): Tagged<VirtualHost> {
+  return { body: withoutHashes(body), revision }
 }
 
 // A new kind of target does not inherit the members of the old kind.

@@ -29,7 +29,7 @@ export const renderedFile = z
     path: z.string().meta({ description: 'Relative to the folder that nginx serves from.' }),
     mode: z.string().meta({ description: 'Permission bits, octal.' }),
     sha256: z.string(),
-    content: z.string().nullable().meta({ description: 'Null where the file holds a private key.' }),
+    content: z.string().nullable().meta({ description: 'Null where the file holds a private key or passwords.' }),
   })
   .meta({ id: 'RenderedFile' })
 
@@ -65,7 +65,7 @@ export const fileDiff = z
   .strictObject({
     path: z.string(),
     action: z.enum(['added', 'removed', 'changed']),
-    diff: z.string().nullable().meta({ description: 'A unified diff. Null where the file holds a private key.' }),
+    diff: z.string().nullable().meta({ description: 'A unified diff. Null where the file holds a private key or passwords.' }),
   })
   .meta({ id: 'FileDiff' })
 

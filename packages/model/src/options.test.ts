@@ -84,6 +84,19 @@ describe('an error names the field', () => {
     ['location', { grpc_pass: 'grpc://a:0' }, 'grpc_pass'],
     ['location', { grpc_pass: 'grpc://a/b' }, 'grpc_pass'],
     ['location', { upstream_protocol: 'https' }, 'upstream_protocol'],
+    ['server', { auth_basic: { realm: 'a "b"' } }, 'auth_basic.realm'],
+    ['server', { auth_basic: { realm: 'off' } }, 'auth_basic.realm'],
+    ['server', { auth_basic: { users: [{ name: 'a:b' }] } }, 'auth_basic.users.0.name'],
+    ['server', { auth_basic: { users: [{ name: '#a' }] } }, 'auth_basic.users.0.name'],
+    ['server', { auth_basic: { users: [{ name: 'a' }, { name: 'a' }] } }, 'auth_basic.users.1.name'],
+    ['server', { auth_basic: { users: [{ name: 'a', password: '' }] } }, 'auth_basic.users.0.password'],
+    ['server', { auth_basic: { users: [{ name: 'a', password_hash: 'secret' }] } }, 'auth_basic.users.0.password_hash'],
+    ['server', { auth_basic: { users: [{ name: 'a', password_hash: '{PLAIN}secret' }] } }, 'auth_basic.users.0.password_hash'],
+    [
+      'server',
+      { auth_basic: { users: [{ name: 'a', password_hash: `$6$rounds=999999999$a$${'a'.repeat(86)}` }] } },
+      'auth_basic.users.0.password_hash',
+    ],
     ['location', { real_ip: { trusted: ['10.0.0.0/8'] } }, 'real_ip'],
   ] as const)('%s %j', (place, input, field) => {
     expect(refused(place, input)).toEqual([field])

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { access } from './options/access.ts'
+import { authBasic } from './options/auth-basic.ts'
 import { client, locationClient } from './options/client.ts'
 import { brotli, gzip } from './options/compression.ts'
 import { grpcPass, upstreamProtocol } from './options/grpc.ts'
@@ -28,6 +29,7 @@ export const serverOptions = {
   gzip: gzip.optional(),
   brotli: brotli.optional(),
   access: access.optional(),
+  auth_basic: authBasic.optional(),
   limit_req: limitReq.optional(),
   limit_conn: limitConn.optional(),
   proxy_cache: proxyCache.optional(),
@@ -43,6 +45,7 @@ export const locationOptions = {
   gzip: gzip.optional(),
   brotli: brotli.optional(),
   access: access.optional(),
+  auth_basic: authBasic.optional(),
   limit_req: limitReq.optional(),
   limit_conn: limitConn.optional(),
   proxy_cache: proxyCache.optional(),

@@ -1,4 +1,5 @@
 import { speaksGrpc } from '@nxmesh/model/options'
+import type { AuthBasicOptions } from '@nxmesh/model/options/auth-basic'
 import type { Problem } from '@nxmesh/model/problem'
 import { guardsOf } from './render/guards.ts'
 import { type Options, optionLines } from './render/options.ts'
@@ -12,7 +13,10 @@ export function checkOptions(
   const grpc = speaksGrpc(options)
   const speaks = { http: !grpc, grpc }
   const fields = new Map(
-    optionLines(options, { key: '', host: '', cache: { zone: '', statement: '' }, speaks }).map(({ name, field }) => [name, field]),
+    optionLines(options, { key: '', host: '', cache: { zone: '', statement: '' }, speaks, folder: '' }).map(({ name, field }) => [
+      name,
+      field,
+    ]),
   )
   const guard = Object.hasOwn(custom, 'return') ? guardsOf(options)[0] : undefined
   const problems = Object.keys(custom).flatMap((name): Problem[] => {
@@ -27,7 +31,18 @@ export function checkOptions(
       message: 'must not be false where proxy_cache is enabled: nothing would be kept',
       code: 'CONFLICT',
     })
+  if (options.auth_basic) problems.push(...checkUsers(options.auth_basic, `${paths.options}auth_basic`))
   if (guard === undefined) return problems
   const message = `cannot be given together with ${paths.options}${guard}: "return" answers before nginx comes to it`
   return [...problems, { field: `${paths.custom}.return`, message, code: 'CONFLICT' }]
+}
+
+function checkUsers({ enabled, users }: AuthBasicOptions, path: string): Problem[] {
+  const problems = users.flatMap(({ password_hash }, at): Problem[] => {
+    if (password_hash !== undefined) return []
+    return [{ field: `${path}.users.${at}.password`, message: 'is required for a user that is new here', code: 'REQUIRED' }]
+  })
+  if (enabled && users.length === 0)
+    problems.push({ field: `${path}.users`, message: 'must hold at least one user, or nobody comes in', code: 'REQUIRED' })
+  return problems
 }

@@ -15,7 +15,7 @@ import type { Rendering } from './render/rendering.ts'
 import { type Report, reportOn } from './render/report.ts'
 import { renderFallback, renderHost } from './render/server.ts'
 import { placeSettings } from './render/settings.ts'
-import type { Listen, Rendered, RenderedFile, RenderTarget } from './render/target.ts'
+import { folderOf, type Listen, type Rendered, type RenderedFile, type RenderTarget } from './render/target.ts'
 import { nameUpstreams, renderUpstream } from './render/upstream.ts'
 import { ConfigWriter } from './render/writer.ts'
 
@@ -39,7 +39,19 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
   const { tls_policy: policy = 'intermediate', http_port = defaultHttpPort } = config.settings
   const thumbprints = config.acme_thumbprints ?? {}
   const challenges = Object.keys(thumbprints).length > 0 ? { challenges: { port: http_port, thumbprints } } : {}
-  const rendering: Rendering = { target, writer, report, upstreams, placed, policy, httpPort: http_port, shared: new Map(), ...challenges }
+  const rendering: Rendering = {
+    target,
+    writer,
+    report,
+    upstreams,
+    placed,
+    policy,
+    httpPort: http_port,
+    shared: new Map(),
+    files: new Map(),
+    folder: folderOf(target),
+    ...challenges,
+  }
   renderHttpHead(rendering, ports)
   renderChallengeAnswers(rendering)
   for (const upstream of config.upstreams) renderUpstream(writer, upstream, upstreams.get(upstream.id)!.name, target, report)
@@ -58,7 +70,7 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
   }
   const texts: RenderedFile[] = [...writers].map(([path, { text }]) => ({ path, text, mode: 0o644 }))
   return {
-    files: [...texts, ...files],
+    files: [...texts, ...files, ...rendering.files.values()],
     sources: (file, line) => writers.get(file)?.sourceOf(line),
     health: healthOf(config, target),
     listens: listensOf(ports),

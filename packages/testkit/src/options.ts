@@ -63,8 +63,20 @@ const proxy_cache = [
 ]
 const proxy_cache_path = [{ max_size: '100m', inactive: 60 }]
 
+const auth_basic = [
+  { enabled: false, realm: 'Restricted', users: [] },
+  {
+    enabled: true,
+    realm: "Ask $Ann; don't guess",
+    users: [
+      { name: 'ann', password_hash: '$apr1$abcdefgh$0b8Kx5JkLlO8bYQnJm5dE1' },
+      { name: 'bob b', password_hash: '{SSHA}0123456789abcdefghijklmnopqrstuvwxyz' },
+    ],
+  },
+]
+
 const anywhere = { proxy, gzip, brotli: gzip }
-const hostOrLocation = { access, limit_req, limit_conn, proxy_cache }
+const hostOrLocation = { access, auth_basic, limit_req, limit_conn, proxy_cache }
 const whole = { client: [...client, { header_timeout: 20 }], real_ip }
 
 /** Values of every typed option, with all of their members between them: the type asks for those of a new option. */

@@ -1,9 +1,27 @@
-import { toJson } from '@bufbuild/protobuf'
+import { type Message, toJson } from '@bufbuild/protobuf'
 import { type OptionsByPlace, optionsOf } from '@nxmesh/model/options'
 import { type Options, OptionsSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 
-/** The typed options that a message spells out, as members of the object they belong to. Throws for a value that this agent does not know. */
+/**
+ * The typed options that a message spells out, as members of the object they belong to. Throws for a field or value that this agent does not
+ * know: to serve on without an option may be to let in whom it keeps out.
+ */
 export function optionsOn<P extends keyof OptionsByPlace>(place: P, options: Options | undefined): OptionsByPlace[P] {
   if (!options) return {}
-  return optionsOf[place].parse(toJson(OptionsSchema, options, { useProtoFieldName: true, alwaysEmitImplicit: true })) as OptionsByPlace[P]
+  if (holdsUnknown(options)) throw new Error(`an option of a ${place} is not known to this agent, which is older than its master`)
+  const read = optionsOf[place].safeParse(toJson(OptionsSchema, options, { useProtoFieldName: true, alwaysEmitImplicit: true }))
+  if (read.success) return read.data as OptionsByPlace[P]
+  const fields = read.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`)
+  throw new Error(`options of a ${place} are not known to this agent: ${fields.join('; ')}`)
+}
+
+function holdsUnknown(message: Message): boolean {
+  if (message.$unknown?.length) return true
+  return Object.values(message)
+    .flat()
+    .some((member) => isMessage(member) && holdsUnknown(member))
+}
+
+function isMessage(value: unknown): value is Message {
+  return typeof value === 'object' && value !== null && '$typeName' in value
 }

@@ -1,7 +1,6 @@
 import type { Route } from '@nxmesh/api/route'
 import type { Routes } from '@nxmesh/api/routes'
 import type { Upstream } from '@nxmesh/model/upstream'
-import type { VirtualHost } from '@nxmesh/model/virtual-host'
 import type { z } from 'zod'
 import type { Actor } from '../access.ts'
 import { diffAgentConfig, getAgentConfig } from '../agent-files.ts'
@@ -180,9 +179,9 @@ export const handlers: { [Name in keyof Routes]: Handler<Routes[Name]> } = {
   topAccessLogs: (ctx, { params, query }) => telemetry.topAccessLogs(ctx, params.workspace_id, query),
   listErrorLogs: (ctx, { params, query }) => telemetry.listErrorLogs(ctx, params.workspace_id, query),
 
-  listVirtualHosts: (ctx, { params, query }) => listDocuments<VirtualHost>(ctx, 'virtual_hosts', params.workspace_id, query),
+  listVirtualHosts: (ctx, { params, query }) => virtualHosts.listVirtualHosts(ctx, params.workspace_id, query),
   createVirtualHost: (ctx, { actor, params, body }) => virtualHosts.createVirtualHost(ctx, actor, params.workspace_id, body),
-  getVirtualHost: (ctx, { params }) => getDocument<VirtualHost>(ctx.db, 'virtual_hosts', params.virtual_host_id),
+  getVirtualHost: (ctx, { params }) => virtualHosts.getVirtualHost(ctx, params.virtual_host_id),
   updateVirtualHost: (ctx, { actor, params, body, ifMatch }) =>
     virtualHosts.updateVirtualHost(ctx, actor, params.virtual_host_id, body, ifMatch),
   deleteVirtualHost: (ctx, { actor, params, ifMatch }) => virtualHosts.deleteVirtualHost(ctx, actor, params.virtual_host_id, ifMatch),

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import type { ConfigCertificate } from '@nxmesh/model/agent-config'
-import type { RenderedFile, RenderTarget } from './target.ts'
+import { folderOf, type RenderedFile, type RenderTarget } from './target.ts'
 
 /** How the configuration names the files of a certificate, and whether that names an OCSP responder. */
 export interface CertificatePaths {
@@ -20,7 +20,7 @@ export function renderCertificates(
   const files: RenderedFile[] = []
   const paths = new Map<string, CertificatePaths>()
   const taken = new Set<string>()
-  const folder = target.directory === undefined ? '' : `${target.directory.replace(/\/$/, '')}/`
+  const folder = folderOf(target)
   for (const [id, { certificate_pem, private_key_pem }] of Object.entries(certificates)) {
     if (certificate_pem === '' || private_key_pem === '') continue
     const name = fileName(id, taken)

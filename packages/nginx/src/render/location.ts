@@ -22,7 +22,7 @@ import { renderTypes } from './http.ts'
 import { connectionOf, contentOf } from './location-content.ts'
 import { locationKey, locationPattern } from './location-path.ts'
 import type { NamedProxy } from './named-proxies.ts'
-import { optionLines, usableLines, writeOptions } from './options.ts'
+import { noteUsers, optionLines, usableLines, writeOptions } from './options.ts'
 import type { PlannedHost } from './plan.ts'
 import { readCustomDirectives } from './read-custom.ts'
 import type { Rendering } from './rendering.ts'
@@ -104,12 +104,15 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
   const proxies = content.kind === 'grpc' ? 'grpc' : content.kind === 'upstream' || content.kind === 'proxy'
   const named = content.kind === 'proxy' || content.kind === 'grpc' ? content.named : undefined
   renderHeaders(rendering, input, custom, { proxies, named })
+  const place = `${host.id} ${location.path}`
+  noteUsers(rendering, location, place)
   const options = usableLines(
     optionLines(location, {
-      key: `${host.id} ${location.path}`,
+      key: place,
       host: host.id,
       cache: rendering.placed.cache,
       speaks: { http: proxies !== 'grpc', grpc: proxies === 'grpc' },
+      folder: rendering.folder,
     }),
     rendering.target,
     (name) => custom.has(name),

@@ -1,5 +1,6 @@
 import type { LocationOptions, ServerOptions, SettingsOptions } from '@nxmesh/model/options'
 import { accessLines } from './options/access.ts'
+import { authBasicFile, authBasicLines } from './options/auth-basic.ts'
 import { clientLines } from './options/client.ts'
 import { brotliLines, gzipLines } from './options/compression.ts'
 import { limitConnLines, limitReqLines } from './options/limits.ts'
@@ -22,6 +23,8 @@ export interface Place {
   host: string
   cache: Cache
   speaks: Speaks
+  /** How the configuration names the folder of its files. */
+  folder: string
 }
 
 /** The directives that the typed options of one place are written as, whatever nginx can do. */
@@ -33,6 +36,7 @@ export function optionLines(options: Options, place: Place): OptionLine[] {
   if (options.brotli) lines.push(...brotliLines(options.brotli))
   if (options.real_ip) lines.push(...realIpLines(options.real_ip))
   if (options.access) lines.push(...accessLines(options.access))
+  if (options.auth_basic) lines.push(...authBasicLines(options.auth_basic, place.key, place.folder))
   if (options.limit_req) lines.push(...limitReqLines(options.limit_req, place.key))
   if (options.limit_conn) lines.push(...limitConnLines(options.limit_conn, place.key))
   if (options.proxy_cache) lines.push(...proxyCacheLines(options.proxy_cache, place.cache, place.host))
@@ -76,6 +80,13 @@ export function writeOptions(
     writer.lines(at.indent + line.text)
     if (line.shared !== undefined && !shared.has(line.shared)) shared.set(line.shared, source)
   }
+}
+
+/** Notes the file that the users of a place are listed in, where they are asked for. */
+export function noteUsers({ files }: Pick<Rendering, 'files'>, { auth_basic }: Options, place: string): void {
+  if (!auth_basic?.enabled) return
+  const file = authBasicFile(auth_basic, place)
+  files.set(file.path, file)
 }
 
 /** Writes what they need in the http block. It may stand behind the servers: nginx looks for it when it has read all of the block. */

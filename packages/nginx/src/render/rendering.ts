@@ -1,7 +1,7 @@
 import type { TlsPolicy } from '@nxmesh/model/tls'
 import type { Report } from './report.ts'
 import type { PlacedSettings } from './settings.ts'
-import type { RenderTarget } from './target.ts'
+import type { RenderedFile, RenderTarget } from './target.ts'
 import type { UpstreamBlocks } from './upstream.ts'
 import type { ConfigWriter, LineSource } from './writer.ts'
 
@@ -18,6 +18,9 @@ export interface Rendering {
   policy: TlsPolicy
   /** What options of virtual hosts and locations need in the http block: statements, with what each comes from. */
   shared: Map<string, LineSource>
+  /** The files that they need, by path, and how the configuration names the folder of these. */
+  files: Map<string, RenderedFile>
+  folder: string
   /** The challenges that are answered, and on which port; absent where there are none. */
   challenges?: { port: number; thumbprints: Record<string, string> }
 }

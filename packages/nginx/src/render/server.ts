@@ -22,7 +22,7 @@ import { renderTypes } from './http.ts'
 import { renderLocation } from './location.ts'
 import { connectionOf } from './location-content.ts'
 import { type Maintenance, maintenanceOf } from './options/maintenance.ts'
-import { optionLines, usableLines, writeOptions } from './options.ts'
+import { noteUsers, optionLines, usableLines, writeOptions } from './options.ts'
 import type { PlannedHost, PlannedPort } from './plan.ts'
 import { readCustomDirectives } from './read-custom.ts'
 import { writeRedirectLocations, writeServerRedirects } from './redirect.ts'
@@ -115,11 +115,18 @@ function renderLevel(
   const { writer, target, placed, report } = rendering
   const { host } = planned
   const options = usableLines(
-    optionLines(host, { key: host.id, host: host.id, cache: placed.cache, speaks: { http: true, grpc: host.locations.some(speaksGrpc) } }),
+    optionLines(host, {
+      key: host.id,
+      host: host.id,
+      cache: placed.cache,
+      speaks: { http: true, grpc: host.locations.some(speaksGrpc) },
+      folder: rendering.folder,
+    }),
     target,
     (name) => custom.has(name),
     (severity, field, message) => reportOn(report, severity, host, field, message),
   )
+  noteUsers(rendering, host, host.id)
   const own = new Set([...custom.keys(), ...options.map(({ name }) => name)])
   const settings = target.mode === 'include' ? placed.server.filter((statement) => !own.has(statement.name) || setsHeader(statement)) : []
   const common = target.mode === 'include' ? placed.options.filter(({ name }) => !own.has(name)) : []

@@ -58,7 +58,7 @@ export function placeSettings(settings: Settings, target: RenderTarget, report: 
   }
   const set = new Set([...placed.http, ...placed.server].map(({ name }) => name))
   placed.options = usableLines(
-    optionLines(settings, { key: '', host: '', cache, speaks: { http: true, grpc } }),
+    optionLines(settings, { key: '', host: '', cache, speaks: { http: true, grpc }, folder: '' }),
     target,
     (name) => set.has(name),
     (severity, field, message) => reportOnSettings(report, severity, field, message),

@@ -32,6 +32,11 @@ export function generationName({ version, digest }: { version: number; digest: s
   return `${version}-${digest.slice(0, 12)}`
 }
 
+/** What the configuration puts before the path of a file of its own: nginx takes other paths from the folder of the nginx.conf that it was started with. */
+export function folderOf({ directory }: Pick<RenderTarget, 'directory'>): string {
+  return directory === undefined ? '' : `${directory.replace(/\/$/, '')}/`
+}
+
 export interface RenderedFile {
   /** Relative to the folder of the generation. */
   path: string
