@@ -18,6 +18,7 @@ import { type Ctx, timestamp } from './ctx.ts'
 import type { Database } from './db/schema.ts'
 import { type DocumentTable, insertDocument, readDocument, replaceDocument } from './documents.ts'
 import { conflictsAmong } from './host-conflicts.ts'
+import { requireNamesKept } from './in-use.ts'
 import { readRevision } from './revisions.ts'
 import { getSettings, writeSettings } from './settings.ts'
 import { problemsOf } from './virtual-hosts.ts'
@@ -124,6 +125,7 @@ async function requireSoundTogether(
   if (problems.length > 0) throw invalid(problems)
   const conflicts = conflictsAmong(then, touched(hosts), agents)
   if (conflicts.length > 0) throw new ApiError('CONFLICT', 'virtual hosts would claim the same name and port', conflicts)
+  requireNamesKept(config, then, 'version')
 }
 
 async function moveDocuments<T extends Upstream | VirtualHost>(

@@ -9,6 +9,7 @@ import { changeConfig, unchanged } from './change.ts'
 import type { Ctx } from './ctx.ts'
 import type { Database } from './db/schema.ts'
 import { requireMatch, type Tagged } from './etag.ts'
+import { requireNamesKept } from './in-use.ts'
 import { patched } from './patched.ts'
 
 export async function getSettings(ctx: Pick<Ctx, 'db'>, workspaceId: string): Promise<Tagged<Settings>> {
@@ -28,13 +29,14 @@ export async function updateSettings(
   patch: SettingsPatch,
   ifMatch: string | undefined,
 ): Promise<Tagged<Settings>> {
-  return changeConfig(ctx, actor, workspaceId, async ({ db }) => {
+  return changeConfig(ctx, actor, workspaceId, async ({ db }, config) => {
     const { body: before, revision } = await getSettings({ db }, workspaceId)
     requireMatch(ifMatch, revision)
     const after = patched(settingsSchema, before, patch)
     if (isEqual(before, after)) return unchanged({ body: before, revision })
     const problems = checkSettings(after)
     if (problems.length > 0) throw invalid(problems)
+    requireNamesKept(config, { ...config, settings: after }, 'nginx_directives')
     const result = await writeSettings(db, workspaceId, after, revision)
     const change = { kind: 'settings', id: workspaceId, name: 'settings', action: 'changed', before, after } as const
     return { result, changes: [change], summary: 'changed the settings' }

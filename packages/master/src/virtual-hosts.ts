@@ -7,6 +7,7 @@ import { withoutHashes } from '@nxmesh/model/options/auth-basic'
 import type { Problem } from '@nxmesh/model/problem'
 import { type VirtualHost, type VirtualHostInput, virtualHostInput } from '@nxmesh/model/virtual-host'
 import { checkVirtualHost } from '@nxmesh/nginx/check'
+import { foreignNames } from '@nxmesh/nginx/shared-names'
 import type { Kysely } from 'kysely'
 import type { Actor } from './access.ts'
 import { labelsOfAgents } from './agents.ts'
@@ -19,6 +20,7 @@ import type { Database } from './db/schema.ts'
 import { getDocument, insertDocument, listDocuments, readDocument, replaceDocument, withContent } from './documents.ts'
 import type { Tagged } from './etag.ts'
 import { hostConflicts } from './host-conflicts.ts'
+import { requireNamesKept } from './in-use.ts'
 import { patched } from './patched.ts'
 import { uuidv7 } from './uuid.ts'
 
@@ -65,6 +67,7 @@ export async function updateVirtualHost(
     if (isEqual(input, inputOf(before, {}))) return unchanged(shown({ body: before, revision: row.revision }))
     const after = withContent(ctx, before, input)
     await requireSound(db, config, after)
+    requireNamesKept(config, { ...config, virtual_hosts: config.virtual_hosts.map((host) => (host.id === id ? after : host)) }, 'id')
     const result = shown(await replaceDocument(db, 'virtual_hosts', after, row))
     return { result, ...changed('virtual_host', before, after) }
   })
@@ -72,8 +75,9 @@ export async function updateVirtualHost(
 
 export async function deleteVirtualHost(ctx: Ctx, actor: Actor, id: string, ifMatch: string | undefined): Promise<void> {
   const { body } = await getDocument<VirtualHost>(ctx.db, 'virtual_hosts', id)
-  await changeConfig(ctx, actor, body.workspace_id, async ({ db }) => {
+  await changeConfig(ctx, actor, body.workspace_id, async ({ db }, config) => {
     const row = await readDocument(db, 'virtual_hosts', id, ifMatch)
+    requireNamesKept(config, { ...config, virtual_hosts: config.virtual_hosts.filter((host) => host.id !== id) }, 'id')
     await db.deleteFrom('virtual_hosts').where('id', '=', id).execute()
     return { result: undefined, ...deleted('virtual_host', JSON.parse(row.doc)) }
   })
@@ -100,7 +104,11 @@ async function requireSound(db: Kysely<Database>, config: WorkspaceConfig, host:
 
 /** What is wrong with a virtual host by itself and in what it refers to. */
 export function problemsOf(config: WorkspaceConfig, host: VirtualHost, agentIds: Set<string>): Problem[] {
-  return [...checkVirtualHost(host), ...unknownReferences(config, host, agentIds)]
+  return [
+    ...checkVirtualHost(host),
+    ...unknownReferences(config, host, agentIds),
+    ...foreignNames(host, config.virtual_hosts, config.settings),
+  ]
 }
 
 function unknownReferences(config: WorkspaceConfig, host: VirtualHost, agentIds: Set<string>): Problem[] {

@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import * as x509 from '@peculiar/x509'
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
+const small = { name: 'RSASSA-PKCS1-v1_5', modulusLength: 1024, publicExponent: new Uint8Array([1, 0, 1]), hash: 'SHA-256' } as const
 const hour = 3_600_000
 
 type Keys = webcrypto.CryptoKeyPair
@@ -29,6 +30,8 @@ export interface ChainOptions {
   ocsp?: string
   /** How the names of its authorities begin. OpenSSL finds issuers by their names. */
   prefix?: string
+  /** What of it TLS libraries no longer take: the key of the leaf, that of its issuer, or the hash that the issuer signed. */
+  weak?: 'leaf' | 'intermediate' | 'hash'
 }
 
 /** A certificate for a server that is its own CA. */
@@ -54,8 +57,11 @@ export async function newChain({
   notAfter = Date.now() + 90 * 24 * hour,
   ocsp,
   prefix = '',
+  weak,
 }: ChainOptions): Promise<Chain> {
-  const [root, middle, leaf] = [await newKeys(), await newKeys(), await newKeys()]
+  const root = await newKeys()
+  const middle = await newKeys(weak === 'intermediate' ? small : algorithm)
+  const leaf = await newKeys(weak === 'leaf' ? small : algorithm)
   const [rootName, middleName] = [`${prefix}Root`, `${prefix}Intermediate`]
   const long = { notBefore: new Date(Date.now() - 1000 * 24 * hour), notAfter: new Date(Date.now() + 1000 * 24 * hour) }
   const ca = [new x509.BasicConstraintsExtension(true, undefined, true)]
@@ -84,11 +90,12 @@ export async function newChain({
         issuer: [{ CN: [issuer] }],
         publicKey,
         signingKey: by.privateKey,
-        signingAlgorithm: algorithm,
+        signingAlgorithm: by === middle ? signing : algorithm,
         extensions,
         ...times,
       }),
     )
+  const signing = weak === 'intermediate' ? small : weak === 'hash' ? { ...algorithm, hash: 'SHA-1' } : algorithm
   const responder = ocsp === undefined ? [] : [new x509.AuthorityInfoAccessExtension({ ocsp })]
   const times = { notBefore: new Date(notBefore), notAfter: new Date(notAfter) }
   return {
@@ -99,8 +106,8 @@ export async function newChain({
   }
 }
 
-async function newKeys(): Promise<Keys> {
-  return crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+async function newKeys(kind: typeof algorithm | typeof small = algorithm): Promise<Keys> {
+  return crypto.subtle.generateKey(kind, true, ['sign', 'verify'])
 }
 
 function alternatives(names: string[]) {

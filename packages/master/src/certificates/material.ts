@@ -12,7 +12,9 @@ export interface Material {
 export type MaterialResult = { ok: true; material: Material } | { ok: false; problems: Problem[] }
 
 const block = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g
-const leastRsaBits = 2048
+// What OpenSSL asks for at security level 2, its default since 3.0. Source: SSL_CTX_set_security_level(3).
+const leastBits = { rsa: 2048, ec: 224 }
+const weakHash = /md5|sha1/i
 
 /**
  * Reads a chain and a key as they come: the certificates may be in any order and the root among them. What nginx or the browsers of
@@ -34,6 +36,8 @@ export function readMaterial(certificatePem: string, privateKeyPem: string, now:
   if (over) return refused('certificate_pem', `${oneLine(over.subject)} is over since ${over.validToDate.toISOString()}`)
   const early = chain.find(({ validFromDate }) => validFromDate.getTime() > now + ahead)
   if (early) return refused('certificate_pem', `${oneLine(early.subject)} is not good before ${early.validFromDate.toISOString()}`)
+  const weak = chain.flatMap((certificate) => weaknessOf(certificate) ?? [])[0]
+  if (weak !== undefined) return refused('certificate_pem', weak)
   const facts = readCertificate(leaf.raw)!
   if (facts.names.length === 0) return refused('certificate_pem', 'is for no name at all')
   return {
@@ -55,10 +59,28 @@ function readKey(pem: string): KeyObject | Problem {
   } catch {
     return problem('is no private key in PEM')
   }
-  const bits = key.asymmetricKeyDetails?.modulusLength
-  if (bits !== undefined && bits < leastRsaBits)
-    return problem(`has ${bits} bits; TLS libraries refuse RSA keys of less than ${leastRsaBits}`)
+  const small = smallness(key)
+  if (small !== undefined) return problem(small)
   return key
+}
+
+function smallness({ asymmetricKeyDetails }: KeyObject): string | undefined {
+  const { modulusLength, namedCurve } = asymmetricKeyDetails ?? {}
+  if (modulusLength !== undefined && modulusLength < leastBits.rsa)
+    return `has ${modulusLength} bits; TLS libraries refuse RSA keys of less than ${leastBits.rsa}`
+  // The names of curves tell their size.
+  if (namedCurve !== undefined && Number(/\d{3}/.exec(namedCurve)?.[0] ?? 0) < leastBits.ec)
+    return `is of the curve ${namedCurve}; TLS libraries refuse curves of less than ${leastBits.ec} bits`
+  return undefined
+}
+
+/** Why a TLS library would not take a certificate of a chain. Nobody looks at the signature of one that signed itself. */
+function weaknessOf(certificate: X509Certificate): string | undefined {
+  const small = smallness(certificate.publicKey)
+  if (small !== undefined) return `the key of ${oneLine(certificate.subject)} ${small}`
+  const hash = certificate.signatureAlgorithm ?? ''
+  if (!weakHash.test(hash) || certificate.checkIssued(certificate)) return undefined
+  return `${oneLine(certificate.subject)} is signed with ${hash}, which TLS libraries refuse`
 }
 
 function readCertificates(pem: string): X509Certificate[] | Problem {

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { readCertificate } from '@nxmesh/model/x509'
 import { type Chain, newChain } from '@nxmesh/testkit/certificates'
 import { administrator, startTestMaster, type TestMaster } from '@nxmesh/testkit/master'
@@ -93,6 +94,24 @@ describe.each(stores)('on $name', (store) => {
       expect([answer.status, field], JSON.stringify(answer.body)).toEqual([422, answer.body.error?.details[0]?.field])
       expect(answer.body.error.details[0].message).toContain(message)
       expect(JSON.stringify(answer.body)).not.toContain('PRIVATE KEY')
+    }
+  })
+
+  test('hazard 79: what some nginx would refuse for its weakness is refused at the upload, with the field', async () => {
+    const of = async (weak: 'leaf' | 'intermediate' | 'hash') => {
+      const { certPem, intermediatePem, keyPem } = await newChain({ names: ['example.com'], weak })
+      return { certificate_pem: certPem + intermediatePem, private_key_pem: keyPem }
+    }
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime192v1' })
+    const cases: [object, string, string][] = [
+      [await of('leaf'), 'private_key_pem', 'has 1024 bits'],
+      [await of('intermediate'), 'certificate_pem', 'the key of CN=Intermediate has 1024 bits'],
+      [await of('hash'), 'certificate_pem', 'CN=example.com is signed with ecdsa-with-SHA1'],
+      [{ private_key_pem: privateKey.export({ type: 'pkcs8', format: 'pem' }) }, 'private_key_pem', 'is of the curve prime192v1'],
+    ]
+    for (const [more, field, message] of cases) {
+      const { status, body } = await door('POST', certificates(), { body: upload(more) })
+      expect([status, body.error.details[0]]).toMatchObject([422, { field, message: expect.stringContaining(message) }])
     }
   })
 
