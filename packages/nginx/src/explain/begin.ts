@@ -1,3 +1,4 @@
+import type { Effort } from '../pcre/match.ts'
 import type { ChosenServer } from './choose-server.ts'
 import type { HostHeader } from './host-header.ts'
 import { isOn } from './level.ts'
@@ -6,7 +7,11 @@ import { variableOf } from './variables.ts'
 import { capture, type Incoming, note, type Visit } from './visit.ts'
 
 /** A request that has just met its server. */
-export function begin(config: Config, incoming: Incoming, { chosen, host }: { chosen: ChosenServer; host: HostHeader }): Visit {
+export function begin(
+  config: Config,
+  incoming: Incoming,
+  { chosen, host, effort }: { chosen: ChosenServer; host: HostHeader; effort: Effort },
+): Visit {
   const level = chosen.server.level
   const visit: Visit = {
     config,
@@ -34,6 +39,7 @@ export function begin(config: Config, incoming: Incoming, { chosen, host }: { ch
     errorPageTaken: false,
     bodyDropped: false,
     read: true,
+    effort,
     steps: [],
     assumptions: [],
     cautions: [],

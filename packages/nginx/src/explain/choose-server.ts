@@ -1,3 +1,4 @@
+import type { Effort } from '../pcre/match.ts'
 import { regexOf } from '../pcre/regex.ts'
 import type { Listen } from './listen.ts'
 import type { Node } from './read-config.ts'
@@ -63,7 +64,7 @@ export function chooseSocket(
 const bare = (address: string) => address.replace(/^\[|\]$/g, '').toLowerCase()
 
 /** The server that answers for a name on a socket: exact, longest wildcard before, longest after, first expression, else the default. Source: nginx, "Server names". */
-export function chooseServer(socket: Socket, host: string): ChosenServer {
+export function chooseServer(socket: Socket, host: string, effort: Effort): ChosenServer {
   const entries = socket.servers.flatMap(({ server }) => server.names.map((entry) => ({ server, ...entry })))
   const chosen = (reason: ServerReason, entry: (typeof entries)[number] | undefined): ChosenServer | undefined =>
     entry && { server: entry.server, reason, name: entry.name, node: entry.node, groups: undefined, names: new Map() }
@@ -89,7 +90,7 @@ export function chooseServer(socket: Socket, host: string): ChosenServer {
     ({ name }) => tailOf(name),
     (head) => host.startsWith(head) && host.length > head.length,
   )
-  return chosen('leading_wildcard', before) ?? chosen('trailing_wildcard', after) ?? byRegex(entries, host) ?? defaultOf(socket)
+  return chosen('leading_wildcard', before) ?? chosen('trailing_wildcard', after) ?? byRegex(entries, host, effort) ?? defaultOf(socket)
 }
 
 const headOf = (name: string) => (name.startsWith('*.') ? name.slice(1) : name.startsWith('.') ? name : undefined)
@@ -104,12 +105,16 @@ function longest<T>(entries: readonly T[], partOf: (entry: T) => string | undefi
   return found?.entry
 }
 
-function byRegex(entries: readonly { server: Server; name: string; node: Node | undefined }[], host: string): ChosenServer | undefined {
+function byRegex(
+  entries: readonly { server: Server; name: string; node: Node | undefined }[],
+  host: string,
+  effort: Effort,
+): ChosenServer | undefined {
   for (const { server, name, node } of entries) {
     if (!name.startsWith('~')) continue
     const pattern = name.slice(1)
     const regex = regexOf(pattern, /[A-Z]/.test(pattern))
-    const found = regex.match(host)
+    const found = regex.match(host, effort)
     if (found.kind === 'unsure') throw new Unsure(found.why, node)
     if (found.kind === 'match') return { server, reason: 'regex_name', name, node, groups: found.groups, names: regex.names }
   }

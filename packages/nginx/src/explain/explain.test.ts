@@ -66,6 +66,16 @@ test('what only the host knows is assumed aloud, or said to be unknown', () => {
   expect(ask(locked, { headers: new Map([['authorization', ['Basic YTpi']]]) }).outcome.kind).toBe('unknown')
 })
 
+test('what grows or repeats without end is given up soon', () => {
+  const doubling = 'server { listen 80; set $a 0123456789; ' + 'set $a $a$a$a$a; '.repeat(200) + 'return 200 $a; }'
+  expect(ask(doubling).outcome.kind).toBe('unknown')
+  const slow = Array.from({ length: 500 }, (_, at) => `location ~ "^/(x?x?){${at % 9}}(x+)+y" { return 200; }`).join(' ')
+  const from = performance.now()
+  expect(ask(`server { listen 80; ${slow} }`, { path: `/${'x'.repeat(40)}` }).outcome.kind).toBe('unknown')
+  expect(ask('server { listen 80; location / { rewrite ^ /; rewrite ^ / last; } }').outcome).toMatchObject({ kind: 'error', status: 500 })
+  expect(performance.now() - from).toBeLessThan(3000)
+})
+
 test('a port that is listened on at several addresses needs the one connected to', () => {
   const http =
     'server { listen 80; return 200 any; } server { listen 10.0.0.1:80; return 200 one; } server { listen [::]:80; return 200 six; }'

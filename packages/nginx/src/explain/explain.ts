@@ -43,15 +43,16 @@ function follow(config: Config, incoming: Incoming, placeOf: PlaceOf, told: Told
   if (!socket) return { kind: 'closed', reason: `nginx does not listen on port ${incoming.port} there`, place: null }
   told.socket = socket
   const host = hostHeader(incoming.host)
+  const effort = { left: 1_000_000 }
   const fallback = defaultOf(socket)
   if (incoming.scheme === 'https' && !socket.ssl)
     return { kind: 'closed', reason: `port ${incoming.port} does not speak TLS`, place: placeOf(fallback.node) }
   const target = normalise(incoming.path, isOn(fallback.server.level, 'merge_slashes', true))
-  const chosen = host.ok && target.ok ? chooseServer(socket, host.name) : fallback
+  const chosen = host.ok && target.ok ? chooseServer(socket, host.name, effort) : fallback
   told.chosen = chosen
   if (incoming.scheme === 'https' && isOn(chosen.server.level, 'ssl_reject_handshake', false))
     return { kind: 'closed', reason: 'the TLS handshake is rejected', place: placeOf(setting(chosen.server.level, 'ssl_reject_handshake')) }
-  const visit = begin(config, incoming, { chosen, host })
+  const visit = begin(config, incoming, { chosen, host, effort })
   told.visit = visit
   const end = answer(visit, told.place, refusalOf(visit, { socket, host, target }))
   return outcomeOf(visit, end, placeOf)

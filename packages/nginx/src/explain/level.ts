@@ -1,5 +1,4 @@
 import type { Node } from './read-config.ts'
-import { Unsure } from './unsure.ts'
 
 /** A block of the configuration whose settings hold for a request, and the one around it that it inherits from. */
 export interface Level {
@@ -28,12 +27,6 @@ export function isOn(level: Level | undefined, name: string, otherwise: boolean)
   const node = setting(level, name)
   if (!node) return otherwise
   return node.args[0]?.toLowerCase() === 'on'
-}
-
-/** The server that a level belongs to. */
-export function serverOf(level: Level): Level {
-  for (let at: Level | undefined = level; at; at = at.parent) if (at.kind === 'server') return at
-  throw new Unsure('a level outside of servers')
 }
 
 /** The location that a level is, or is inside of: `if` and `limit_except` have none of their own. */

@@ -2,7 +2,7 @@ import { regexOf } from '../pcre/regex.ts'
 import { unescapeRedirect } from './escape.ts'
 import type { Node } from './read-config.ts'
 import { type Engine, goesOn, type RewriteEnd } from './rewrite-end.ts'
-import { partsOf, type Quoting, requireSame, valueOf, valuesOf } from './template.ts'
+import { partsOf, type Quoting, requireSame, requireShort, valueOf, valuesOf } from './template.ts'
 import { Unsure } from './unsure.ts'
 import { matchInScript, note, type Visit } from './visit.ts'
 
@@ -52,6 +52,7 @@ function replaced(visit: Visit, target: string, engine: Engine, node: Node): { p
       }
       if (args === undefined) path += piece
       else args += piece
+      requireShort(path.length + (args?.length ?? 0), node)
     }
   }
   requireSame(visit, captured, parts, node)

@@ -59,9 +59,20 @@ function captureOf(visit: Visit, number: number, quoting: Quoting, node?: Node):
 /** What the parts of one text stand for now. */
 export function valuesOf(visit: Visit, parts: readonly Part[], quoting: Quoting, node?: Node): string[] {
   const captured = visit.captures
-  const values = parts.map((part) => valueOf(visit, part, quoting, node))
+  let length = 0
+  const values = parts.map((part) => {
+    const value = valueOf(visit, part, quoting, node)
+    length = requireShort(length + value.length, node)
+    return value
+  })
   requireSame(visit, captured, parts, node)
   return values
+}
+
+/** Text that grows with each directive would have no end here; nginx refuses it at some length, too. */
+export function requireShort(length: number, node?: Node): number {
+  if (length > 65_536) throw new Unsure('what nginx does with a text of more than 64 kB', node)
+  return length
 }
 
 /** nginx measures a text before it writes it: a map that matches meanwhile changes `$1` between the two. */

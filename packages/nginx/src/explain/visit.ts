@@ -1,3 +1,4 @@
+import type { Effort } from '../pcre/match.ts'
 import type { Regex } from '../pcre/regex.ts'
 import type { Level } from './level.ts'
 import type { Node } from './read-config.ts'
@@ -78,19 +79,23 @@ export interface Visit {
   bodyDropped: boolean
   /** Whether nginx took the request's target and headers for valid. */
   read: boolean
+  /** What is left for regular expressions. */
+  effort: Effort
   steps: VisitStep[]
   assumptions: string[]
   cautions: { text: string; node: Node }[]
 }
 
+const longest = 2000
+
 /** Notes what happened. */
 export function note(visit: Visit, kind: StepKind, text: string, node?: Node): void {
-  visit.steps.push({ kind, text, node })
+  visit.steps.push({ kind, text: text.length > longest ? `${text.slice(0, longest)}...` : text, node })
 }
 
 /** Matches a regular expression as nginx does: what its groups take is what `$1` and the named variables say from then on. */
 export function matchAndCapture(visit: Visit, regex: Regex, text: string, node: Node): boolean {
-  const found = regex.match(text)
+  const found = regex.match(text, visit.effort)
   if (found.kind === 'unsure') throw new Unsure(found.why, node)
   if (found.kind === 'none') {
     forgetAfter(visit, regex)

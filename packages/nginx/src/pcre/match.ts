@@ -18,14 +18,26 @@ interface Run {
 
 class TooMuch extends Error {}
 
+/** How much searching is left: shared by all searches that belong together. */
+export interface Effort {
+  left: number
+}
+
 const budget = 200_000
 const deepest = 500
 
-/** Searches a text, latin1 byte by byte, as PCRE does: leftmost first, backtracking, groups keeping what they took last. The effort is bounded. */
-export function matchRegex({ item, groups }: ParsedRegex, text: string): Match {
-  const run: Run = { text, starts: Array(groups + 1).fill(-1), ends: Array(groups + 1).fill(-1), left: budget, depth: 0 }
-  const step = compile(item, run)
+/** Searches a text, latin1 byte by byte, as PCRE does: leftmost first, backtracking, groups keeping what they took last. The effort is bounded, for each search and by what is left for all. */
+export function matchRegex({ item, groups }: ParsedRegex, text: string, effort: Effort): Match {
+  const run: Run = {
+    text,
+    starts: Array(groups + 1).fill(-1),
+    ends: Array(groups + 1).fill(-1),
+    left: Math.min(budget, effort.left),
+    depth: 0,
+  }
+  const given = run.left
   try {
+    const step = compile(item, run)
     for (let from = 0; from <= text.length; from++) {
       let end = -1
       const found = step(from, (at) => {
@@ -40,6 +52,8 @@ export function matchRegex({ item, groups }: ParsedRegex, text: string): Match {
   } catch (problem) {
     if (problem instanceof TooMuch || problem instanceof RangeError) return { kind: 'too_much' }
     throw problem
+  } finally {
+    effort.left -= given - run.left
   }
 }
 

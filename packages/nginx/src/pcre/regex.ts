@@ -1,5 +1,5 @@
 import { Unsupported } from './cursor.ts'
-import { type Match, matchRegex } from './match.ts'
+import { type Effort, type Match, matchRegex } from './match.ts'
 import { type ParsedRegex, parseRegex } from './parse-regex.ts'
 
 /** What a search found, or why it cannot be told. */
@@ -9,14 +9,14 @@ export interface Regex {
   names: ReadonlyMap<string, number>
   groups: number
   /** Searches a text, latin1 byte by byte. */
-  match: (text: string) => Found
+  match: (text: string, effort: Effort) => Found
 }
 
 /** Reads a regular expression, latin1 byte by byte; what cannot be read tells so at every match. Source: pcre2pattern. */
 export function regexOf(pattern: string, caseless: boolean): Regex {
   try {
     const parsed = parseRegex(pattern, caseless)
-    return { names: parsed.names, groups: parsed.groups, match: (text) => search(parsed, text) }
+    return { names: parsed.names, groups: parsed.groups, match: (text, effort) => search(parsed, text, effort) }
   } catch (problem) {
     if (!(problem instanceof Unsupported)) throw problem
     const why = `the regular expression is not understood here: ${problem.message}`
@@ -24,7 +24,9 @@ export function regexOf(pattern: string, caseless: boolean): Regex {
   }
 }
 
-function search(parsed: ParsedRegex, text: string): Found {
-  const found = matchRegex(parsed, text)
-  return found.kind === 'too_much' ? { kind: 'unsure', why: 'the regular expression takes too many steps to be followed here' } : found
+function search(parsed: ParsedRegex, text: string, effort: Effort): Found {
+  const found = matchRegex(parsed, text, effort)
+  return found.kind === 'too_much'
+    ? { kind: 'unsure', why: 'the regular expression takes too many steps to be followed here, or those before it did' }
+    : found
 }
