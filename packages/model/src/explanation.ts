@@ -54,10 +54,12 @@ export const explainInput = z
       .optional()
       .meta({
         description:
-          'The files that are on the host, and folders with a "/" at their end: nothing else is. Absent, the answer says what it assumes.',
+          'The files on the host that the workers of nginx may read, and folders with a "/" at their end: nothing else is. Absent, the answer says what it assumes.',
       }),
   })
   .meta({ id: 'ExplainInput' })
+
+export type ExplainInput = z.infer<typeof explainInput>
 
 /** Where a directive stands, and the object and field that it comes from. */
 export const configPlace = z
