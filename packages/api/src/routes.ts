@@ -8,6 +8,7 @@ import * as audit from './routes/audit.ts'
 import * as auth from './routes/auth.ts'
 import * as certificates from './routes/certificates.ts'
 import * as dnsProviders from './routes/dns-providers.ts'
+import * as explain from './routes/explain.ts'
 import * as findings from './routes/findings.ts'
 import * as invitations from './routes/invitations.ts'
 import * as members from './routes/members.ts'
@@ -42,6 +43,7 @@ export const routes = {
   ...dnsProviders,
   ...findings,
   ...revisions,
+  ...explain,
   ...audit,
 }
 

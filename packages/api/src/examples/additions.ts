@@ -2,6 +2,7 @@ import { agentFilesExamples } from './agent-files.ts'
 import { alertExamples } from './alerts.ts'
 import { certificateExamples } from './certificates.ts'
 import type { Examples } from './example.ts'
+import { explainExamples } from './explain.ts'
 import { identity } from './identity.ts'
 import { notificationExamples } from './notifications.ts'
 import { telemetryExamples } from './telemetry.ts'
@@ -118,6 +119,7 @@ export const additions = {
   },
   ...identity,
   ...agentFilesExamples,
+  ...explainExamples,
   ...telemetryExamples,
   ...notificationExamples,
   validateAgent: { body: { config_content: 'events {}\nhttp {\n  server {\n    listen 8081;\n  }\n}\n' } },

@@ -27,6 +27,7 @@ import { commandAgent } from '../commands.ts'
 import type { Ctx } from '../ctx.ts'
 import { getDocument, listDocuments } from '../documents.ts'
 import type { Tagged } from '../etag.ts'
+import { explainRequest } from '../explain.ts'
 import { listFindings } from '../findings/findings.ts'
 import * as invitations from '../invitations.ts'
 import { meOf } from '../me.ts'
@@ -146,6 +147,8 @@ export const handlers: { [Name in keyof Routes]: Handler<Routes[Name]> } = {
   getRevision: (ctx, { params }) => getRevision(ctx, params.workspace_id, params.version),
   diffRevision: (ctx, { params, query }) => diffRevision(ctx, params.workspace_id, params.version, query.against),
   rollbackWorkspace: (ctx, { actor, params, body }) => rollbackWorkspace(ctx, actor, params.workspace_id, body),
+
+  explainRequest: (ctx, { params, body }) => explainRequest(ctx, params.workspace_id, body),
 
   listWorkspaceAudit: (ctx, { params, query }) => readAuditLog(ctx, { workspaceId: params.workspace_id }, query),
   listOrganizationAudit: (ctx, { params, query }) => readAuditLog(ctx, { organizationId: params.organization_id }, query),

@@ -1,0 +1,30 @@
+import type { ExplainOutcome } from '@nxmesh/model/explanation'
+import { type PlaceOf, text } from './places.ts'
+import { proxyCautions, proxyOutcome } from './proxy.ts'
+import { locationHeader } from './redirect.ts'
+import type { End } from './run.ts'
+import type { Visit } from './visit.ts'
+
+/** How a request ends, in words for whoever asked. */
+export function outcomeOf(visit: Visit, end: End, placeOf: PlaceOf): ExplainOutcome {
+  const status = (own: number) => (visit.errorStatus === 0 ? own : visit.errorStatus)
+  switch (end.kind) {
+    case 'answer':
+      return { kind: 'answer', status: status(end.status), body: text(end.text), place: placeOf(end.node) }
+    case 'redirect':
+      return { kind: 'redirect', status: end.status, location: text(locationHeader(visit, end.location)), place: placeOf(end.node) }
+    case 'status':
+      if (end.status === 444) return { kind: 'closed', reason: 'nginx closes the connection without an answer', place: placeOf(end.node) }
+      return { kind: 'error', status: end.status === 497 ? 400 : end.status, place: placeOf(end.node) }
+    case 'file':
+    case 'listing':
+      return { kind: end.kind, path: text(end.path), status: status(200), place: placeOf(end.node) }
+    case 'handler': {
+      if (!end.node.name.endsWith('_pass')) return { kind: 'handler', directive: end.node.name, place: placeOf(end.node) }
+      visit.cautions.push(...proxyCautions(visit))
+      return proxyOutcome(visit, end.node, placeOf)
+    }
+    default:
+      return end satisfies never
+  }
+}

@@ -1,0 +1,106 @@
+import type { ExplainedServer, ExplainOutcome } from '@nxmesh/model/explanation'
+import { escapePath } from './escape.ts'
+import { isOn, locationOf, setting } from './level.ts'
+import { type PlaceOf, text } from './places.ts'
+import type { Node } from './read-config.ts'
+import { expand } from './template.ts'
+import { Unsure } from './unsure.ts'
+import { requestHeaders } from './upstream-headers.ts'
+import type { Visit } from './visit.ts'
+
+/** Where a request is handed on to, with what. Source: nginx, ngx_http_proxy_create_request. */
+export function proxyOutcome(visit: Visit, node: Node, placeOf: PlaceOf): ExplainOutcome {
+  const written = node.args[0] ?? ''
+  const address = expand(visit, written, node)
+  const known = node.name === 'proxy_pass' || node.name === 'grpc_pass'
+  const parts = /^([a-z]+:\/\/)?(unix:[^:]+:?|[^/?]*)([^]*)$/i.exec(address)!
+  const [, scheme = '', authority = '', rest = ''] = parts
+  if (node.name === 'proxy_pass' && !/^https?:\/\/$/i.test(scheme))
+    throw new Unsure(`"${address}" does not begin with http:// or https://`, node)
+  const host = authority.replace(/^unix:.*$/, 'localhost')
+  const uri = known ? uriFor(visit, { node, rest, variable: written.includes('$') }) : visit.uri
+  const upstream = visit.config.upstreams.get(authority.toLowerCase())
+  const passed = node.name === 'proxy_pass' ? proxyHost(scheme, host) : host
+  return {
+    kind: 'proxy',
+    directive: node.name,
+    method: text(setting(visit.level, 'proxy_method')?.args[0] ?? visit.method),
+    url: text(`${scheme}${authority}${known ? uri : ''}`),
+    uri: text(uri),
+    upstream: upstream ? text(authority) : null,
+    balancing: upstream ? balancingOf(upstream) : null,
+    servers: upstream
+      ? serversOf(upstream, placeOf)
+      : [{ address: text(withPort(scheme, authority)), weight: 1, backup: false, down: false, place: placeOf(node) }],
+    http_version: setting(visit.level, 'proxy_http_version')?.args[0] ?? null,
+    headers: node.name === 'proxy_pass' ? requestHeaders(visit, passed, placeOf) : [],
+    status_kept: visit.errorStatus === 0 ? null : visit.errorStatus,
+    place: placeOf(node),
+  }
+}
+
+interface Passing {
+  node: Node
+  /** What `proxy_pass` has after the address. */
+  rest: string
+  variable: boolean
+}
+
+function uriFor(visit: Visit, { node, rest, variable }: Passing): string {
+  if (variable && rest !== '') return rest.startsWith('?') ? `/${rest}` : rest
+  if (rest === '' && visit.unparsedHolds) return visit.unparsed
+  const location = locationOf(visit.level)
+  const named = location?.node?.args.at(-1)?.replace(/^(=|\^~)/, '') ?? ''
+  const replaced = rest !== '' && visit.locationHolds ? Math.min(named.length, visit.uri.length) : 0
+  const kept = visit.uri.slice(replaced)
+  const escaped = visit.quoted === 'no' && !visit.internal ? kept : escapePath(kept)
+  if (escaped !== kept && visit.quoted === 'maybe' && !visit.internal) throw new Unsure('whether nginx escapes the path again', node)
+  const path = (visit.locationHolds ? rest : '') + escaped
+  const uri = `${path}${visit.args === '' ? '' : `?${visit.args}`}`
+  return uri
+}
+
+function proxyHost(scheme: string, authority: string): string {
+  const standard = scheme.toLowerCase() === 'https://' ? ':443' : ':80'
+  return authority.endsWith(standard) ? authority.slice(0, -standard.length) : authority
+}
+
+function withPort(scheme: string, authority: string): string {
+  if (authority.startsWith('unix:') || /:\d+$/.test(authority)) return authority
+  return `${authority}:${scheme.toLowerCase().startsWith('https') || scheme.toLowerCase().startsWith('grpcs') ? 443 : 80}`
+}
+
+const methods = ['least_conn', 'ip_hash', 'hash', 'random', 'least_time', 'sticky']
+
+function balancingOf(upstream: Node): string {
+  const found = upstream.children?.find(({ name }) => methods.includes(name))
+  return found ? text([found.name, ...found.args].join(' ')) : 'round_robin'
+}
+
+function serversOf(upstream: Node, placeOf: PlaceOf): ExplainedServer[] {
+  return (upstream.children ?? []).flatMap((node) => {
+    if (node.name !== 'server') return []
+    const [address = '', ...options] = node.args
+    const weight = options.find((option) => option.startsWith('weight='))
+    return [
+      {
+        address: text(address),
+        weight: Number(weight?.slice(7) ?? 1),
+        backup: options.includes('backup'),
+        down: options.includes('down'),
+        place: placeOf(node),
+      },
+    ]
+  })
+}
+
+/** What may answer instead of the upstream, or change its answer. */
+export function proxyCautions(visit: Visit): { text: string; node: Node }[] {
+  const found: { text: string; node: Node }[] = []
+  const cache = setting(visit.level, 'proxy_cache')
+  if (cache && cache.args[0] !== 'off') found.push({ text: 'the answer may come from the cache', node: cache })
+  const intercept = setting(visit.level, 'proxy_intercept_errors')
+  if (intercept && isOn(visit.level, 'proxy_intercept_errors', false))
+    found.push({ text: 'an error of the upstream is answered by the error_page of its status', node: intercept })
+  return found
+}

@@ -1,0 +1,31 @@
+import type { Socket } from './choose-server.ts'
+import type { HostHeader } from './host-header.ts'
+import { setting } from './level.ts'
+import { Unsure } from './unsure.ts'
+import type { Normalised } from './uri.ts'
+import { headerOf, type Visit } from './visit.ts'
+
+/** Why nginx answers with an error before it looks at its rules; undefined where it does not. */
+export function refusalOf(
+  visit: Visit,
+  { socket, host, target }: { socket: Socket; host: HostHeader; target: Normalised },
+): Refusal | undefined {
+  const { incoming, server } = visit
+  visit.read = false
+  if (!target.ok) return { status: 400, why: target.why }
+  if (!host.ok) return { status: 400, why: host.why }
+  if (!/^\d*$/.test(headerOf(visit, 'content-length'))) return { status: 400, why: 'the Content-Length header is no number' }
+  const { uri, args, unparsed, quoted, plus } = target.target
+  Object.assign(visit, { uri, args, unparsed, quoted, plus, read: true })
+  if (socket.ssl && incoming.scheme === 'http') return { status: 497, why: 'plain HTTP on a port that speaks TLS' }
+  if (incoming.method === 'CONNECT') throw new Unsure('what CONNECT does depends on the release of nginx')
+  if (incoming.method === 'TRACE') return { status: 405, why: 'nginx refuses TRACE' }
+  const verify = setting(server.level, 'ssl_verify_client')
+  if (incoming.scheme === 'https' && verify && verify.args[0] !== 'off') throw new Unsure('which certificate the client shows', verify)
+  return undefined
+}
+
+export interface Refusal {
+  status: number
+  why: string
+}

@@ -1,0 +1,278 @@
+import fc from 'fast-check'
+import { maybe, pick } from './pick.ts'
+import { type Ask, ask } from './requests.ts'
+import { ifInLocation, ifInServer, regex, rule, template } from './rules.ts'
+
+/** A generated configuration, its ports and folders still to be filled in, and the requests to ask of it. */
+export interface Scenario {
+  http: string
+  requests: Ask[]
+}
+
+const access = fc.oneof(
+  pick(
+    'deny all;',
+    'allow all;',
+    'allow 127.0.0.2; deny all;',
+    'deny 127.0.0.3;',
+    'allow 127.0.0.0/31; deny 127.0.0.0/8;',
+    'deny ::1; allow 10.0.0.0/8; deny all;',
+    'deny 127.0.0.2/31;',
+  ),
+)
+const password = pick(
+  'auth_basic "r"; auth_basic_user_file {ROOT}/index.html;',
+  'auth_basic off;',
+  'auth_basic "r$v1"; auth_basic_user_file {ROOT}/index.html;',
+)
+const satisfy = pick('satisfy any;', 'satisfy all;')
+const errorPage = fc
+  .tuple(
+    pick('404', '403', '404 403', '401', '500 502', '410 405', '301 302', '405'),
+    pick('', '', '=', '=200', '=404', '=302'),
+    pick('/e404.html', '/err/$uri', '/a?e=1', '@n1', 'http://e.test/$uri', '/deny', '/missing', '@n2'),
+  )
+  .map(([codes, sign, to]) => `error_page ${codes} ${sign} ${to};`)
+const responses = fc
+  .tuple(pick('X-R1', 'X-R2', 'X-R3'), template, pick('', '', ' always'))
+  .map(([name, value, always]) => `add_header ${name} "${value}"${always};`)
+const requestHeader = fc
+  .tuple(
+    pick('X-S1', 'X-S2', 'Host', 'X-A', 'Connection'),
+    pick(
+      '$host',
+      '"$v1"',
+      '$remote_addr',
+      '""',
+      '$http_x_a',
+      '$proxy_add_x_forwarded_for',
+      'plain',
+      '$http_host',
+      '"$uri?$args"',
+      '$proxy_host',
+    ),
+  )
+  .map(([name, value]) => `proxy_set_header ${name} ${value};`)
+const folder = pick('root {ROOT};', 'root {ROOT}/alt;', 'root {ROOT}/$host;')
+const settings = (recursive = 8) =>
+  fc
+    .tuple(
+      maybe(access, 6),
+      maybe(password, 8),
+      maybe(satisfy, 4),
+      fc.array(errorPage, { maxLength: 2 }),
+      fc.array(responses, { maxLength: 2 }),
+      fc.array(requestHeader, { maxLength: 2 }),
+      maybe(fc.constant('recursive_error_pages on;'), recursive),
+      maybe(pick('absolute_redirect off;', 'port_in_redirect off;', 'server_name_in_redirect on;'), 6),
+    )
+    .map((parts) => parts.flat().join('\n'))
+
+type Kind = 'plain' | 'regex' | 'named'
+const content = (kind: Kind) => {
+  const proxied = [
+    'proxy_pass http://{BACKEND};',
+    'proxy_pass http://up;',
+    'proxy_pass http://$m3;',
+    'proxy_pass http://{BACKEND}$request_uri;',
+    'proxy_pass http://{BACKEND}/v/$1?q=$arg_x;',
+  ]
+  const withUri =
+    kind === 'plain'
+      ? ['proxy_pass http://{BACKEND}/;', 'proxy_pass http://up/base/;', 'proxy_pass http://{BACKEND}/base;', 'proxy_pass http://up/q?x=;']
+      : []
+  const alias = kind === 'plain' ? ['alias {ROOT}/alt/;', 'alias {ROOT}/a;'] : kind === 'regex' ? ['alias {ROOT}/$1;'] : []
+  return fc.oneof(
+    { weight: 3, arbitrary: pick(...proxied, ...withUri) },
+    { weight: 3, arbitrary: template.map((text) => `return 200 "C|${text}";`) },
+    {
+      weight: 3,
+      arbitrary: fc
+        .tuple(
+          maybe(folder),
+          maybe(pick('index index.html;', 'index no.html b index.html;', 'index /a/b;', 'index $arg_x index.html;'), 2),
+          maybe(pick('autoindex on;'), 6),
+        )
+        .map((parts) => parts.join(' ')),
+    },
+    {
+      weight: 2,
+      arbitrary: fc
+        .tuple(
+          maybe(folder),
+          pick(
+            'try_files $uri $uri/ /e404.html;',
+            'try_files $uri =404;',
+            'try_files $uri @n1;',
+            'try_files /no$uri $uri/index.html /a?t=$args;',
+            'try_files $uri $uri.html $uri/ =403;',
+            'try_files $uri/ $uri /deny;',
+            'try_files /x$1 @n2;',
+          ),
+        )
+        .map((parts) => parts.join(' ')),
+    },
+    { weight: 1, arbitrary: pick(...alias, 'root {ROOT};') },
+    { weight: 1, arbitrary: fc.constant('') },
+  )
+}
+const limit = fc
+  .tuple(
+    pick('GET', 'POST', 'GET POST'),
+    pick('deny all;', 'allow 127.0.0.2; deny all;', 'auth_basic "l"; auth_basic_user_file {ROOT}/index.html;'),
+  )
+  .map(([methods, body]) => `limit_except ${methods} { ${body} }`)
+const body = (kind: Kind) =>
+  fc
+    .tuple(
+      fc.array(rule(ifInLocation), { maxLength: 3 }),
+      content(kind),
+      settings(),
+      maybe(limit, 8),
+      maybe(fc.constant('internal;'), 10),
+      maybe(pick('client_max_body_size 5;', 'client_max_body_size 1k;'), 10),
+    )
+    .map((parts) => parts.flat().join('\n'))
+
+interface Block {
+  key: string
+  text: string
+}
+const paths = [
+  '/',
+  '/a',
+  '/a/',
+  '/a/b',
+  '/ab',
+  '/app',
+  '/app/',
+  '/app-x',
+  '/i/',
+  '/x',
+  '/a.b',
+  '/a b',
+  '/deny',
+  '/err/',
+  '/b/',
+  '/app/x',
+  '/AB',
+  '/e404.html',
+  '/to/',
+  '/a/b/c/',
+  '/app!/',
+]
+const prefix = (under: string, nested: fc.Arbitrary<string>) =>
+  fc
+    .tuple(pick('', '', '', '=', '^~'), pick(...paths.filter((path) => path.startsWith(under))), body('plain'), nested)
+    .map(([sign, path, inner, more]): Block => {
+      const exact = sign === '='
+      return {
+        key: exact ? `= ${path}` : path,
+        text: `location ${sign} "${path}" {\n${inner}\n${exact ? '' : more.replaceAll('{UNDER}', path)}\n}`,
+      }
+    })
+const byRegex = fc
+  .tuple(pick('~', '~*'), regex, body('regex'))
+  .map(([sign, text, inner]): Block => ({ key: `${sign} ${text}`, text: `location ${sign} "${text}" {\n${inner}\n}` }))
+const joined = (blocks: Block[]) => {
+  const taken = new Set<string>()
+  return blocks
+    .filter(({ key }) => key.startsWith('~') || (!taken.has(key) && taken.add(key)))
+    .map(({ text }) => text)
+    .join('\n')
+}
+// What is nested must begin with the path around it.
+const inner = fc.array(
+  fc.oneof(
+    fc.tuple(pick('', '=', '^~'), pick('', 'b', '/b', 'x/', 'pp'), body('plain')).map(
+      ([sign, more, text]): Block => ({
+        key: `${sign === '=' ? '= ' : ''}${more}`,
+        text: `location ${sign} "{UNDER}${more}" {\n${text}\n}`,
+      }),
+    ),
+    byRegex,
+  ),
+  { maxLength: 2 },
+)
+const nestedText = fc.oneof({ weight: 4, arbitrary: fc.constant('') }, { weight: 1, arbitrary: inner.map(joined) })
+
+const names = [
+  'a.test',
+  'b.test',
+  '*.a.test',
+  '.c.test',
+  'www.*',
+  '*.x.a.test',
+  '"~^(?<sub>\\w+)\\.re\\.test$"',
+  '"~^x(.+)\\.test$"',
+  '"~B"',
+  '""',
+  '_',
+  'www.a.test',
+  'www.x.*',
+  '127.0.0.1',
+]
+const listens = [
+  'listen {P1};',
+  'listen {P1} default_server;',
+  'listen {P2};',
+  'listen 127.0.0.1:{P1};',
+  'listen 127.0.0.2:{P1};',
+  'listen {P2} default_server;',
+  'listen *:{P1};',
+]
+const server = fc
+  .tuple(
+    fc.uniqueArray(pick(...listens), {
+      minLength: 1,
+      maxLength: 2,
+      selector: (text) => text.replace(' default_server', '').replace('*:', ''),
+    }),
+    fc.uniqueArray(pick(...names), { maxLength: 3 }),
+    fc.array(rule(ifInServer), { maxLength: 1 }),
+    settings(20),
+    fc.array(fc.oneof({ weight: 3, arbitrary: prefix('/', nestedText) }, { weight: 2, arbitrary: byRegex }), {
+      minLength: 1,
+      maxLength: 6,
+    }),
+    maybe(folder, 2),
+    maybe(pick('merge_slashes off;', 'underscores_in_headers on;'), 10),
+    body('named'),
+    maybe(fc.constant('set_real_ip_from 127.0.0.2; real_ip_header X-Forwarded-For;'), 8),
+  )
+  .map(([on, called, rules, common, locations, root, odd, named, trust]) => {
+    const serverNames = called.length === 0 ? '' : `server_name ${called.join(' ')};`
+    const fallbacks = `location @n1 {\n${named}\n}\nlocation @n2 { return 200 "N2|$uri|$args|$v1"; }`
+    return [on.join('\n'), serverNames, rules.join('\n'), common, root, odd, trust, joined(locations), fallbacks].join('\n')
+  })
+
+const shared = `
+map $uri $m1 { default ""; /a 1; "~^/b(?<mb>.*)$" "m$mb"; "~*^/A/" caught; }
+map $arg_x:$http_x_a $m2 { default d; ":" none; "1:" one; "~:(.+)$" $1; }
+map $arg_to $m3 { default {BACKEND}; up up; }
+map $host $m4 { hostnames; default 0; .a.test 1; b.* 2; }
+map "" $unused { "~(?<sub>x)(?<v1>y)(?<v2>z)(?<v3>w)" 1; }
+geo $g1 { default 0; 127.0.0.0/30 1; 127.0.0.2 two; 127.0.0.3/32 ""; }
+upstream up { server {BACKEND} weight=2; server 127.0.0.1:1 backup; }
+root {ROOT};
+`
+
+/** The text of an http block with several servers. Each address has at most one default server. */
+const config = fc
+  .tuple(fc.array(server, { minLength: 2, maxLength: 5 }), fc.array(responses, { maxLength: 1 }), fc.array(errorPage, { maxLength: 1 }))
+  .map(([servers, added, pages]) => {
+    const defaults = new Set<string>()
+    const blocks = servers.map((text) => {
+      const cleaned = text.replace(/listen (\*:)?(\{P\d\}) default_server;/g, (_, star: string | undefined, port: string) => {
+        const first = !defaults.has(port)
+        defaults.add(port)
+        return `listen ${star ?? ''}${port}${first ? ' default_server' : ''};`
+      })
+      return `server {\n${cleaned}\n}`
+    })
+    return `${shared}${added.join('\n')}\n${pages.join('\n')}\n${blocks.join('\n')}`
+  })
+
+/** Configurations with their requests. */
+export const scenario = (requests: number): fc.Arbitrary<Scenario> =>
+  fc.record({ http: config, requests: fc.array(ask, { minLength: requests, maxLength: requests }) })

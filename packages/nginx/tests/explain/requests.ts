@@ -1,0 +1,104 @@
+import fc from 'fast-check'
+import { pick } from './pick.ts'
+
+export interface Ask {
+  method: string
+  /** Which of the two ports, and which of the loopback addresses. */
+  port: 1 | 2
+  destination: string
+  source: string
+  host: string
+  path: string
+  headers: [name: string, value: string][]
+}
+
+const segment = [
+  '/',
+  '/a',
+  '/a/',
+  '/a/b',
+  '/ab',
+  '/app',
+  '/app/',
+  '/app/x',
+  '/i/',
+  '/i',
+  '/x',
+  '/x.php',
+  '/a.b',
+  '/b',
+  '/b/',
+  '/B',
+  '//',
+  '/./',
+  '/../',
+  '/%41',
+  '/a%20b',
+  '/a+b',
+  '/%2f',
+  '/a%2Fb',
+  '/%3f',
+  '/%25',
+  '/%C3%A9',
+  '/deny',
+  '/e404.html',
+  '/index.html',
+  '/.',
+  '/..',
+  '/12',
+  '/ba',
+  '/abcd',
+  'z',
+  '/a/b/c/d',
+  '/%2e%2e/',
+  '/%26;x',
+  '/missing',
+  '/a%',
+  '/AB',
+]
+const query = ['', '', '', '?', '?x=1', '?x=1&y=2', '?x=%20', '?x=a+b', '?Y=q&X=3', '?k', '?x=', '?to=up', '?x=index.html']
+/** One request. */
+export const ask: fc.Arbitrary<Ask> = fc.record({
+  method: pick('GET', 'GET', 'GET', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'FOO', 'TRACE'),
+  port: pick(1 as const, 1 as const, 2 as const),
+  destination: pick('127.0.0.1', '127.0.0.1', '127.0.0.2'),
+  source: pick('127.0.0.1', '127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.9'),
+  host: pick(
+    'a.test',
+    'a.test',
+    'A.test:8080',
+    'b.test',
+    'www.a.test',
+    'q.a.test',
+    'q.x.a.test',
+    'c.test',
+    'd.c.test',
+    'www.zz',
+    'foo.re.test',
+    'xyz.test',
+    'none',
+    'a.test.',
+    '127.0.0.1',
+    'a..test',
+    'www.x.y',
+    '[::1]:80',
+    '',
+  ),
+  path: fc
+    .tuple(fc.array(pick(...segment), { minLength: 1, maxLength: 2 }), pick(...query))
+    .map(([parts, text]) => `${parts.join('')}${text}`)
+    .filter((path) => path.startsWith('/')),
+  headers: fc.uniqueArray(
+    fc.oneof(
+      {
+        weight: 5,
+        arbitrary: fc.tuple(
+          pick('X-A', 'Cookie', 'X-Forwarded-For', 'X_Under', 'Authorization', 'X-Real-IP'),
+          pick('1', 'a', 'c=7; d=8', '10.0.0.1', '127.0.0.2, 10.1.1.1'),
+        ),
+      },
+      { weight: 1, arbitrary: fc.tuple(pick('Content-Length'), pick('0', '4', '8', '1025')) },
+    ),
+    { maxLength: 2, selector: ([name]) => name },
+  ),
+})

@@ -1,0 +1,143 @@
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { explain } from '../../src/explain/explain.ts'
+import { readConfig } from '../../src/explain/read-config.ts'
+import { compileConfig } from '../../src/explain/servers.ts'
+import type { NginxBinary } from '../support/nginx-versions.ts'
+import { freePort, serveHttp, temporaryFolder } from '../support/real-nginx.ts'
+import { differenceOf, type Echo, type Seen } from './compare.ts'
+import type { Scenario } from './generate.ts'
+import type { Ask } from './requests.ts'
+import { writeSite } from './site.ts'
+
+export interface Disagreement {
+  nginx: string
+  ask: Ask
+  difference: string
+  told: unknown
+}
+
+export interface Count {
+  /** By how the request ended, as explain says. */
+  outcomes: Map<string, number>
+}
+
+/** What stands around generated configurations: files and an upstream that tells what it was asked. */
+export interface World extends AsyncDisposable {
+  root: string
+  backend: string
+  files: ReturnType<typeof writeSite>
+}
+
+export async function makeWorld(): Promise<World> {
+  const folder = temporaryFolder()
+  const root = join(folder.path, 'site')
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    let request = ''
+    socket.setEncoding('latin1')
+    socket.on('error', () => socket.destroy())
+    socket.on('data', (data) => {
+      request += String(data)
+      if (request.includes('\r\n\r\n'))
+        socket.end(`HTTP/1.0 200 OK\r\n\r\n${JSON.stringify(echoOf(Buffer.from(request, 'latin1').toString()))}`)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const files = writeSite(root)
+  return {
+    root,
+    files,
+    backend: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+      folder[Symbol.dispose]()
+    },
+  }
+}
+
+function echoOf(request: string): Echo {
+  const [first = '', ...lines] = request.slice(0, request.indexOf('\r\n\r\n')).split('\r\n')
+  // A path may hold a space: nginx does not always escape it.
+  const [, method = '', url = ''] = /^(\S+) (.*) HTTP/.exec(first) ?? []
+  return { method, url, headers: lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]) }
+}
+
+/** Asks a real nginx and explain the same; gives where they disagree. */
+export async function askBoth(world: World, binary: NginxBinary, { http, requests }: Scenario, count: Count): Promise<Disagreement[]> {
+  const ports = { 1: await freePort(), 2: 0 }
+  do ports[2] = await freePort()
+  while (ports[2] === ports[1])
+  const filled = http
+    .replaceAll('{P1}', `${ports[1]}`)
+    .replaceAll('{P2}', `${ports[2]}`)
+    .replaceAll('{ROOT}', world.root)
+    .replaceAll('{BACKEND}', world.backend)
+  await using _nginx = await serveHttp(binary, (socket) => `server { listen unix:${socket}; return 200 ready; }\n${filled}`)
+  const read = readConfig(new Map([['http.conf', filled]]), 'http.conf', true)
+  if (!read.ok) throw new Error(read.message)
+  const config = compileConfig(read.http)
+  const disagreements: Disagreement[] = []
+  for (const ask of requests) {
+    const seen = await send(ask, ports[ask.port])
+    const headers = new Map(ask.headers.map(([name, value]) => [name.toLowerCase(), [value]]))
+    headers.set('connection', ['close'])
+    const { method, host, path, source, destination } = ask
+    const incoming = {
+      method,
+      scheme: 'http',
+      host,
+      port: ports[ask.port],
+      path,
+      headers,
+      source,
+      destination,
+      files: world.files,
+    } as const
+    const told = explain(config, incoming, (node) => (node ? { file: node.file, line: node.line, directive: node.name } : null))
+    const difference = differenceOf(told, seen, method)
+    count.outcomes.set(told.outcome.kind, (count.outcomes.get(told.outcome.kind) ?? 0) + 1)
+    if (difference !== undefined) disagreements.push({ nginx: binary.facts.version, ask, difference, told })
+  }
+  return disagreements
+}
+
+async function send({ method, host, path, headers, source, destination }: Ask, port: number): Promise<Seen | undefined> {
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  const length = Number(headers.find(([name]) => name === 'Content-Length')?.[1] ?? 0)
+  const request = `${method} ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${lines}\r\n${'x'.repeat(length)}`
+  const answer = await new Promise<string>((resolve, reject) => {
+    const connection = connect({ port, host: destination, localAddress: source })
+    const parts: Buffer[] = []
+    connection.on('data', (data) => parts.push(data))
+    connection.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ECONNREFUSED' && error.code !== 'ECONNRESET') reject(error)
+    })
+    connection.setTimeout(10_000, () => reject(new Error(`no answer to ${method} ${path}`)))
+    connection.on('close', () => resolve(Buffer.concat(parts).toString('utf8')))
+    connection.write(request)
+  })
+  if (answer === '') return undefined
+  const [head = '', ...rest] = answer.split('\r\n\r\n')
+  const [first = '', ...fields] = head.split('\r\n')
+  const chunked = /^transfer-encoding: chunked$/im.test(head)
+  const body = rest.join('\r\n\r\n')
+  return {
+    status: Number(first.split(' ')[1]),
+    headers: fields.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
+    body: chunked ? unchunk(body) : body,
+  }
+}
+
+function unchunk(body: string): string {
+  let text = ''
+  for (let rest = body; ; ) {
+    const [size = ''] = rest.split('\r\n', 1)
+    const length = Number.parseInt(size, 16)
+    if (!(length > 0)) return text
+    text += rest.slice(size.length + 2, size.length + 2 + length)
+    rest = rest.slice(size.length + 2 + length + 2)
+  }
+}
