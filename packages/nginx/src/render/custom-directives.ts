@@ -1,3 +1,4 @@
+import { dataBlocks } from '../data-blocks.ts'
 import { refusal } from '../directive-rules.ts'
 import { isHeaderName } from '../header-direction.ts'
 import { type ConfigTree, type Directive, parse } from '../parse.ts'
@@ -78,8 +79,6 @@ function headerProblem(name: string, args: readonly string[]): string | undefine
 
 type StatementProblem = { reason: 'refused' | 'malformed'; message: string }
 
-const dataBlocks = new Set(['map', 'geo', 'types', 'split_clients', 'charset_map'])
-
 function problemOf(directive: Directive, outermost: boolean): StatementProblem | undefined {
   const { name, block } = directive
   const args = directive.args.map((argument) => argument.value)
@@ -106,7 +105,6 @@ function problemOf(directive: Directive, outermost: boolean): StatementProblem |
 
 /** The names in these blocks are data, all but `include`. */
 function entryProblem(entry: Directive): StatementProblem | undefined {
-  if (entry.block) return { reason: 'malformed', message: 'must not hold a block inside this block' }
   if (entry.name === 'include') return { reason: 'refused', message: refusal('include', [])! }
   const message = textProblem(entry)
   return message === undefined ? undefined : { reason: 'malformed', message }
