@@ -1,6 +1,6 @@
 import { dataBlocks } from './data-blocks.ts'
 import { endOfLua } from './lua-block.ts'
-import { decode, readSpace, readToken, type Scan, SyntaxProblem, unfinished } from './scan.ts'
+import { countLine, decode, readSpace, readToken, type Scan, SyntaxProblem, unfinished } from './scan.ts'
 
 /** One argument: the text as nginx decodes it, as it is written (with its quotes), and the spaces and comments before it. */
 export interface Argument {
@@ -12,8 +12,9 @@ export interface Argument {
 export interface Directive {
   name: string
   args: Argument[]
-  /** Line of the name, from 1. */
+  /** Where the name begins, from 1. */
   line: number
+  column: number
   /** The name as it is written, and what stands before it. */
   raw: string
   before: string
@@ -41,7 +42,7 @@ export type Parsed = { ok: true; tree: ConfigTree } | { ok: false; message: stri
  */
 export function parse(text: string, encoding: Scan['encoding'] = 'utf8'): Parsed {
   const byteOrderMark = text.startsWith('\uFEFF')
-  const scan: Scan = { text, at: byteOrderMark ? 1 : 0, line: 1, encoding }
+  const scan: Scan = { text, at: byteOrderMark ? 1 : 0, line: 1, lineStart: byteOrderMark ? 1 : 0, encoding }
   const top: Directive[] = []
   const open: { directives: Directive[]; block: Block & { kind: 'directives' }; data: boolean }[] = []
   let directives = top
@@ -117,11 +118,12 @@ function readStatement(scan: Scan): Statement {
       scan.at++
       return { kind: 'close', before }
     }
-    const line = scan.line
+    const { line } = scan
+    const column = scan.at - scan.lineStart + 1
     const raw = readToken(scan)
     const value = decode(raw)
     if (directive) directive.args.push({ value, raw, before })
-    else directive = { name: value, args: [], line, raw, before, beforeEnd: '' }
+    else directive = { name: value, args: [], line, column, raw, before, beforeEnd: '' }
   }
 }
 
@@ -129,7 +131,7 @@ function readLua(scan: Scan): string {
   const end = endOfLua(scan.text, scan.at)
   if (end === undefined) throw new SyntaxProblem('unexpected end of file, expecting "}"', scan.text.length)
   const source = scan.text.slice(scan.at, end)
-  for (const character of source) if (character === '\n') scan.line++
+  for (let at = source.indexOf('\n'); at !== -1; at = source.indexOf('\n', at + 1)) countLine(scan, scan.at + at)
   scan.at = end + 1
   return source
 }

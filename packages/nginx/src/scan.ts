@@ -3,6 +3,8 @@ export interface Scan {
   readonly text: string
   at: number
   line: number
+  /** Where the line begins. */
+  lineStart: number
   /** latin1: each character is one byte. */
   readonly encoding: 'utf8' | 'latin1'
 }
@@ -40,6 +42,12 @@ function isSpace(code: number): boolean {
   return code === SPACE || code === LF || code === TAB || code === CR
 }
 
+/** Counts the line break at this place. */
+export function countLine(scan: Scan, at: number): void {
+  scan.line++
+  scan.lineStart = at + 1
+}
+
 /** Reads spaces and comments. */
 export function readSpace(scan: Scan): string {
   const { text } = scan
@@ -48,7 +56,7 @@ export function readSpace(scan: Scan): string {
   for (;;) {
     const code = text.charCodeAt(at)
     if (code === LF) {
-      scan.line++
+      countLine(scan, at)
       at++
     } else if (code === HASH) {
       const found = text.indexOf('\n', at)
@@ -103,7 +111,7 @@ function readQuoted(scan: Scan, closing: number): string {
       at = escaped(scan, at, start + 1)
       continue
     }
-    if (code === LF) scan.line++
+    if (code === LF) countLine(scan, at)
     else if (code !== code) {
       if (at - start > surelyFits) requireFits(scan, start, start + 1, at, text[start])
       throw new SyntaxProblem(unfinished, text.length)
@@ -125,7 +133,7 @@ function readQuoted(scan: Scan, closing: number): string {
 
 function escaped(scan: Scan, at: number, start: number): number {
   const { text } = scan
-  if (text.charCodeAt(at + 1) === LF) scan.line++
+  if (text.charCodeAt(at + 1) === LF) countLine(scan, at + 1)
   if (at + 1 < text.length) return at + 2
   if (at - start > surelyFits) requireFits(scan, start, start, text.length)
   throw new SyntaxProblem(unfinished, text.length)
