@@ -28,6 +28,10 @@ export function checkLocation(location: Location, path: string): Problem[] {
     add('proxy_pass', 'INVALID_VALUE', uriMessage)
   if (location.root !== undefined && Object.hasOwn(location.custom_directives, 'alias'))
     add('custom_directives.alias', 'CONFLICT', '"alias" cannot be given together with root')
+  if (proxies) {
+    const pass = location.extra_directives?.findIndex((text) => /^\s*proxy_pass\s/.test(text)) ?? -1
+    if (pass !== -1) add(`extra_directives.${pass}`, 'CONFLICT', '"proxy_pass" cannot be given together with proxy_pass or upstream_id')
+  }
   const extraAlias = location.extra_directives?.findIndex((text) => /^\s*alias\s/.test(text)) ?? -1
   if (location.root !== undefined && extraAlias !== -1)
     add(`extra_directives.${extraAlias}`, 'CONFLICT', '"alias" cannot be given together with root')

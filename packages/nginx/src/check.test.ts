@@ -39,6 +39,8 @@ describe('custom directives', () => {
     ['deny', 'all; # } ', 'INVALID_FORMAT'],
     ['add_header', `X-A "${'é'.repeat(2100)}"`, 'INVALID_FORMAT'],
     ['add_header', 'X-A', 'INVALID_FORMAT'],
+    ['return', String.raw`302 "/x\r\nA: b"`, 'INVALID_FORMAT'],
+    ['return', String.raw`"/x\r\nA: b"`, 'INVALID_FORMAT'],
     ['add_header', '"X A" b', 'INVALID_FORMAT'],
     ['proxy_set_header', 'X-A b always', 'INVALID_FORMAT'],
     ['include', '/etc/passwd', 'NOT_ALLOWED'],
@@ -80,6 +82,8 @@ describe('extra directives', () => {
 
   test.each([
     'allow 10.0.0.0/8',
+    'proxy_pass $target',
+    String.raw`return 200 "ok\n"`,
     'set $a "x;y";',
     'if ($a) { proxy_pass http://x; }',
     'location ~ \\.php$ { if ($a) { return 403; } fastcgi_pass unix:/x; }',
@@ -93,7 +97,6 @@ describe('extra directives', () => {
     ['deny all; } location /x { return 200;', 'INVALID_FORMAT'],
     ['"deny" all', 'INVALID_FORMAT'],
     ['{}', 'INVALID_FORMAT'],
-    ['proxy_pass http://x', 'NOT_ALLOWED'],
     ['location /x { include /etc/passwd; }', 'NOT_ALLOWED'],
     ['location /x { content_by_lua_block { x } }', 'NOT_ALLOWED'],
     ['location /x { access_log /x; }', 'NOT_ALLOWED'],
@@ -111,6 +114,12 @@ describe('extra directives', () => {
     expect(inSettings('upstream nxmesh_x { server unix:/x; }')).toEqual(['extra_directives.0 NOT_ALLOWED'])
     expect(inSettings('server { listen 1; }')).toEqual(['extra_directives.0 NOT_ALLOWED'])
     expect(inSettings('map $a $b { default 1; }')).toEqual([])
+  })
+
+  test('a location proxies to one place', () => {
+    expect(checkHost({ locations: [{ path: '/', proxy_pass: 'http://x', extra_directives: ['proxy_pass $y'] }] })).toEqual([
+      'locations.0.extra_directives.0 CONFLICT',
+    ])
   })
 
   test('a location cannot have both a root and an alias', () => {

@@ -1,13 +1,14 @@
+import type { ImportProblem } from '@nxmesh/model/import'
 import { type Directive, type Parsed, parse } from '../parse.ts'
 import { glob, isPattern } from './glob.ts'
 import { absolute, folderOf } from './path.ts'
-import type { Include, Place, SourceDirective, SourceProblem } from './source.ts'
+import type { Include, Place, SourceDirective } from './source.ts'
 
 export interface Sources {
   /** Everything that `main` holds, included files in place. */
   directives: SourceDirective[]
   includes: Include[]
-  problems: SourceProblem[]
+  problems: ImportProblem[]
   /** The files that were read, each once, in the order in which nginx first reads them. */
   read: string[]
 }
@@ -21,8 +22,8 @@ const mostDirectives = 1_000_000
 /**
  * Reads a configuration from the texts of its files, by path, as nginx would: an `include` is relative to the folder of `main`, a
  * pattern stands for the files that match it in the order of their bytes, and one that matches none is fine. Relative paths are
- * taken to be in /etc/nginx. Files that are missing, cannot be parsed or include themselves are told and left out. Source: nginx,
- * ngx_conf_include.
+ * taken to be in /etc/nginx. Files that are missing, cannot be parsed or include themselves are told; their `include` then stays among
+ * the directives. Source: nginx, ngx_conf_include.
  */
 export function readSources(files: ReadonlyMap<string, string>, main: string): Sources {
   const reading: Reading = {
@@ -55,7 +56,7 @@ interface Reading {
   sources: Sources
 }
 
-function report({ sources }: Reading, code: SourceProblem['code'], { file, line, column }: Place, message: string): void {
+function report({ sources }: Reading, code: ImportProblem['code'], { file, line, column }: Place, message: string): void {
   sources.problems.push({ code, file, line, column, message })
 }
 
@@ -86,8 +87,9 @@ function place(reading: Reading, directives: readonly Directive[], file: string,
       return
     }
     if (name === 'include' && !block) {
-      for (const included of filesOf(reading, at, args)) readFile(reading, included, depth, into)
-      continue
+      const { files, whole } = filesOf(reading, at, args)
+      for (const included of files) readFile(reading, included, depth, into)
+      if (whole) continue
     }
     const head = [raw, ...directive.args.map((argument) => argument.raw)].join(' ')
     const source: SourceDirective = { ...at, name, args, head }
@@ -102,22 +104,24 @@ function place(reading: Reading, directives: readonly Directive[], file: string,
   return
 }
 
-function filesOf(reading: Reading, place: Place, args: string[]): string[] {
+/** The files that an `include` stands for and that can be read, and whether that is all of them. */
+function filesOf(reading: Reading, at: Place, args: string[]): { files: string[]; whole: boolean } {
   const [pattern] = args
   if (pattern === undefined || args.length > 1) {
-    report(reading, 'SYNTAX', place, 'invalid number of arguments in "include" directive')
-    return []
+    report(reading, 'SYNTAX', at, 'invalid number of arguments in "include" directive')
+    return { files: [], whole: false }
   }
   const path = absolute(pattern, reading.folder)
   const matches = isPattern(path) ? glob(path, reading.files.keys()) : [path]
   const { sources, open } = reading
-  sources.includes.push({ ...place, pattern, files: matches.filter((file) => reading.files.has(file)) })
-  return matches.filter((file) => {
-    if (!reading.files.has(file)) report(reading, 'MISSING_FILE', place, `there is no file "${file}"`)
+  sources.includes.push({ ...at, pattern, files: matches.filter((file) => reading.files.has(file)) })
+  const files = matches.filter((file) => {
+    if (!reading.files.has(file)) report(reading, 'MISSING_FILE', at, `there is no file "${file}"`)
     else if (open.includes(file))
-      report(reading, 'CYCLE', place, `"${file}" includes itself: ${[...open.slice(open.indexOf(file)), file].join(' → ')}`)
-    else if (open.length >= deepestInclude) report(reading, 'TOO_LARGE', place, `files are included more than ${deepestInclude} deep`)
+      report(reading, 'CYCLE', at, `"${file}" includes itself: ${[...open.slice(open.indexOf(file)), file].join(' → ')}`)
+    else if (open.length >= deepestInclude) report(reading, 'TOO_LARGE', at, `files are included more than ${deepestInclude} deep`)
     else return true
     return false
   })
+  return { files, whole: files.length === matches.length }
 }

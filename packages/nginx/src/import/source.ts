@@ -16,12 +16,6 @@ export interface SourceDirective extends Place {
   lua?: string
 }
 
-/** What keeps files from being read as nginx would read them. */
-export interface SourceProblem extends Place {
-  code: 'SYNTAX' | 'MISSING_FILE' | 'CYCLE' | 'TOO_LARGE' | 'BYTE_ORDER_MARK'
-  message: string
-}
-
 /** An `include` and the files that it stands for, in the order in which they are read. */
 export interface Include extends Place {
   pattern: string

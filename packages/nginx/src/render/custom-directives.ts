@@ -17,6 +17,7 @@ export type ReadStatement = { ok: true; statement: Statement } | { ok: false; re
 
 const plain = /^[A-Za-z0-9_./:@%+,=~^*?&|!<>()[\]$ -]+$/
 const controlCharacter = /\p{Cc}/u
+const notInBodies = /(?![\n\r\t])\p{Cc}/u
 
 /**
  * Reads a custom directive: its value is what stands after the name, with or without the final `;`, or a block. Anything but exactly
@@ -132,12 +133,13 @@ function levelOf(within: Level | Inner): Level {
 }
 
 function isAllowedIn(within: Level | Inner, name: string, args: readonly string[]): boolean {
-  const inside = typeof within === 'object' ? within.block : undefined
   switch (levelOf(within)) {
     case 'location':
-      return name === 'location' || (name === 'proxy_pass' && inside !== undefined)
+      return name === 'location' || name === 'proxy_pass'
     case 'settings':
-      return inside === 'upstream' ? name === 'server' : name === 'upstream' && args.length === 1 && !args[0]!.startsWith('nxmesh_')
+      return typeof within === 'object' && within.block === 'upstream'
+        ? name === 'server'
+        : name === 'upstream' && args.length === 1 && !args[0]!.startsWith('nxmesh_')
     default:
       return false
   }
@@ -150,8 +152,16 @@ function entryProblem(entry: Directive): StatementProblem | undefined {
   return message === undefined ? undefined : { reason: 'malformed', message }
 }
 
-function textProblem({ name, raw, before, beforeEnd, args }: Directive): string | undefined {
-  if (controlCharacter.test(name) || args.some(({ value }) => controlCharacter.test(value)))
+/** Tells whether the words of a directive become text of a body, where a line break adds no header. */
+function writesBody({ name, args }: Directive): boolean {
+  if (name === 'sub_filter') return true
+  return name === 'return' && args.length === 2 && /^(?!30[12378]$)\d{3}$/.test(args[0]!.value)
+}
+
+function textProblem(directive: Directive): string | undefined {
+  const { name, raw, before, beforeEnd, args } = directive
+  const forbidden = writesBody(directive) ? notInBodies : controlCharacter
+  if (controlCharacter.test(name) || args.some(({ value }) => forbidden.test(value)))
     return `"${name}" must not contain control characters, nor the escapes \\r, \\n and \\t`
   if (Buffer.byteLength(raw) > maxTokenBytes || args.some((argument) => Buffer.byteLength(argument.raw) > maxTokenBytes))
     return `"${name}" has an argument of more than ${maxTokenBytes} bytes, which nginx refuses`

@@ -105,7 +105,8 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
     default:
       content satisfies never
   }
-  const proxies = content.kind === 'grpc' ? 'grpc' : content.kind === 'upstream' || content.kind === 'proxy'
+  const proxies =
+    content.kind === 'grpc' ? 'grpc' : content.kind === 'upstream' || content.kind === 'proxy' || custom.names.has('proxy_pass')
   const named = content.kind === 'proxy' || content.kind === 'grpc' ? content.named : undefined
   renderHeaders(rendering, input, custom, { proxies, named })
   const options = usableLines(
