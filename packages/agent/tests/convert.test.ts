@@ -16,6 +16,7 @@ const directives = fc.dictionary(
   fc.stringMatching(/^[a-z][a-z_]{0,10}$/).filter((name) => name !== '__proto__'),
   text,
 )
+const extra = optional(fc.array(text, { minLength: 1, maxLength: 3 }))
 const count = fc.nat(65_535)
 
 function present<T extends object>(value: T): T {
@@ -42,6 +43,7 @@ const location = fc
     rewrite_rules: fc.array(rule, { maxLength: 3 }),
     custom_directives: directives,
     ...optionsAt('location'),
+    extra_directives: extra,
   })
   .map(present)
 const policy = fc.constantFrom('modern', 'intermediate', 'old')
@@ -49,20 +51,23 @@ const hsts = fc.record({ max_age: count, include_subdomains: fc.boolean(), prelo
 const tls = fc
   .record({ policy: optional(policy), redirect_http: fc.boolean(), ocsp_stapling: fc.boolean(), hsts: optional(hsts) })
   .map(present)
-const host = fc.record({
-  id: fc.uuid(),
-  name: text,
-  server_name: text,
-  listen_port: count,
-  ssl_enabled: fc.boolean(),
-  ssl_certificate_id: fc.option(fc.uuid()),
-  http2_enabled: fc.boolean(),
-  http3_enabled: fc.boolean(),
-  locations: fc.array(location, { maxLength: 3 }),
-  custom_directives: directives,
-  tls: optional(tls),
-  ...optionsAt('server'),
-})
+const host = fc
+  .record({
+    id: fc.uuid(),
+    name: text,
+    server_name: text,
+    listen_port: count,
+    ssl_enabled: fc.boolean(),
+    ssl_certificate_id: fc.option(fc.uuid()),
+    http2_enabled: fc.boolean(),
+    http3_enabled: fc.boolean(),
+    locations: fc.array(location, { maxLength: 3 }),
+    custom_directives: directives,
+    extra_directives: extra,
+    tls: optional(tls),
+    ...optionsAt('server'),
+  })
+  .map(present)
 const upstream = fc.record({
   id: fc.uuid(),
   name: text,

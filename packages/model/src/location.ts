@@ -19,6 +19,17 @@ export const customDirectives = z
   )
   .meta({ id: 'CustomDirectives', description: 'Directives of nginx by name, each with its arguments as nginx would read them.' })
 
+/** Directives of nginx in order, names repeated where they must be: `allow`, `set`, `if`, whole blocks. Each is one statement as nginx would read it. */
+export const extraDirectives = z
+  .array(z.string().min(1, 'must not be empty').max(100_000, 'must be at most 100000 characters'))
+  .min(1, 'must hold at least one directive')
+  .max(2000)
+  .meta({
+    id: 'ExtraDirectives',
+    description:
+      'More directives of nginx, each as nginx would read it, written in this order after the custom directives; names may repeat.',
+  })
+
 const escapedLineBreak = /\\[rn]/
 
 /** A header to set. `direction` says who gets it: the upstream (`request`) or the client (`response`); absent, the name decides. */
@@ -68,6 +79,7 @@ export const location = z
     custom_headers: z.array(header).max(100).default([]),
     rewrite_rules: z.array(rewriteRule).max(100).default([]),
     custom_directives: customDirectives.default({}),
+    extra_directives: extraDirectives.optional(),
   })
   .meta({ id: 'Location' })
 

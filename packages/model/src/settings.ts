@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { customDirectives } from './location.ts'
+import { customDirectives, extraDirectives } from './location.ts'
 import { settingsOptions } from './options.ts'
 import { tlsPolicy } from './tls.ts'
 
@@ -7,6 +7,7 @@ import { tlsPolicy } from './tls.ts'
 export const settings = z
   .strictObject({
     nginx_directives: customDirectives.default({}),
+    extra_directives: extraDirectives.optional(),
     env_vars: z
       .record(
         z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable'),

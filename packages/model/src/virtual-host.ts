@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { customDirectives, location } from './location.ts'
+import { customDirectives, extraDirectives, location } from './location.ts'
 import { serverOptions } from './options.ts'
 import { parseServerNames } from './server-name.ts'
 import { targetAgents } from './target-agents.ts'
@@ -29,6 +29,7 @@ export const virtualHostInput = z
     http3_enabled: z.boolean().default(false),
     locations: z.array(location).max(1000).default([]),
     custom_directives: customDirectives.default({}),
+    extra_directives: extraDirectives.optional(),
     target_agents: targetAgents.default({ type: 'all' }),
   })
   .meta({ id: 'VirtualHostInput' })

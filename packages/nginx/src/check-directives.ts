@@ -1,7 +1,7 @@
 import type { Problem } from '@nxmesh/model/problem'
 import { contextsFor } from './directive-contexts.ts'
 import type { DirectiveContext } from './directive-rules.ts'
-import { readStatement } from './render/custom-directives.ts'
+import { type Level, type ReadStatement, readExtra, readStatement } from './render/custom-directives.ts'
 
 const nouns: Record<DirectiveContext, string> = {
   main: 'the main context',
@@ -17,14 +17,25 @@ export function checkDirectives(
   path: string,
   contextOf: (name: string) => DirectiveContext,
 ): Problem[] {
-  return Object.entries(directives).flatMap(([name, value]): Problem[] => {
-    const field = `${path}.${name}`
-    const read = readStatement(name, value)
-    if (!read.ok) return [{ field, message: read.message, code: read.reason === 'refused' ? 'NOT_ALLOWED' : 'INVALID_FORMAT' }]
-    const context = contextOf(name)
-    const allowed = contextsFor(name)
-    if (allowed === undefined || allowed.includes(context)) return []
-    const message = `"${name}" is not allowed in ${nouns[context]}, only in ${allowed.map((other) => nouns[other]).join(' or ')}`
-    return [{ field, message, code: 'NOT_ALLOWED' }]
-  })
+  return Object.entries(directives).flatMap(([name, value]) => problemsOf(readStatement(name, value), `${path}.${name}`, contextOf))
+}
+
+/** Checks extra directives in the same way. */
+export function checkExtra(
+  directives: readonly string[] | undefined,
+  path: string,
+  level: Level,
+  contextOf: (name: string) => DirectiveContext,
+): Problem[] {
+  return (directives ?? []).flatMap((text, at) => problemsOf(readExtra(text, level), `${path}.${at}`, contextOf))
+}
+
+function problemsOf(read: ReadStatement, field: string, contextOf: (name: string) => DirectiveContext): Problem[] {
+  if (!read.ok) return [{ field, message: read.message, code: read.reason === 'refused' ? 'NOT_ALLOWED' : 'INVALID_FORMAT' }]
+  const { name } = read.statement
+  const context = contextOf(name)
+  const allowed = contextsFor(name)
+  if (allowed === undefined || allowed.includes(context)) return []
+  const message = `"${name}" is not allowed in ${nouns[context]}, only in ${allowed.map((other) => nouns[other]).join(' or ')}`
+  return [{ field, message, code: 'NOT_ALLOWED' }]
 }

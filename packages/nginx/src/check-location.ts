@@ -2,7 +2,7 @@ import type { Location } from '@nxmesh/model/location'
 import { splitPath } from '@nxmesh/model/location-path'
 import { speaksGrpc } from '@nxmesh/model/options'
 import type { Problem, ProblemCode } from '@nxmesh/model/problem'
-import { checkDirectives } from './check-directives.ts'
+import { checkDirectives, checkExtra } from './check-directives.ts'
 import { checkOptions } from './check-options.ts'
 import { groupCount, regexProblem } from './check-regex.ts'
 import { headerDirection } from './header-direction.ts'
@@ -28,6 +28,13 @@ export function checkLocation(location: Location, path: string): Problem[] {
     add('proxy_pass', 'INVALID_VALUE', uriMessage)
   if (location.root !== undefined && Object.hasOwn(location.custom_directives, 'alias'))
     add('custom_directives.alias', 'CONFLICT', '"alias" cannot be given together with root')
+  if (proxies) {
+    const pass = location.extra_directives?.findIndex((text) => /^\s*proxy_pass\s/.test(text)) ?? -1
+    if (pass !== -1) add(`extra_directives.${pass}`, 'CONFLICT', '"proxy_pass" cannot be given together with proxy_pass or upstream_id')
+  }
+  const extraAlias = location.extra_directives?.findIndex((text) => /^\s*alias\s/.test(text)) ?? -1
+  if (location.root !== undefined && extraAlias !== -1)
+    add(`extra_directives.${extraAlias}`, 'CONFLICT', '"alias" cannot be given together with root')
 
   if (location.proxy_cache?.enabled && (!proxies || speaksGrpc(location)))
     add('proxy_cache', 'INVALID_VALUE', 'is for locations that proxy by HTTP')
@@ -68,6 +75,7 @@ export function checkLocation(location: Location, path: string): Problem[] {
     ...problems,
     ...checkDirectives(location.custom_directives, custom, () => 'location'),
     ...checkOptions(location, location.custom_directives, { options: `${path}.`, custom }),
+    ...checkExtra(location.extra_directives, `${path}.extra_directives`, 'location', () => 'location'),
   ]
 }
 

@@ -1,10 +1,10 @@
 import type { Problem } from '@nxmesh/model/problem'
+import { dataBlocks } from './data-blocks.ts'
 import { reachesHost } from './directive-rules.ts'
 import { type Directive, parse } from './parse.ts'
 
 const files =
   /^(ssl_certificate|ssl_certificate_key|ssl_trusted_certificate|ssl_client_certificate|ssl_crl|ssl_dhparam|ssl_session_ticket_key|ssl_stapling_file|ssl_ech_file|quic_host_key|(proxy|grpc|uwsgi)_ssl_(certificate|certificate_key|trusted_certificate|crl|password_file|conf_command)|.*_cache_path|pid|lock_file|env|user|working_directory|zone_sync.*|state|daemon|master_process|error_log|access_log)$/
-const dataBlocks = new Set(['map', 'geo', 'types', 'split_clients', 'charset_map'])
 
 /**
  * Checks configuration text that somebody wants tested on an agent. `nginx -t` is no sandbox: it loads modules, runs code and

@@ -39,6 +39,8 @@ describe('custom directives', () => {
     ['deny', 'all; # } ', 'INVALID_FORMAT'],
     ['add_header', `X-A "${'é'.repeat(2100)}"`, 'INVALID_FORMAT'],
     ['add_header', 'X-A', 'INVALID_FORMAT'],
+    ['return', String.raw`302 "/x\r\nA: b"`, 'INVALID_FORMAT'],
+    ['return', String.raw`"/x\r\nA: b"`, 'INVALID_FORMAT'],
     ['add_header', '"X A" b', 'INVALID_FORMAT'],
     ['proxy_set_header', 'X-A b always', 'INVALID_FORMAT'],
     ['include', '/etc/passwd', 'NOT_ALLOWED'],
@@ -69,6 +71,61 @@ describe('custom directives', () => {
   test('a directive of a virtual host is checked for that context', () => {
     expect(checkHost({ custom_directives: { ssl_protocols: 'TLSv1.3' } })).toEqual([])
     expect(checkHost({ custom_directives: { alias: '/x/' } })).toEqual(['custom_directives.alias NOT_ALLOWED'])
+  })
+})
+
+describe('extra directives', () => {
+  const inLocation = (text: string) => checkHost({ locations: [{ path: '/', extra_directives: [text] }] })
+  const inServer = (text: string) => checkHost({ extra_directives: [text] })
+  const inSettings = (text: string) =>
+    checkSettings({ nginx_directives: {}, env_vars: {}, extra_directives: [text] }).map(({ field, code }) => `${field} ${code}`)
+
+  test.each([
+    'allow 10.0.0.0/8',
+    'proxy_pass $target',
+    String.raw`return 200 "ok\n"`,
+    'set $a "x;y";',
+    'if ($a) { proxy_pass http://x; }',
+    'location ~ \\.php$ { if ($a) { return 403; } fastcgi_pass unix:/x; }',
+    'location /a { location /a/b { proxy_pass http://x/; } }',
+  ])('allows %s in a location', (text) => {
+    expect(inLocation(text)).toEqual([])
+  })
+
+  test.each([
+    ['deny all; allow all', 'INVALID_FORMAT'],
+    ['deny all; } location /x { return 200;', 'INVALID_FORMAT'],
+    ['"deny" all', 'INVALID_FORMAT'],
+    ['{}', 'INVALID_FORMAT'],
+    ['location /x { include /etc/passwd; }', 'NOT_ALLOWED'],
+    ['location /x { content_by_lua_block { x } }', 'NOT_ALLOWED'],
+    ['location /x { access_log /x; }', 'NOT_ALLOWED'],
+    ['if ($a) { if ($b) { return 200; } }', 'INVALID_FORMAT'],
+    ['upstream x { server y; }', 'NOT_ALLOWED'],
+    ['ssl_protocols TLSv1.3', 'NOT_ALLOWED'],
+  ])('refuses %s in a location', (text, code) => {
+    expect(inLocation(text)).toEqual([`locations.0.extra_directives.0 ${code}`])
+  })
+
+  test('a virtual host has its locations in a field, the settings may have upstreams', () => {
+    expect(inServer('location /x { return 200; }')).toEqual(['extra_directives.0 NOT_ALLOWED'])
+    expect(inServer('if ($a) { return 200; }')).toEqual([])
+    expect(inSettings('upstream php { server unix:/x; keepalive 4; }')).toEqual([])
+    expect(inSettings('upstream nxmesh_x { server unix:/x; }')).toEqual(['extra_directives.0 NOT_ALLOWED'])
+    expect(inSettings('server { listen 1; }')).toEqual(['extra_directives.0 NOT_ALLOWED'])
+    expect(inSettings('map $a $b { default 1; }')).toEqual([])
+  })
+
+  test('a location proxies to one place', () => {
+    expect(checkHost({ locations: [{ path: '/', proxy_pass: 'http://x', extra_directives: ['proxy_pass $y'] }] })).toEqual([
+      'locations.0.extra_directives.0 CONFLICT',
+    ])
+  })
+
+  test('a location cannot have both a root and an alias', () => {
+    expect(checkHost({ locations: [{ path: '/', root: '/x', extra_directives: ['alias /y/'] }] })).toEqual([
+      'locations.0.extra_directives.0 CONFLICT',
+    ])
   })
 })
 

@@ -3,7 +3,7 @@ import type { Problem } from '@nxmesh/model/problem'
 import type { Settings } from '@nxmesh/model/settings'
 import type { UpstreamInput } from '@nxmesh/model/upstream'
 import type { VirtualHostInput } from '@nxmesh/model/virtual-host'
-import { checkDirectives } from './check-directives.ts'
+import { checkDirectives, checkExtra } from './check-directives.ts'
 import { checkLocation } from './check-location.ts'
 import { checkOptions } from './check-options.ts'
 import { checkRedirect } from './check-redirect.ts'
@@ -15,6 +15,7 @@ import { settingContext } from './render/settings.ts'
 export function checkVirtualHost(input: Omit<VirtualHostInput, 'name' | 'target_agents'>): Problem[] {
   const problems = checkDirectives(input.custom_directives, 'custom_directives', () => 'server')
   problems.push(...checkOptions(input, input.custom_directives, { options: '', custom: 'custom_directives' }))
+  problems.push(...checkExtra(input.extra_directives, 'extra_directives', 'server', () => 'server'))
   if (input.tls && !input.ssl_enabled) problems.push({ field: 'tls', message: 'is only for hosts with ssl_enabled', code: 'NOT_ALLOWED' })
   problems.push(...checkRedirect(input))
   const first = new Map<string, number>()
@@ -56,6 +57,7 @@ const steersPrograms = /^(LD_.*|GLIBC_TUNABLES|GCONV_PATH|MALLOC_.*|OPENSSL_.*|P
 export function checkSettings(input: Settings): Problem[] {
   const problems = checkDirectives(input.nginx_directives, 'nginx_directives', settingContext)
   problems.push(...checkOptions(input, input.nginx_directives, { options: '', custom: 'nginx_directives' }))
+  problems.push(...checkExtra(input.extra_directives, 'extra_directives', 'settings', settingContext))
   for (const [name, value] of Object.entries(input.env_vars)) {
     if (steersPrograms.test(name))
       problems.push({

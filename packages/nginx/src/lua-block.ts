@@ -1,14 +1,15 @@
-/** The index of the `}` that closes a Lua block whose source begins at `from`, past braces in strings and comments; undefined when there is none. */
+/** The index of the `}` that closes a Lua block whose source begins at `from`, past braces in strings and comments; undefined when there is none. Source: lua-nginx-module, tried. */
 export function endOfLua(text: string, from: number): number | undefined {
   let depth = 0
   let at = from
+  const unclosed: Unclosed = { '"': from, "'": from }
   while (at < text.length) {
     const character = text[at]!
     if (character === '{') depth++
     else if (character === '}') {
       if (depth === 0) return at
       depth--
-    } else if (character === '"' || character === "'") at = endOfString(text, at)
+    } else if (character === '"' || character === "'") at = endOfString(text, at, unclosed)
     else if (character === '[') at = endOfLongBracket(text, at) ?? at
     else if (character === '-' && text[at + 1] === '-') at = endOfComment(text, at)
     at++
@@ -16,11 +17,18 @@ export function endOfLua(text: string, from: number): number | undefined {
   return undefined
 }
 
-function endOfString(text: string, from: number): number {
-  const quote = text[from]
+/** Ends of lines up to which no string that begins with this quote is closed. */
+type Unclosed = { '"': number; "'": number }
+
+/** A string ends on its line; a quote that is not closed there is a character like any other. */
+function endOfString(text: string, from: number, unclosed: Unclosed): number {
+  const quote = text[from] as '"' | "'"
+  if (from < unclosed[quote]) return from
   let at = from + 1
-  while (at < text.length && text[at] !== quote) at += text[at] === '\\' ? 2 : 1
-  return at
+  while (at < text.length && text[at] !== quote && text[at] !== '\n') at += text[at] === '\\' && text[at + 1] !== '\n' ? 2 : 1
+  if (text[at] === quote) return at
+  unclosed[quote] = at
+  return from
 }
 
 function endOfComment(text: string, from: number): number {

@@ -91,6 +91,32 @@ describe('parse', () => {
     expect(parsed.ok && print(parsed.tree)).toBe(text)
   })
 
+  // What lua-nginx-module's own reader takes for the end, tried with it.
+  test.each([
+    ['" } "', true],
+    [String.raw`"a\" }"`, true],
+    [String.raw`"a\\" { }`, true],
+    ["'}' -- }\n", true],
+    ['"\n', true],
+    ['" } \n "', false],
+    ['"\\\n}"', false],
+    ['[[ }\n ]] [=[ ]] } ]=]', true],
+    ['--[==[ }\n ]=] } ]==]', true],
+    ['--[=x }\n', true],
+    ['a[b[[1]] ]', true],
+    ['[[ ', false],
+    ['-- ', false],
+  ])('takes the Lua %j for the whole block: %s', (lua, whole) => {
+    const parsed = parse(`x_by_lua_block {${lua}} after;`)
+    expect(parsed.ok && parsed.tree.directives.map(({ name }) => name).join(' ')).toBe(whole ? 'x_by_lua_block after' : false)
+  })
+
+  test('takes Lua with unclosed quotes in proportion to its length', () => {
+    const start = performance.now()
+    expect(parse(`x_by_lua_block {${String.raw`"'\"`.repeat(300_000)}`).ok).toBe(false)
+    expect(performance.now() - start).toBeLessThan(2000)
+  })
+
   test.each([
     ['a', 'unexpected end of file, expecting ";" or "}"', 1, 2],
     ['a {\n b;', 'unexpected end of file, expecting "}"', 2, 4],
@@ -99,6 +125,7 @@ describe('parse', () => {
     ['a "b"c;', 'unexpected "c"', 1, 6],
     [';', 'unexpected ";"', 1, 1],
     ['{}', 'unexpected "{"', 1, 1],
+    ['types {\n a {', 'unexpected "{"', 2, 4],
     ['a "b;', 'unexpected end of file, expecting ";" or "}"', 1, 6],
   ])('refuses %j', (text, message, line, column) => {
     expect(parse(text)).toEqual({ ok: false, message, line, column })

@@ -1,4 +1,6 @@
+import { dataBlocks } from './data-blocks.ts'
 import { endOfLua } from './lua-block.ts'
+import { countLine, decode, readSpace, readToken, type Scan, SyntaxProblem, unfinished } from './scan.ts'
 
 /** One argument: the text as nginx decodes it, as it is written (with its quotes), and the spaces and comments before it. */
 export interface Argument {
@@ -10,8 +12,9 @@ export interface Argument {
 export interface Directive {
   name: string
   args: Argument[]
-  /** Line of the name, from 1. */
+  /** Where the name begins, from 1. */
   line: number
+  column: number
   /** The name as it is written, and what stands before it. */
   raw: string
   before: string
@@ -34,14 +37,16 @@ export type Parsed = { ok: true; tree: ConfigTree } | { ok: false; message: stri
 
 /**
  * Parses a configuration file by nginx's own token rules, losing nothing: `print` gives the same text back. Bytes that are not
- * UTF-8 survive when the file was decoded as latin1. Line and column of an error count from 1. Source: nginx, ngx_conf_read_token.
+ * UTF-8 survive when the file was decoded as latin1; `encoding` says so, as nginx measures tokens in bytes. Line and column of an
+ * error count from 1. Source: nginx, ngx_conf_read_token.
  */
-export function parse(text: string): Parsed {
+export function parse(text: string, encoding: Scan['encoding'] = 'utf8'): Parsed {
   const byteOrderMark = text.startsWith('\uFEFF')
-  const scan: Scan = { text, at: byteOrderMark ? 1 : 0, line: 1 }
+  const scan: Scan = { text, at: byteOrderMark ? 1 : 0, line: 1, lineStart: byteOrderMark ? 1 : 0, encoding }
   const top: Directive[] = []
-  const open: { directives: Directive[]; block: Block & { kind: 'directives' }; line: number }[] = []
+  const open: { directives: Directive[]; block: Block & { kind: 'directives' }; data: boolean }[] = []
   let directives = top
+  let data = false
   try {
     for (;;) {
       const statement = readStatement(scan)
@@ -55,6 +60,7 @@ export function parse(text: string): Parsed {
           if (!closed) throw new SyntaxProblem('unexpected "}"', scan.at - 1)
           closed.block.beforeClose = statement.before
           directives = closed.directives
+          data = closed.data
           break
         }
         case 'simple':
@@ -62,6 +68,7 @@ export function parse(text: string): Parsed {
           break
         case 'open': {
           const { directive } = statement
+          if (data) throw new SyntaxProblem('unexpected "{"', scan.at - 1)
           directives.push(directive)
           if (directive.name.endsWith('_by_lua_block')) {
             directive.block = { kind: 'lua', source: readLua(scan) }
@@ -69,8 +76,9 @@ export function parse(text: string): Parsed {
           }
           const block: Block & { kind: 'directives' } = { kind: 'directives', directives: [], beforeClose: '' }
           directive.block = block
-          open.push({ directives, block, line: directive.line })
+          open.push({ directives, block, data })
           directives = block.directives
+          data = dataBlocks.has(directive.name)
           break
         }
         default:
@@ -83,25 +91,11 @@ export function parse(text: string): Parsed {
   }
 }
 
-interface Scan {
-  text: string
-  at: number
-  line: number
-}
-
 type Statement =
   | { kind: 'end'; before: string }
   | { kind: 'close'; before: string }
   | { kind: 'simple'; directive: Directive }
   | { kind: 'open'; directive: Directive }
-
-class SyntaxProblem extends Error {
-  readonly at: number
-  constructor(message: string, at: number) {
-    super(message)
-    this.at = at
-  }
-}
 
 function readStatement(scan: Scan): Statement {
   const { text } = scan
@@ -110,7 +104,7 @@ function readStatement(scan: Scan): Statement {
     const before = readSpace(scan)
     const character = text[scan.at]
     if (character === undefined) {
-      if (directive) throw new SyntaxProblem('unexpected end of file, expecting ";" or "}"', scan.at)
+      if (directive) throw new SyntaxProblem(unfinished, scan.at)
       return { kind: 'end', before }
     }
     if (character === ';' || character === '{') {
@@ -124,97 +118,22 @@ function readStatement(scan: Scan): Statement {
       scan.at++
       return { kind: 'close', before }
     }
-    const line = scan.line
+    const { line } = scan
+    const column = scan.at - scan.lineStart + 1
     const raw = readToken(scan)
     const value = decode(raw)
     if (directive) directive.args.push({ value, raw, before })
-    else directive = { name: value, args: [], line, raw, before, beforeEnd: '' }
+    else directive = { name: value, args: [], line, column, raw, before, beforeEnd: '' }
   }
-}
-
-/** Reads spaces and comments. */
-function readSpace(scan: Scan): string {
-  const { text } = scan
-  const start = scan.at
-  for (;;) {
-    const character = text[scan.at]
-    if (character === '\n') scan.line++
-    else if (character === '#') {
-      const end = text.indexOf('\n', scan.at)
-      scan.at = end === -1 ? text.length : end
-      continue
-    } else if (character !== ' ' && character !== '\t' && character !== '\r') return text.slice(start, scan.at)
-    scan.at++
-  }
-}
-
-function readToken(scan: Scan): string {
-  const { text } = scan
-  const start = scan.at
-  const first = text[start]
-  const closing = first === '"' || first === "'" ? first : undefined
-  let variable = false
-  if (closing !== undefined) scan.at++
-  for (;;) {
-    const character = text[scan.at]
-    if (character === undefined) throw new SyntaxProblem('unexpected end of file, expecting ";" or "}"', scan.at)
-    if (character === '\\') {
-      if (text[scan.at + 1] === '\n') scan.line++
-      if (scan.at + 1 >= text.length) throw new SyntaxProblem('unexpected end of file, expecting ";" or "}"', text.length)
-      scan.at += 2
-      variable = false
-      continue
-    }
-    if (closing !== undefined) {
-      if (character === '\n') scan.line++
-      scan.at++
-      if (character === closing) return closed(scan, start)
-      continue
-    }
-    if (character === '{' && variable) {
-      scan.at++
-      continue
-    }
-    if (character === ' ' || character === '\t' || character === '\r' || character === '\n' || character === ';' || character === '{')
-      return text.slice(start, scan.at)
-    variable = character === '$'
-    scan.at++
-  }
-}
-
-/** After a closing quote nginx wants a space, `;`, `{` or `)`, which begins a token of its own. */
-function closed(scan: Scan, start: number): string {
-  const next = scan.text[scan.at]
-  if (next !== undefined && !' \t\r\n;{)'.includes(next)) throw new SyntaxProblem(`unexpected "${next}"`, scan.at)
-  return scan.text.slice(start, scan.at)
 }
 
 function readLua(scan: Scan): string {
   const end = endOfLua(scan.text, scan.at)
   if (end === undefined) throw new SyntaxProblem('unexpected end of file, expecting "}"', scan.text.length)
   const source = scan.text.slice(scan.at, end)
-  for (const character of source) if (character === '\n') scan.line++
+  for (let at = source.indexOf('\n'); at !== -1; at = source.indexOf('\n', at + 1)) countLine(scan, scan.at + at)
   scan.at = end + 1
   return source
-}
-
-/** The value of a written token: quotes removed, nginx's six escapes decoded, any other backslash kept. */
-function decode(raw: string): string {
-  const first = raw[0]
-  const inner = first === '"' || first === "'" ? raw.slice(1, -1) : raw
-  if (!inner.includes('\\')) return inner
-  return inner.replace(/\\(["'\\trn])/g, (_, character: string) => {
-    switch (character) {
-      case 't':
-        return '\t'
-      case 'r':
-        return '\r'
-      case 'n':
-        return '\n'
-      default:
-        return character
-    }
-  })
 }
 
 function positionOf(text: string, at: number): { line: number; column: number } {

@@ -2,38 +2,38 @@ import type { ConfigTree, Directive } from './parse.ts'
 
 /** Writes a tree back; for a tree straight from `parse` that is the text it was read from, byte by byte. */
 export function print(tree: ConfigTree): string {
-  const parts = [tree.byteOrderMark ? '\uFEFF' : '']
+  let text = tree.byteOrderMark ? '\uFEFF' : ''
   const open: { directives: readonly Directive[]; next: number; end: string }[] = [
     { directives: tree.directives, next: 0, end: tree.after },
   ]
   for (let level = open.at(-1); level !== undefined; level = open.at(-1)) {
     const directive = level.directives[level.next++]
     if (!directive) {
-      parts.push(level.end)
+      text += level.end
       open.pop()
       continue
     }
-    printHead(directive, parts)
+    text += headOf(directive)
     switch (directive.block?.kind) {
       case undefined:
-        parts.push(';')
+        text += ';'
         break
       case 'lua':
-        parts.push(`{${directive.block.source}}`)
+        text += `{${directive.block.source}}`
         break
       case 'directives':
-        parts.push('{')
+        text += '{'
         open.push({ directives: directive.block.directives, next: 0, end: `${directive.block.beforeClose}}` })
         break
       default:
         directive.block satisfies never
     }
   }
-  return parts.join('')
+  return text
 }
 
-function printHead({ before, raw, args, beforeEnd }: Directive, parts: string[]): void {
-  parts.push(before, raw)
-  for (const argument of args) parts.push(argument.before, argument.raw)
-  parts.push(beforeEnd)
+function headOf({ before, raw, args, beforeEnd }: Directive): string {
+  let head = before + raw
+  for (const argument of args) head += argument.before + argument.raw
+  return head + beforeEnd
 }

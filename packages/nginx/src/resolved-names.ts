@@ -18,15 +18,19 @@ export function nameInPass(address: string): string | undefined {
   return authority === undefined || authority.startsWith('unix:') ? undefined : nameIn(authority)
 }
 
-/** Every name that a config needs resolved, each once. In include mode a `proxy_pass` may name an upstream block of the host. */
-export function namesOf(
-  { upstreams, virtual_hosts }: Pick<AgentConfig, 'upstreams' | 'virtual_hosts'>,
-  mode: 'owned' | 'include',
-): string[] {
+type Naming = Pick<AgentConfig, 'upstreams' | 'virtual_hosts'> & Partial<Pick<AgentConfig, 'settings'>>
+
+/**
+ * Every name that a config needs resolved, each once. A `proxy_pass` may name an upstream block of the settings, and in include mode
+ * one of the host.
+ */
+export function namesOf({ upstreams, virtual_hosts, settings }: Naming, mode: 'owned' | 'include'): string[] {
   const servers = upstreams.flatMap((upstream) => upstream.servers.map(({ address }) => nameIn(address)))
   const locations = mode === 'owned' ? virtual_hosts.flatMap((host) => host.locations) : []
   const proxies = locations.map(({ proxy_pass, grpc_pass }) => nameInPass(proxy_pass ?? grpc_pass ?? ''))
-  return [...new Set([...servers, ...proxies].filter((name): name is string => name !== undefined && name !== ''))].sort()
+  const blocks = new Set(settings?.extra_directives?.map((text) => /^\s*upstream\s+["']?([^\s"'{]+)/.exec(text)?.[1]?.toLowerCase()))
+  const named = [...servers, ...proxies.filter((name) => !blocks.has(name))]
+  return [...new Set(named.filter((name): name is string => name !== undefined && name !== ''))].sort()
 }
 
 /** The address of a server as files say it: with each address of its name where those are known, as nginx itself would use them. */
@@ -39,6 +43,6 @@ export function writtenAddresses(address: string, names: ResolvedNames | undefin
 }
 
 /** The names of a config with what files say in their place; those that are not known stand there themselves. */
-export function namesInFiles(config: Pick<AgentConfig, 'upstreams' | 'virtual_hosts'>, names: ResolvedNames = {}): ResolvedNames {
+export function namesInFiles(config: Naming, names: ResolvedNames = {}): ResolvedNames {
   return Object.fromEntries(namesOf(config, 'owned').flatMap((name) => (names[name] ? [[name, names[name]]] : [])))
 }

@@ -32,6 +32,7 @@ export function configOf(update: ConfigUpdate): AgentConfig {
       ...(update.globalSettings?.tlsPolicy && { tls_policy: policyOf(update.globalSettings.tlsPolicy) }),
       ...(update.globalSettings?.httpPort && { http_port: update.globalSettings.httpPort }),
       ...optionsOn('settings', update.globalSettings?.options),
+      ...(update.globalSettings && extraOf(update.globalSettings.extraDirectives)),
     },
   }
 }
@@ -48,6 +49,7 @@ function virtualHostOf(host: WireVirtualHost): ConfigVirtualHost {
     http3_enabled: host.http3Enabled,
     locations: host.locations.map(locationOf),
     custom_directives: { ...host.customDirectives },
+    ...extraOf(host.extraDirectives),
     ...(host.tls && { tls: tlsOf(host.tls) }),
     ...optionsOn('server', host.options),
   }
@@ -84,7 +86,12 @@ function locationOf(location: WireLocation): Location {
     rewrite_rules: location.rewriteRules.map(rewriteRuleOf),
     custom_directives: { ...location.customDirectives },
     ...optionsOn('location', location.options),
+    ...extraOf(location.extraDirectives),
   }
+}
+
+function extraOf(directives: string[]): { extra_directives?: string[] } {
+  return directives.length > 0 ? { extra_directives: [...directives] } : {}
 }
 
 function headerOf({ name, value, always, direction }: WireHeader): Header {

@@ -25,6 +25,7 @@ const directives = allowed(
   customDirectives,
   fc.dictionary(words('client_max_body_size', 'gzip', 'proxy_read_timeout', 'constructor'), text, { maxKeys: 4 }),
 )
+const extra = fc.array(words('allow 10.0.0.0/8', 'if ($a) { return 403; }', 'x "é";'), { minLength: 1, maxLength: 3 })
 const oneHeader = allowed(
   header,
   fc.record(
@@ -54,6 +55,7 @@ const oneLocation = allowed(
       rewrite_rules: fc.array(oneRule, { maxLength: 3 }),
       custom_directives: directives,
       ...optionsAt('location'),
+      extra_directives: extra,
     },
     { requiredKeys: ['path'] },
   ),
@@ -71,6 +73,7 @@ const hostInput = allowed(
       http3_enabled: fc.boolean(),
       locations: fc.array(oneLocation, { maxLength: 3 }),
       custom_directives: directives,
+      extra_directives: extra,
       tls: fc.record(
         {
           policy: words(...tlsPolicies),
@@ -157,6 +160,7 @@ const config: fc.Arbitrary<AgentConfig> = fc
         fc.record(
           {
             nginx_directives: directives,
+            extra_directives: extra,
             env_vars: fc.dictionary(words('TZ', 'PATH', 'toString'), text, { noNullPrototype: true }),
             tls_policy: words(...tlsPolicies),
             http_port: fc.integer({ min: 1, max: 65_535 }),

@@ -59,6 +59,7 @@ export function toConfigUpdate({ configId, version, digest, config }: NamedConfi
       tlsPolicy: config.settings.tls_policy ?? '',
       httpPort: config.settings.http_port ?? 0,
       ...toOptions('settings', config.settings),
+      extraDirectives: config.settings.extra_directives ?? [],
     },
     acmeThumbprints: config.acme_thumbprints ?? {},
   }
@@ -92,6 +93,7 @@ export function fromConfigUpdate(update: ConfigUpdate): NamedConfig {
         ...(update.globalSettings?.tlsPolicy ? { tls_policy: tlsPolicy.parse(update.globalSettings.tlsPolicy) } : {}),
         ...(update.globalSettings?.httpPort ? { http_port: update.globalSettings.httpPort } : {}),
         ...fromOptions('settings', update.globalSettings?.options),
+        ...fromExtra(update.globalSettings?.extraDirectives),
       },
     },
   }
@@ -117,8 +119,10 @@ function toVirtualHost(host: ConfigVirtualHost): NonNullable<Update['virtualHost
       rewriteRules: location.rewrite_rules.map((rule) => ({ ...rule, flag: rule.flag ?? '' })),
       customDirectives: location.custom_directives,
       ...toOptions('location', location),
+      extraDirectives: location.extra_directives ?? [],
     })),
     customDirectives: host.custom_directives,
+    extraDirectives: host.extra_directives ?? [],
     ...(host.tls ? { tls: toTls(host.tls) } : {}),
     ...toOptions('server', host),
   }
@@ -155,6 +159,7 @@ function fromVirtualHost(host: WireVirtualHost): ConfigVirtualHost {
     http3_enabled: host.http3Enabled,
     locations: host.locations.map(fromLocation),
     custom_directives: host.customDirectives,
+    ...fromExtra(host.extraDirectives),
     ...(host.tls ? { tls: fromTls(host.tls) } : {}),
     ...fromOptions('server', host.options),
   }
@@ -171,7 +176,12 @@ function fromLocation(location: WireLocation): Location {
     rewrite_rules: location.rewriteRules.map(fromRewriteRule),
     custom_directives: location.customDirectives,
     ...fromOptions('location', location.options),
+    ...fromExtra(location.extraDirectives),
   }
+}
+
+function fromExtra(directives: string[] = []): { extra_directives?: string[] } {
+  return directives.length === 0 ? {} : { extra_directives: directives }
 }
 
 function fromHeader({ name, value, always, direction }: WireHeader): Header {

@@ -1,3 +1,4 @@
+import { dataBlocks } from '../data-blocks.ts'
 import { refusal } from '../directive-rules.ts'
 import { isHeaderName } from '../header-direction.ts'
 import { type ConfigTree, type Directive, parse } from '../parse.ts'
@@ -16,6 +17,7 @@ export type ReadStatement = { ok: true; statement: Statement } | { ok: false; re
 
 const plain = /^[A-Za-z0-9_./:@%+,=~^*?&|!<>()[\]$ -]+$/
 const controlCharacter = /\p{Cc}/u
+const notInBodies = /(?![\n\r\t])\p{Cc}/u
 
 /**
  * Reads a custom directive: its value is what stands after the name, with or without the final `;`, or a block. Anything but exactly
@@ -46,11 +48,11 @@ function readWithParser(name: string, value: string): ReadStatement {
   return fromTree(name, text, parsed.tree)
 }
 
-function fromTree(name: string, text: string, tree: ConfigTree): ReadStatement {
+function fromTree(name: string, text: string, tree: ConfigTree, level: Level = 'custom'): ReadStatement {
   const directive = tree.directives[0]
   if (!directive || tree.directives.length > 1 || tree.after !== '' || directive.name !== name || directive.raw !== name)
     return { ok: false, reason: 'malformed', message: `must be exactly one "${name}" directive` }
-  const problem = problemOf(directive, true)
+  const problem = problemOf(directive, level)
   if (problem !== undefined) return { ok: false, ...problem }
   const args = directive.args.map((argument) => argument.value)
   const header = headerProblem(name, args)
@@ -76,14 +78,26 @@ function headerProblem(name: string, args: readonly string[]): string | undefine
   return isHeaderName(header) ? undefined : `"${header}" is not a header name (RFC 9110 token)`
 }
 
+/**
+ * Reads one of the extra directives, which holds its own name. There more is allowed than elsewhere: locations within a location
+ * and what they proxy to, and upstreams beside those of the workspace.
+ */
+export function readExtra(value: string, level: Level): ReadStatement {
+  const trimmed = value.trim()
+  const text = /[;}]$/.test(trimmed) && parse(trimmed).ok ? trimmed : `${trimmed};`
+  const parsed = parse(text)
+  if (!parsed.ok) return { ok: false, reason: 'malformed', message: `is not one complete directive: ${parsed.message}` }
+  const name = parsed.tree.directives[0]?.name ?? ''
+  if (!/^[a-z][a-z0-9_]*$/.test(name)) return { ok: false, reason: 'malformed', message: 'must begin with the name of a directive' }
+  return fromTree(name, text, parsed.tree, level)
+}
+
 type StatementProblem = { reason: 'refused' | 'malformed'; message: string }
 
-const dataBlocks = new Set(['map', 'geo', 'types', 'split_clients', 'charset_map'])
-
-function problemOf(directive: Directive, outermost: boolean): StatementProblem | undefined {
+function problemOf(directive: Directive, within: Level | Inner): StatementProblem | undefined {
   const { name, block } = directive
   const args = directive.args.map((argument) => argument.value)
-  const message = refusal(name, args)
+  const message = isAllowedIn(within, name, args) ? undefined : refusal(name, args)
   if (message !== undefined) return { reason: 'refused', message }
   const written = textProblem(directive)
   if (written !== undefined) return { reason: 'malformed', message: written }
@@ -93,9 +107,10 @@ function problemOf(directive: Directive, outermost: boolean): StatementProblem |
     case 'lua':
       return { reason: 'refused', message: `"${name}" is not allowed: it runs code` }
     case 'directives':
-      if (!outermost && name === 'if') return { reason: 'malformed', message: '"if" cannot stand inside another block' }
+      if (name === 'if' && typeof within === 'object' && within.block !== 'location')
+        return { reason: 'malformed', message: '"if" cannot stand inside another block' }
       for (const child of block.directives) {
-        const inner = dataBlocks.has(name) ? entryProblem(child) : problemOf(child, false)
+        const inner = dataBlocks.has(name) ? entryProblem(child) : problemOf(child, { level: levelOf(within), block: name })
         if (inner !== undefined) return inner
       }
       return undefined
@@ -104,16 +119,49 @@ function problemOf(directive: Directive, outermost: boolean): StatementProblem |
   }
 }
 
+/** Where a statement stands: among custom directives, or among the extra directives of a location, a virtual host or the settings. */
+export type Level = 'custom' | 'location' | 'server' | 'settings'
+
+/** Within a block of such a statement. */
+interface Inner {
+  level: Level
+  block: string
+}
+
+function levelOf(within: Level | Inner): Level {
+  return typeof within === 'object' ? within.level : within
+}
+
+function isAllowedIn(within: Level | Inner, name: string, args: readonly string[]): boolean {
+  switch (levelOf(within)) {
+    case 'location':
+      return name === 'location' || name === 'proxy_pass'
+    case 'settings':
+      return typeof within === 'object' && within.block === 'upstream'
+        ? name === 'server'
+        : name === 'upstream' && args.length === 1 && !args[0]!.startsWith('nxmesh_')
+    default:
+      return false
+  }
+}
+
 /** The names in these blocks are data, all but `include`. */
 function entryProblem(entry: Directive): StatementProblem | undefined {
-  if (entry.block) return { reason: 'malformed', message: 'must not hold a block inside this block' }
   if (entry.name === 'include') return { reason: 'refused', message: refusal('include', [])! }
   const message = textProblem(entry)
   return message === undefined ? undefined : { reason: 'malformed', message }
 }
 
-function textProblem({ name, raw, before, beforeEnd, args }: Directive): string | undefined {
-  if (controlCharacter.test(name) || args.some(({ value }) => controlCharacter.test(value)))
+/** Tells whether the words of a directive become text of a body, where a line break adds no header. */
+function writesBody({ name, args }: Directive): boolean {
+  if (name === 'sub_filter') return true
+  return name === 'return' && args.length === 2 && /^(?!30[12378]$)\d{3}$/.test(args[0]!.value)
+}
+
+function textProblem(directive: Directive): string | undefined {
+  const { name, raw, before, beforeEnd, args } = directive
+  const forbidden = writesBody(directive) ? notInBodies : controlCharacter
+  if (controlCharacter.test(name) || args.some(({ value }) => forbidden.test(value)))
     return `"${name}" must not contain control characters, nor the escapes \\r, \\n and \\t`
   if (Buffer.byteLength(raw) > maxTokenBytes || args.some((argument) => Buffer.byteLength(argument.raw) > maxTokenBytes))
     return `"${name}" has an argument of more than ${maxTokenBytes} bytes, which nginx refuses`

@@ -2,7 +2,6 @@ import type { Location } from '@nxmesh/model/location'
 import { splitPath } from '@nxmesh/model/location-path'
 import { isHeaderName } from '../header-direction.ts'
 import { literal, quote, template } from '../quote.ts'
-import type { Statement } from './custom-directives.ts'
 import {
   type ConnectionKind,
   cacheStatus,
@@ -24,7 +23,7 @@ import { locationKey, locationPattern } from './location-path.ts'
 import type { NamedProxy } from './named-proxies.ts'
 import { noteUsers, optionLines, usableLines, writeOptions } from './options.ts'
 import type { PlannedHost } from './plan.ts'
-import { readCustomDirectives } from './read-custom.ts'
+import { type CustomStatements, readCustomDirectives } from './read-custom.ts'
 import type { Rendering } from './rendering.ts'
 import { reportOn } from './report.ts'
 
@@ -36,7 +35,7 @@ export interface LocationInServer {
   /** The keys of the locations already written. */
   taken: Set<string>
   source: { kind: 'virtual_host'; id: string; name: string }
-  server: ReadonlyMap<string, Statement>
+  server: CustomStatements
 }
 
 const controlCharacter = /\p{Cc}/u
@@ -56,8 +55,8 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
     return
   }
   if (modifier !== '~' && modifier !== '~*') taken.add(key)
-  const custom = readCustomDirectives(location.custom_directives, (name, message) =>
-    reportOn(report, 'error', host, `${field}.custom_directives.${name}`, `is left out: ${message}`),
+  const custom = readCustomDirectives(location, 'location', (name, message) =>
+    reportOn(report, 'error', host, `${field}.${name}`, `is left out: ${message}`),
   )
   writer.from({ ...source, field: `${field}.path` })
   writer.line(`${outer}location ${modifier === '' || modifier === '@' ? '' : `${modifier} `}${quote(locationPattern(location.path))} {`)
@@ -78,15 +77,20 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
     case 'proxy':
       writer.from({ ...source, field: `${field}.proxy_pass` })
       writer.line(`${indent}proxy_pass ${template(content.named?.address ?? content.address)};`)
-      if (content.address.startsWith('https:') && !custom.has('proxy_ssl_server_name') && !input.server.has('proxy_ssl_server_name'))
+      if (
+        content.address.startsWith('https:') &&
+        !custom.names.has('proxy_ssl_server_name') &&
+        !input.server.names.has('proxy_ssl_server_name')
+      )
         writer.line(`${indent}proxy_ssl_server_name on;`)
       if (content.named) renderForName(rendering, input, custom, content.named)
       break
     case 'grpc':
       writer.from({ ...source, field: `${field}.${location.grpc_pass === undefined ? 'upstream_id' : 'grpc_pass'}` })
       writer.line(`${indent}grpc_pass ${content.named?.address ?? content.address};`)
-      if (content.address.startsWith('grpcs:') && !custom.has('grpc_ssl_server_name')) writer.line(`${indent}grpc_ssl_server_name on;`)
-      if (!custom.has('grpc_ssl_name')) {
+      if (content.address.startsWith('grpcs:') && !custom.names.has('grpc_ssl_server_name'))
+        writer.line(`${indent}grpc_ssl_server_name on;`)
+      if (!custom.names.has('grpc_ssl_name')) {
         const name = content.name ?? (content.named && quote(content.named.name))
         if (name !== undefined && content.address.startsWith('grpcs:')) writer.line(`${indent}grpc_ssl_name ${name};`)
       }
@@ -101,7 +105,8 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
     default:
       content satisfies never
   }
-  const proxies = content.kind === 'grpc' ? 'grpc' : content.kind === 'upstream' || content.kind === 'proxy'
+  const proxies =
+    content.kind === 'grpc' ? 'grpc' : content.kind === 'upstream' || content.kind === 'proxy' || custom.names.has('proxy_pass')
   const named = content.kind === 'proxy' || content.kind === 'grpc' ? content.named : undefined
   renderHeaders(rendering, input, custom, { proxies, named })
   const place = `${host.id} ${location.path}`
@@ -115,25 +120,25 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
       folder: rendering.folder,
     }),
     rendering.target,
-    (name) => custom.has(name),
+    (name) => custom.names.has(name),
     (severity, option, message) => reportOn(report, severity, host, `${field}.${option}`, message),
   )
   writeOptions(rendering, options, { source, prefix: `${field}.`, indent })
-  if (location.root !== undefined && !custom.has('root')) {
+  if (location.root !== undefined && !custom.names.has('root')) {
     writer.from({ ...source, field: `${field}.root` })
     writer.line(`${indent}root ${literal(location.root)};`)
   }
-  if (location.index !== undefined && !custom.has('index')) {
+  if (location.index !== undefined && !custom.names.has('index')) {
     writer.from({ ...source, field: `${field}.index` })
     writer.line(`${indent}index ${location.index.split(' ').map(literal).join(' ')};`)
   }
-  for (const statement of custom.values()) {
+  for (const statement of custom.statements) {
     if (setsHeader(statement)) continue
-    writer.from({ ...source, field: `${field}.custom_directives.${statement.name}` })
+    writer.from({ ...source, field: `${field}.${statement.field}` })
     if (statement.name === 'types') renderTypes(writer, statement, indent)
     else writer.lines(indent + statement.text)
   }
-  if (content.kind === 'other' && location.root === undefined && custom.size === 0 && !input.server.has('root')) {
+  if (content.kind === 'other' && location.root === undefined && custom.statements.length === 0 && !input.server.names.has('root')) {
     // Without this nginx would look for files in the folder it was built with.
     writer.from({ ...source, field })
     writer.line(`${indent}return 404;`)
@@ -143,13 +148,8 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
 }
 
 /** Writes what nginx would take from the name in `proxy_pass`, which is not there. */
-function renderForName(
-  { writer, placed }: Rendering,
-  input: LocationInServer,
-  custom: ReadonlyMap<string, Statement>,
-  named: NamedProxy,
-): void {
-  const own = [...custom.values(), ...input.server.values(), ...placed.http, ...placed.server]
+function renderForName({ writer, placed }: Rendering, input: LocationInServer, custom: CustomStatements, named: NamedProxy): void {
+  const own = [...custom.statements, ...input.server.statements, ...placed.http, ...placed.server]
   const statement = (name: string) => own.find((one) => one.name === name)
   if (named.address.startsWith('https:') && !statement('proxy_ssl_name')) writer.line(`${indent}proxy_ssl_name ${quote(named.name)};`)
   const redirect = statement('proxy_redirect')
@@ -162,18 +162,18 @@ function renderForName(
 function renderHeaders(
   rendering: Rendering,
   input: LocationInServer,
-  custom: ReadonlyMap<string, Statement>,
+  custom: CustomStatements,
   { proxies, named }: { proxies: boolean | 'grpc'; named: NamedProxy | undefined },
 ): void {
   const { writer } = rendering
   const { location, at, inherited, source } = input
   const connection = connectionOf(rendering, location)
-  const hides = proxies !== false && custom.has('proxy_hide_header')
+  const hides = proxies !== false && custom.names.has('proxy_hide_header')
   let headers = inherited.headers
   if (connection !== undefined && connection !== inherited.connection) headers = withConnection(headers, connection)
   if (location.custom_headers.length > 0) headers = withCustomHeaders(headers, usableHeaders(rendering, input), proxies !== false)
   if (location.proxy_cache?.status_header) headers = withResponse(headers, cacheStatus)
-  headers = withStatements(headers, custom.values())
+  headers = withStatements(headers, custom.statements)
   if (named) headers = withProxyHost(headers, named)
   writer.from({ ...source, field: `locations.${at}.custom_headers` })
   if (proxies === 'grpc') writeGrpcRequest(writer, headers.request, indent)

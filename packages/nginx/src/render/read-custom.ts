@@ -1,18 +1,37 @@
-import { readStatement, type Statement } from './custom-directives.ts'
+import { type Level, type ReadStatement, readExtra, readStatement, type Statement } from './custom-directives.ts'
 
-const none: ReadonlyMap<string, Statement> = new Map()
+/** A statement of a user with the field that it comes from, seen from the object that holds it. */
+export interface CustomStatement extends Statement {
+  field: string
+}
 
-/** Reads the custom directives of one level, in order; those that cannot be written are told to `refuse` and left out. */
+/** What a user wrote for one level: the statements in order, and their names. */
+export interface CustomStatements {
+  names: ReadonlySet<string>
+  statements: readonly CustomStatement[]
+}
+
+const none: CustomStatements = { names: new Set(), statements: [] }
+
+interface Directives {
+  custom_directives: Readonly<Record<string, string>>
+  extra_directives?: readonly string[] | undefined
+}
+
+/** Reads the directives of one level, the extra ones last; those that cannot be written are told to `refuse` and left out. */
 export function readCustomDirectives(
-  directives: Readonly<Record<string, string>>,
-  refuse: (name: string, message: string) => void,
-): ReadonlyMap<string, Statement> {
-  let statements: Map<string, Statement> | undefined
-  for (const name in directives) {
-    if (!Object.hasOwn(directives, name)) continue
-    const read = readStatement(name, directives[name]!)
-    if (read.ok) (statements ??= new Map()).set(name, read.statement)
-    else refuse(name, read.message)
+  { custom_directives, extra_directives = [] }: Directives,
+  level: Level,
+  refuse: (field: string, message: string) => void,
+): CustomStatements {
+  const statements: CustomStatement[] = []
+  const take = (field: string, read: ReadStatement) => {
+    if (read.ok) statements.push({ ...read.statement, field })
+    else refuse(field, read.message)
   }
-  return statements ?? none
+  for (const name in custom_directives) {
+    if (Object.hasOwn(custom_directives, name)) take(`custom_directives.${name}`, readStatement(name, custom_directives[name]!))
+  }
+  for (const [at, text] of extra_directives.entries()) take(`extra_directives.${at}`, readExtra(text, level))
+  return statements.length === 0 ? none : { names: new Set(statements.map(({ name }) => name)), statements }
 }

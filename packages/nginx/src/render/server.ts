@@ -4,7 +4,6 @@ import { virtualHostVariable } from '../access-log.ts'
 import { quote } from '../quote.ts'
 import { writeChallengeAnswer } from './challenges.ts'
 import { commented } from './comment.ts'
-import type { Statement } from './custom-directives.ts'
 import {
   type ConnectionKind,
   cacheStatus,
@@ -24,7 +23,7 @@ import { connectionOf } from './location-content.ts'
 import { type Maintenance, maintenanceOf } from './options/maintenance.ts'
 import { noteUsers, optionLines, usableLines, writeOptions } from './options.ts'
 import type { PlannedHost, PlannedPort } from './plan.ts'
-import { readCustomDirectives } from './read-custom.ts'
+import { type CustomStatements, readCustomDirectives } from './read-custom.ts'
 import { writeRedirectLocations, writeServerRedirects } from './redirect.ts'
 import type { Rendering } from './rendering.ts'
 import { reportOn } from './report.ts'
@@ -66,8 +65,8 @@ export function renderHost(rendering: Rendering, port: PlannedPort, planned: Pla
   const { writer, target } = rendering
   const { host } = planned
   const source = { kind: 'virtual_host', id: host.id, name: host.name } as const
-  const custom = readCustomDirectives(host.custom_directives, (name, message) =>
-    reportOn(rendering.report, 'error', host, `custom_directives.${name}`, `is left out: ${message}`),
+  const custom = readCustomDirectives(host, 'server', (field, message) =>
+    reportOn(rendering.report, 'error', host, field, `is left out: ${message}`),
   )
   writer.from(source)
   writer.line(`# virtual host ${commented(host.name)}, ${commented(host.id)}`)
@@ -79,7 +78,7 @@ export function renderHost(rendering: Rendering, port: PlannedPort, planned: Pla
   listen(rendering, port.port, `${port.tls ? ' ssl' : ''}${planned.http2 && !http2_directive ? ' http2' : ''}${flag}`)
   if (planned.http3 || (fallback && port.hosts.some((other) => other.http3)))
     listen(rendering, port.port, ` quic${ownsQuicSocket(rendering, port, planned) ? ' reuseport' : ''}${flag}`)
-  if (http2_directive && !custom.has('http2') && (port.tls || speaksPlainHttp2(port))) {
+  if (http2_directive && !custom.names.has('http2') && (port.tls || speaksPlainHttp2(port))) {
     writer.from({ ...source, field: 'http2_enabled' })
     writer.line(`${indent}http2 ${planned.http2 || !port.tls ? 'on' : 'off'};`)
   }
@@ -94,7 +93,7 @@ export function renderHost(rendering: Rendering, port: PlannedPort, planned: Pla
   writeRedirectLocations(rendering, host, source, taken)
   for (const [at, location] of host.locations.entries())
     renderLocation(rendering, { planned, location, at, inherited, taken, source, server: custom })
-  if (!taken.has('/') && !['root', 'return', 'try_files', 'alias'].some((name) => custom.has(name))) {
+  if (!taken.has('/') && !['root', 'return', 'try_files', 'alias'].some((name) => custom.names.has(name))) {
     writer.from(source)
     writer.line(`${indent}location / {`)
     writer.line(`${indent}${indent}return 404;`)
@@ -109,7 +108,7 @@ function renderLevel(
   rendering: Rendering,
   port: PlannedPort,
   planned: PlannedHost,
-  custom: ReadonlyMap<string, Statement>,
+  custom: CustomStatements,
   source: { kind: 'virtual_host'; id: string; name: string },
 ): { headers: HeaderSet; connection: ConnectionKind | undefined } {
   const { writer, target, placed, report } = rendering
@@ -123,14 +122,14 @@ function renderLevel(
       folder: rendering.folder,
     }),
     target,
-    (name) => custom.has(name),
+    (name) => custom.names.has(name),
     (severity, field, message) => reportOn(report, severity, host, field, message),
   )
   noteUsers(rendering, host, host.id)
-  const own = new Set([...custom.keys(), ...options.map(({ name }) => name)])
+  const own = new Set([...custom.names, ...options.map(({ name }) => name)])
   const settings = target.mode === 'include' ? placed.server.filter((statement) => !own.has(statement.name) || setsHeader(statement)) : []
   const common = target.mode === 'include' ? placed.options.filter(({ name }) => !own.has(name)) : []
-  const set = (name: string) => custom.has(name) || settings.some((statement) => statement.name === name)
+  const set = (name: string) => custom.names.has(name) || settings.some((statement) => statement.name === name)
   if (target.mode === 'include') {
     writer.from(source)
     for (const name of ['absolute_redirect', 'port_in_redirect']) if (!set(name)) writer.line(`${indent}${name} off;`)
@@ -145,7 +144,7 @@ function renderLevel(
   if (!port.tls && rendering.challenges?.port === port.port) writeChallengeAnswer(writer, indent)
   for (const statement of settings) {
     if (setsHeader(statement)) continue
-    writer.from({ kind: 'settings', field: `nginx_directives.${statement.name}` })
+    writer.from({ kind: 'settings', field: statement.field })
     writer.lines(indent + statement.text)
   }
   const closed = maintenanceOf(host.maintenance)
@@ -153,9 +152,9 @@ function renderLevel(
   writeServerRedirects(rendering, host, source)
   writeOptions(rendering, common, { source: { kind: 'settings' }, prefix: '', indent })
   writeOptions(rendering, options, { source, prefix: '', indent })
-  for (const statement of custom.values()) {
+  for (const statement of custom.statements) {
     if (setsHeader(statement)) continue
-    writer.from({ ...source, field: `custom_directives.${statement.name}` })
+    writer.from({ ...source, field: statement.field })
     if (statement.name === 'types') renderTypes(writer, statement, indent)
     else writer.lines(indent + statement.text)
   }
@@ -167,7 +166,7 @@ function renderLevel(
   if (hsts) headers = withResponse(headers, responseHeader('Strict-Transport-Security', hstsValue(hsts), true))
   if (planned.http3) headers = withResponse(headers, responseHeader('Alt-Svc', `h3=":${host.listen_port}"; ma=86400`, true))
   if (host.proxy_cache?.status_header) headers = withResponse(headers, cacheStatus)
-  headers = withStatements(headers, custom.values())
+  headers = withStatements(headers, custom.statements)
   writer.from(source)
   if (first !== undefined) {
     if (!set('proxy_http_version')) writer.line(`${indent}proxy_http_version 1.1;`)

@@ -1,21 +1,21 @@
 import type { Settings } from '@nxmesh/model/settings'
 import { contextsFor } from '../directive-contexts.ts'
 import { quote } from '../quote.ts'
-import { readStatement, type Statement } from './custom-directives.ts'
 import type { OptionLine } from './options/line.ts'
 import { type Cache, cacheOf } from './options/proxy-cache.ts'
 import { optionLines, usableLines } from './options.ts'
+import { type CustomStatement, readCustomDirectives } from './read-custom.ts'
 import { type Report, reportOnSettings } from './report.ts'
 import type { RenderTarget } from './target.ts'
 import type { ConfigWriter } from './writer.ts'
 
 /** The workspace's directives by the context that each is written in. */
 export interface PlacedSettings {
-  main: Statement[]
-  events: Statement[]
-  http: Statement[]
+  main: CustomStatement[]
+  events: CustomStatement[]
+  http: CustomStatement[]
   /** In include mode: what goes into each of our servers, as the host's http block may set it already. */
-  server: Statement[]
+  server: CustomStatement[]
   /** Typed options, written in the http block of an nginx of ours and else in each of our servers. */
   options: OptionLine[]
   /** For whichever virtual hosts want one. */
@@ -29,24 +29,32 @@ export function settingContext(name: string): 'main' | 'events' | 'http' {
   return contexts.includes('events') ? 'events' : 'http'
 }
 
+function settingField(field: string): string {
+  return field.replace(/^custom_directives/, 'nginx_directives')
+}
+
 /** Tells whether a directive can stand in an http block but in no server of it; unknown names are judged by their ending. */
 function onlyInHttp(name: string): boolean {
-  return contextsFor(name)?.every((context) => context === 'http') ?? /(_cache_path|_hash_max_size|_hash_bucket_size|_zone)$/.test(name)
+  return (
+    contextsFor(name)?.every((context) => context === 'http') ??
+    /(^upstream$|_cache_path|_hash_max_size|_hash_bucket_size|_zone)$/.test(name)
+  )
 }
 
 /** Reads the settings and sorts them into contexts; what cannot be written is reported. `grpc` tells that some location speaks it. */
 export function placeSettings(settings: Settings, target: RenderTarget, report: Report, grpc: boolean): PlacedSettings {
   const cache = cacheOf(target.runtime_directory, settings.proxy_cache_path)
   const placed: PlacedSettings = { main: [], events: [], http: [], server: [], options: [], cache }
-  for (const [name, value] of Object.entries(settings.nginx_directives)) {
-    const field = `nginx_directives.${name}`
-    const read = readStatement(name, value)
-    if (!read.ok) {
-      reportOnSettings(report, 'error', field, `is left out: ${read.message}`)
-      continue
-    }
+  const directives = { custom_directives: settings.nginx_directives, extra_directives: settings.extra_directives }
+  const { statements } = readCustomDirectives(directives, 'settings', (field, message) =>
+    reportOnSettings(report, 'error', settingField(field), `is left out: ${message}`),
+  )
+  for (const read of statements) {
+    const { name } = read
+    const field = settingField(read.field)
+    const statement = { ...read, field }
     const context = settingContext(name)
-    if (target.mode === 'owned') placed[context].push(read.statement)
+    if (target.mode === 'owned') placed[context].push(statement)
     else if (context !== 'http')
       reportOnSettings(
         report,
@@ -54,7 +62,7 @@ export function placeSettings(settings: Settings, target: RenderTarget, report: 
         field,
         `is not set: the host's own nginx.conf decides on "${name}" when NxMesh is only included in it`,
       )
-    else placed[onlyInHttp(name) ? 'http' : 'server'].push(read.statement)
+    else placed[onlyInHttp(name) ? 'http' : 'server'].push(statement)
   }
   const set = new Set([...placed.http, ...placed.server].map(({ name }) => name))
   placed.options = usableLines(
@@ -76,9 +84,9 @@ export function placeSettings(settings: Settings, target: RenderTarget, report: 
 }
 
 /** Writes statements of the settings, each with its source. */
-export function writeSettings(writer: ConfigWriter, statements: readonly Statement[], indent: string): void {
-  for (const { name, text } of statements) {
-    writer.from({ kind: 'settings', field: `nginx_directives.${name}` })
+export function writeSettings(writer: ConfigWriter, statements: readonly CustomStatement[], indent: string): void {
+  for (const { field, text } of statements) {
+    writer.from({ kind: 'settings', field })
     writer.lines(indent + text)
   }
   writer.from(undefined)

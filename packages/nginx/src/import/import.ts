@@ -1,0 +1,127 @@
+import type { ConfigUpstream, ConfigVirtualHost } from '@nxmesh/model/agent-config'
+import type { ImportLine } from '@nxmesh/model/import'
+import type { Settings } from '@nxmesh/model/settings'
+import type { CertificateUse, FindCertificate } from './certificate-use.ts'
+import { headersWithin } from './header-sets.ts'
+import type { Sources } from './includes.ts'
+import { type Ledger, linesOf, noteWhole } from './ledger.ts'
+import { portsOf } from './listen.ts'
+import { folderOf } from './path.ts'
+import { importServer, type ServerContext } from './server.ts'
+import { importSettings } from './settings.ts'
+import type { SourceDirective } from './source.ts'
+import { everything } from './text.ts'
+import { passedTo, readUpstream } from './upstreams.ts'
+
+/** What a configuration becomes. */
+export interface Imported {
+  virtual_hosts: ConfigVirtualHost[]
+  upstreams: ConfigUpstream[]
+  settings: Settings
+  certificates: { path: string; server_names: string[]; certificate_id: string | null }[]
+  lines: ImportLine[]
+}
+
+export interface ImportOptions {
+  newId: () => string
+  findCertificate: FindCertificate
+}
+
+/** Directives of the http block that NxMesh writes in each server, where they would hide those above. */
+const writtenInServers = new Set(['root', 'proxy_http_version', 'http2', 'http3'])
+const empty = { add_header: [], proxy_set_header: [] }
+
+/**
+ * Turns a configuration, as it was read, into virtual hosts, upstreams and settings. A server is taken whole or not at all: what the
+ * fields of an object do not hold is kept as it is, in its place. There is a line for each directive that says what became of it.
+ */
+export function importConfig(sources: Sources, { newId, findCertificate }: ImportOptions): Imported {
+  const { directives, read } = sources
+  const ledger: Ledger = new Map()
+  const blocks = (name: string) => directives.filter((directive) => directive.name === name && directive.block)
+  const within = (name: string) => blocks(name).flatMap(({ block = [] }) => block)
+  const http = within('http')
+  const servers = http.filter(({ name, block }) => name === 'server' && block)
+  for (const block of [...blocks('http'), ...blocks('events')])
+    ledger.set(block, { outcome: 'replaced', message: 'NxMesh writes this block itself' })
+  const upstreams = importUpstreams(http, servers, newId, ledger)
+  const certificates: CertificateUse = {
+    find: findCertificate,
+    folder: folderOf(read[0] ?? '/etc/nginx/nginx.conf'),
+    inherited: http.find(({ name }) => name === 'ssl_certificate'),
+    used: new Map(),
+  }
+  const context: ServerContext = {
+    ports: portsOf(servers),
+    claims: new Map(),
+    hostNames: new Set(),
+    headers: headersWithin(http, empty),
+    inherited: new Map(http.filter(({ name }) => writtenInServers.has(name)).map((directive) => [directive.name, directive])),
+    upstreamIds: new Map(upstreams.map(({ name, id }) => [name, id])),
+    certificates,
+    newId,
+    ledger,
+  }
+  const hosts = servers.flatMap((server) => importServer(server, context))
+  noteInherited(http, ledger)
+  const settings = importSettings(
+    {
+      main: directives.filter(({ name }) => name !== 'http' && name !== 'events'),
+      events: within('events'),
+      http: http.filter((directive) => directive.name !== 'server'),
+    },
+    ledger,
+  )
+  return {
+    virtual_hosts: hosts.map(({ host }) => host),
+    upstreams,
+    settings,
+    certificates: [...certificates.used].map(([path, { server_names, id }]) => ({ path, server_names, certificate_id: id ?? null })),
+    lines: linesOf(ledger, directives),
+  }
+}
+
+/** An upstream becomes an object where its fields can hold it and a location names it alone; one that is named otherwise stays in the settings, too. */
+function importUpstreams(
+  http: readonly SourceDirective[],
+  servers: readonly SourceDirective[],
+  newId: () => string,
+  ledger: Ledger,
+): ConfigUpstream[] {
+  const { byLocation, otherwise } = namedIn(servers)
+  const found: ConfigUpstream[] = []
+  for (const directive of http.filter(({ name, block }) => name === 'upstream' && block)) {
+    const name = directive.args[0] ?? ''
+    const read = readUpstream(directive)
+    if (!read.ok || (otherwise.has(name) && !byLocation.has(name))) continue
+    found.push({ id: newId(), ...read.upstream })
+    if (!otherwise.has(name)) noteWhole(ledger, directive, { outcome: 'imported', object: { kind: 'upstream', name } })
+  }
+  return found
+}
+
+function namedIn(servers: readonly SourceDirective[]): { byLocation: Set<string>; otherwise: Set<string> } {
+  const byLocation = new Set<string>()
+  const otherwise = new Set<string>()
+  for (const server of servers) {
+    const direct = new Set(server.block!.filter(({ name }) => name === 'location').flatMap(({ block = [] }) => block))
+    for (const directive of everything(server.block!)) {
+      const name = passedTo(directive)
+      if (name === undefined) continue
+      if (direct.has(directive) && /^http:\/\/[^/?]+$/.test(directive.args[0]!)) byLocation.add(name)
+      else otherwise.add(name)
+    }
+  }
+  return { byLocation, otherwise }
+}
+
+/** What is written into each server is not in the settings. */
+function noteInherited(http: readonly SourceDirective[], ledger: Ledger): void {
+  for (const directive of http) {
+    const { name } = directive
+    if (name === 'add_header' || name === 'proxy_set_header' || writtenInServers.has(name) || name.startsWith('ssl_certificate'))
+      ledger.set(directive, { outcome: 'imported', message: 'is written into each virtual host that it holds for' })
+    else if (name === 'include' && directive.args[0]?.endsWith('mime.types'))
+      ledger.set(directive, { outcome: 'replaced', message: 'NxMesh has the usual media types itself' })
+  }
+}

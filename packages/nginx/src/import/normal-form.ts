@@ -1,0 +1,198 @@
+import { dataBlocks } from '../data-blocks.ts'
+import { dollarVariable, quote } from '../quote.ts'
+import { familyOf } from './families.ts'
+import { type HeaderLevels, headersWithin } from './header-sets.ts'
+import { listensOf, portsOf } from './listen.ts'
+import { type Claims, claim, namesOf } from './names.ts'
+import { answersNobody } from './nobody.ts'
+import { absolute } from './path.ts'
+import { replacedBecause } from './replaced.ts'
+import type { SourceDirective } from './source.ts'
+
+/** What a configuration says, by block: its statements in an order of their own where their order says nothing. */
+export type NormalForm = Map<string, string[]>
+
+/** How the names of a configuration are to be read: those of its upstreams and certificate files as those of the other that it is compared with. */
+export interface Reading {
+  upstreams: ReadonlyMap<string, string>
+  certificates: ReadonlyMap<string, string>
+  /** Of the main file. */
+  folder: string
+}
+
+const empty: HeaderLevels = { add_header: [], proxy_set_header: [] }
+/** Set in each server by NxMesh, and so compared there. */
+const comparedInServers = new Set(['root', 'proxy_http_version', 'http2', 'http3'])
+const listening = new Set([
+  'listen',
+  'server_name',
+  'ssl',
+  'http2',
+  'http3',
+  'ssl_certificate',
+  'ssl_certificate_key',
+  'location',
+  'add_header',
+  'proxy_set_header',
+])
+
+/** Brings a configuration into the form in which two are compared; what NxMesh needs for itself is not part of it. */
+export function normalForm(directives: readonly SourceDirective[], reading: Reading): NormalForm {
+  const form: NormalForm = new Map()
+  const within = (name: string) => directives.filter((directive) => directive.name === name).flatMap(({ block = [] }) => block)
+  put(
+    form,
+    'main',
+    directives.filter(({ name }) => name !== 'http' && name !== 'events'),
+    reading,
+  )
+  put(form, 'events', within('events'), reading)
+  const http = within('http')
+  const servers = http.filter(({ name, block }) => name === 'server' && block && !isPrivate(block))
+  const upstreams = http.filter(({ name }) => name === 'upstream')
+  const apart = new Set<SourceDirective>([...servers, ...upstreams])
+  put(
+    form,
+    'http',
+    http.filter((directive) => !apart.has(directive) && directive.name !== 'server' && !isApart(directive)),
+    reading,
+  )
+  for (const { args, block = [] } of upstreams) {
+    const name = reading.upstreams.get(args[0]!) ?? args[0]!
+    // One that is an object and stays in the settings, too, is one all the same.
+    if (form.has(`upstream ${name}`)) continue
+    put(
+      form,
+      `upstream ${name}`,
+      block.filter(({ name: own }) => own !== 'zone'),
+      reading,
+    )
+  }
+  putServers(form, servers, http, reading)
+  return form
+}
+
+function isApart({ name, args }: SourceDirective): boolean {
+  if (comparedInServers.has(name) || name === 'add_header' || name === 'proxy_set_header' || name.startsWith('ssl_certificate')) return true
+  if (name === 'access_log') return true
+  return (name === 'map' || name === 'geo' || name === 'log_format') && args.some((argument) => /^\$?nxmesh(_|$)/.test(argument))
+}
+
+/** The server by which an agent asks its nginx. */
+function isPrivate(block: readonly SourceDirective[]): boolean {
+  return block.some(({ name, args }) => name === 'listen' && /^unix:.*\/nginx\.sock$/.test(args[0] ?? ''))
+}
+
+function putServers(form: NormalForm, servers: readonly SourceDirective[], http: readonly SourceDirective[], reading: Reading): void {
+  const ports = portsOf(servers)
+  const claims: Claims = new Map()
+  const outer = headersWithin(http, empty)
+  for (const server of servers) {
+    if (answersNobody(server, ports)) continue
+    const block = server.block!
+    const { names } = namesOf(server)
+    const levels = headersWithin(block, outer)
+    const inherited = http.filter(({ name }) => comparedInServers.has(name) && !block.some((own) => own.name === name))
+    const certificate = [...block, ...http].find(({ name }) => name === 'ssl_certificate')?.args[0]
+    for (const port of new Set(listensOf(server).map((listen) => listen.port))) {
+      const { tls, http2, defaultServer } = ports.get(port)!
+      const own = listensOf(server).filter((listen) => listen.port === port)
+      const { free } = claim(claims, port, defaultServer === server ? [...names, '_'] : names, '')
+      if (free.length === 0) continue
+      const context = `server ${free.toSorted().join(' ')}:${port}`
+      const statements = [...inherited, ...block].filter(({ name }) => !listening.has(name) && (tls || !name.startsWith('ssl_')))
+      put(form, context, statements, reading)
+      const said = form.get(context)!
+      const on = (name: string) => [...block, ...http].find((directive) => directive.name === name)?.args[0]
+      if (tls) {
+        said.push('ssl on')
+        if (certificate !== undefined)
+          said.push(`ssl_certificate ${quote(reading.certificates.get(absolute(certificate, reading.folder)) ?? certificate)}`)
+        if (http2 || on('http2') === 'on') said.push('http2 on')
+        if (own.some(({ quic }) => quic) && on('http3') !== 'off') said.push('http3 on')
+      }
+      const locations = block.filter(({ name }) => name === 'location')
+      for (const header of levels.add_header) said.push(statementOf(header, reading))
+      for (const location of locations) putLocation(form, context, location, levels, reading)
+    }
+  }
+}
+
+function putLocation(form: NormalForm, context: string, location: SourceDirective, inherited: HeaderLevels, reading: Reading): void {
+  const block = location.block ?? []
+  if (block.some(({ name }) => name === 'stub_status')) return
+  const levels = headersWithin(block, inherited)
+  const proxies = block.some(({ name }) => name === 'proxy_pass')
+  const own = block.filter(({ name }) => name !== 'add_header' && name !== 'proxy_set_header')
+  const headers = [...levels.add_header.filter(({ args }) => args[1] !== ''), ...(proxies ? levels.proxy_set_header : [])]
+  const at = `${context} location ${location.args.join(' ').replace(/^(=|\^~|~\*|~)(?! )/, '$1 ')}`
+  put(form, at, [...own.map((child) => withInherited(child, levels)), ...headers], reading)
+  if (proxies && !levels.proxy_set_header.some(({ args }) => args[0]?.toLowerCase() === 'host')) {
+    const host = /^https?:\/\/([^/?]*)/.exec(block.find(({ name }) => name === 'proxy_pass')?.args[0] ?? '')?.[1] ?? '$'
+    form
+      .get(at)!
+      .push(
+        `proxy_set_header Host ${quote(host.includes('$') || host.startsWith('unix:') ? '$proxy_host' : (reading.upstreams.get(host) ?? host))}`,
+      )
+  }
+}
+
+/** A nested location with the request headers that hold in it. */
+function withInherited(directive: SourceDirective, inherited: HeaderLevels): SourceDirective {
+  const { name, block } = directive
+  if (name !== 'location' || !block) return directive
+  const levels = headersWithin(block, inherited)
+  const proxies = block.some((child) => child.name === 'proxy_pass')
+  const others = block.filter((child) => child.name !== 'proxy_set_header').map((child) => withInherited(child, levels))
+  return { ...directive, block: [...others, ...(proxies ? levels.proxy_set_header : [])] }
+}
+
+function put(form: NormalForm, context: string, directives: readonly SourceDirective[], reading: Reading): void {
+  const said = form.get(context) ?? []
+  const ordered = new Map<string, string[]>()
+  for (const directive of directives) {
+    const { name, args, block } = directive
+    if (replacedBecause(name, args) !== undefined || name === 'include') continue
+    if (name === 'types') said.push(...typesOf(block ?? []))
+    else {
+      const family = familyOf(name)
+      const all = ordered.get(family)
+      if (all) all.push(statementOf(directive, reading))
+      else ordered.set(family, [statementOf(directive, reading)])
+    }
+  }
+  // The order of a family is told by the number before each of its statements; one alone, or one of which order says nothing, needs none.
+  for (const [family, statements] of ordered) {
+    const counts = (family === 'rewrite' || family === 'access') && statements.length > 1
+    said.push(...statements.map((statement, at) => (counts ? `${family} ${at + 1}: ${statement}` : statement)))
+  }
+  form.set(context, said)
+}
+
+function typesOf(block: readonly SourceDirective[]): string[] {
+  return block.flatMap(({ name, args }) => args.map((extension) => `types ${quote(name)} ${quote(extension)}`))
+}
+
+function statementOf(directive: SourceDirective, reading: Reading): string {
+  const { name, block } = directive
+  const args = directive.args.map((argument) => argument.replaceAll(`\${${dollarVariable}}`, '$'))
+  const words = [name, ...argumentsOf(name, args, reading)].map(quote).join(' ')
+  if (!block) return words
+  const inner = block
+    .filter((child) => dataBlocks.has(name) || replacedBecause(child.name, child.args) === undefined)
+    .map((child) => statementOf(child, reading))
+  return `${words} { ${inner.join('; ')} }`
+}
+
+function argumentsOf(name: string, args: string[], reading: Reading): string[] {
+  if (name.endsWith('_pass') && args[0] !== undefined) {
+    const [, scheme = '', host = '', rest = ''] = /^([a-z]+:\/\/)?([^/?]*)(.*)$/s.exec(args[0]) ?? []
+    return [`${scheme}${reading.upstreams.get(host) ?? host}${rest}`, ...args.slice(1)]
+  }
+  // The defaults of an upstream's server may be said or not.
+  if (name === 'server')
+    return args
+      .map((argument) => argument.replace(/^(fail_timeout=\d+)$/, '$1s'))
+      .filter((argument) => !/^(weight=1|max_fails=1|fail_timeout=10s)$/.test(argument))
+  return args
+}

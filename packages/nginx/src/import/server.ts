@@ -1,0 +1,227 @@
+import type { ConfigVirtualHost } from '@nxmesh/model/agent-config'
+import type { ImportLine } from '@nxmesh/model/import'
+import type { Location } from '@nxmesh/model/location'
+import { virtualHostInput } from '@nxmesh/model/virtual-host'
+import { checkVirtualHost } from '../check.ts'
+import { refusal } from '../directive-rules.ts'
+import { type CertificateUse, useCertificate } from './certificate-use.ts'
+import { keep } from './families.ts'
+import { type HeaderLevels, headersWithin } from './header-sets.ts'
+import { type Entry, type Ledger, noteWhole } from './ledger.ts'
+import { listensOf, type Port, readListen } from './listen.ts'
+import { type Obstacle, readLocation } from './location.ts'
+import { type Claims, claim, namesOf } from './names.ts'
+import { noteKept, spelledOut } from './nested.ts'
+import { answersNobody } from './nobody.ts'
+import { replacedBecause } from './replaced.ts'
+import type { SourceDirective } from './source.ts'
+
+/** What a server is read with: what the http block says, and what the servers before it have taken. */
+export interface ServerContext {
+  ports: ReadonlyMap<number, Port>
+  claims: Claims
+  hostNames: Set<string>
+  headers: HeaderLevels
+  /** Directives of the http block that NxMesh sets in each server, by name. */
+  inherited: ReadonlyMap<string, SourceDirective>
+  upstreamIds: ReadonlyMap<string, string>
+  certificates: CertificateUse
+  newId: () => string
+  ledger: Ledger
+}
+
+/** A virtual host to be made, and the server that it comes from. */
+export interface ImportedHost {
+  host: ConfigVirtualHost
+  server: SourceDirective
+}
+
+const fields = new Set(['listen', 'server_name', 'ssl', 'http2', 'http3', 'ssl_certificate', 'ssl_certificate_key', 'location'])
+
+/** Reads a server block into virtual hosts, one for each port: whole, or not at all. */
+export function importServer(server: SourceDirective, context: ServerContext): ImportedHost[] {
+  const ledger: Ledger = new Map()
+  const read = readServer(server, context, ledger)
+  if ('hosts' in read) {
+    for (const [directive, entry] of ledger) context.ledger.set(directive, entry)
+    return read.hosts.map((host) => ({ host, server }))
+  }
+  const { directive, message, outcome = 'left_out' } = read
+  noteWhole(context.ledger, server, { outcome, message: outcome === 'replaced' ? message : `its server is left out: ${message}` })
+  if (directive !== server) context.ledger.set(directive, { outcome, message })
+  return []
+}
+
+type Refused = Obstacle & { outcome?: ImportLine['outcome'] }
+
+function readServer(server: SourceDirective, context: ServerContext, ledger: Ledger): { hosts: ConfigVirtualHost[] } | Refused {
+  const block = server.block!
+  const ports = [...new Set(listensOf(server).map(({ port }) => port))]
+  if (ports.length === 0) return { directive: server, message: 'it listens on no port that a virtual host can have' }
+  if (answersNobody(server, context.ports))
+    return { directive: server, message: 'NxMesh answers names that no virtual host has in this way by itself', outcome: 'replaced' }
+  const { names, refused } = namesOf(server)
+  const name = hostName(context, names[0] ?? 'default')
+  const entry = (outcome: Entry['outcome'], field: string, message?: string): Entry => ({
+    outcome,
+    object: { kind: 'virtual_host', name },
+    field,
+    ...(message !== undefined && { message }),
+  })
+  ledger.set(server, { outcome: 'imported', object: { kind: 'virtual_host', name } })
+  const certificate = useCertificate(server, names, context.certificates)
+  const obstacle = noteFields(server, { ledger, entry, refused, certificate })
+  if (obstacle) return obstacle
+  const levels = headersWithin(block, context.headers)
+  const locations = readLocations(server, levels, context, ledger, entry)
+  if (!Array.isArray(locations)) return locations
+  const kept = keptOf(server, levels, context)
+  const hosts: ConfigVirtualHost[] = []
+  for (const port of ports) {
+    const { tls, http2 } = context.ports.get(port)!
+    const isDefault = context.ports.get(port)!.defaultServer === server
+    const { free, taken } = claim(context.claims, port, isDefault ? [...names, '_'] : names, name)
+    if (taken.length > 0) noteTaken(server, ledger, entry, taken)
+    if (free.length === 0) continue
+    if (tls && certificate.id === undefined) return { directive: certificate.directive ?? server, message: certificate.message }
+    const here = kept.filter(({ name: directive }) => tls || !directive.startsWith('ssl_'))
+    const written = new Map(here.map((directive) => [spelledOut(directive, levels), directive]))
+    const { custom_directives, extra_directives, fields: places } = keep([...written.keys()])
+    const draft = {
+      name: ports.length === 1 ? name : `${name} (port ${port})`,
+      server_name: free.join(' '),
+      listen_port: port,
+      ssl_enabled: tls,
+      ssl_certificate_id: tls ? certificate.id : null,
+      http2_enabled: tls && (http2 || isOn(server, context, 'http2')),
+      http3_enabled: tls && speaksQuic(server, port) && !isOff(server, context, 'http3'),
+      locations,
+      custom_directives,
+      ...(extra_directives.length > 0 && { extra_directives }),
+    }
+    const parsed = virtualHostInput.safeParse(draft)
+    if (!parsed.success) {
+      const [{ path, message } = { path: [], message: '' }] = parsed.error.issues
+      return { directive: server, message: `${path.join('.')} ${message}` }
+    }
+    const [problem] = checkVirtualHost(parsed.data)
+    if (problem) {
+      const culprit = [...places].find(([, field]) => field === problem.field)?.[0]
+      return { directive: culprit ? written.get(culprit)! : server, message: problem.message }
+    }
+    for (const [text, field] of places) noteKept(ledger, written.get(text)!, entry('kept', field))
+    const { target_agents: _all, ...host } = parsed.data
+    hosts.push({ id: context.newId(), ...host })
+  }
+  if (hosts.length === 0)
+    return { directive: server, message: 'no request reaches it: all its names are those of servers before it, or it has none' }
+  return { hosts }
+}
+
+function hostName({ hostNames }: ServerContext, wanted: string): string {
+  const short = wanted.slice(0, 150)
+  let name = short
+  for (let copy = 2; hostNames.has(name); copy++) name = `${short} (${copy})`
+  hostNames.add(name)
+  return name
+}
+
+interface Noting {
+  ledger: Ledger
+  entry: (outcome: Entry['outcome'], field: string, message?: string) => Entry
+}
+
+function noteFields(
+  server: SourceDirective,
+  { ledger, entry, refused, certificate }: Noting & { refused: string[]; certificate: ReturnType<typeof useCertificate> },
+): Obstacle | undefined {
+  for (const directive of server.block!) {
+    const { name, args } = directive
+    const because = replacedBecause(name, args)
+    if (name === 'listen') {
+      const read = readListen(args)
+      const dropped =
+        read.ok && read.listen.dropped.length > 0
+          ? `${read.listen.dropped.join(', ')} is left out: the agent decides how sockets are made`
+          : undefined
+      ledger.set(directive, read.ok ? entry('imported', 'listen_port', dropped) : { outcome: 'left_out', message: read.message })
+    } else if (name === 'server_name') {
+      const message = refused.length > 0 ? `${refused.join(', ')} cannot be the name of a virtual host` : undefined
+      ledger.set(directive, entry('imported', 'server_name', message))
+    } else if (name === 'ssl_certificate' || name === 'ssl_certificate_key') {
+      const used = directive === certificate.directive || name === 'ssl_certificate_key'
+      ledger.set(
+        directive,
+        used ? entry('imported', 'ssl_certificate_id') : { outcome: 'left_out', message: 'a virtual host has one certificate' },
+      )
+    } else if (name === 'ssl') ledger.set(directive, entry('imported', 'ssl_enabled'))
+    else if (name === 'http2' || name === 'http3') ledger.set(directive, entry('imported', `${name}_enabled`))
+    else if (name === 'add_header' || name === 'proxy_set_header') ledger.set(directive, entry('imported', 'locations'))
+    else if (because !== undefined) ledger.set(directive, { outcome: 'replaced', message: because })
+    else if (name !== 'location') {
+      const message = refusal(name, args)
+      if (message !== undefined) return { directive, message }
+      if (name.startsWith('ssl_'))
+        ledger.set(directive, { outcome: 'left_out', message: 'has no effect: no port of this server speaks TLS' })
+    }
+  }
+  return undefined
+}
+
+function noteTaken(server: SourceDirective, ledger: Ledger, entry: Noting['entry'], taken: string[]): void {
+  for (const directive of server.block!) {
+    if (directive.name === 'server_name')
+      ledger.set(directive, entry('imported', 'server_name', `never reached, and so left out: ${taken.join(', ')}`))
+  }
+}
+
+function readLocations(
+  server: SourceDirective,
+  inherited: HeaderLevels,
+  { upstreamIds }: ServerContext,
+  ledger: Ledger,
+  entry: Noting['entry'],
+): Location[] | Obstacle {
+  const locations: Location[] = []
+  for (const directive of server.block!) {
+    if (directive.name !== 'location') continue
+    if (directive.block?.some(({ name }) => name === 'stub_status')) {
+      noteWhole(ledger, directive, { outcome: 'replaced', message: 'the agent reads the counters over a socket of its own' })
+      continue
+    }
+    const at = locations.length
+    const placed: Noting['entry'] = (outcome, field, message) => entry(outcome, `locations.${at}.${field}`, message)
+    const read = readLocation({ directive, inherited, upstreamIds, ledger, entry: placed })
+    if (!read.ok) return read.obstacle
+    locations.push(read.location)
+  }
+  return locations
+}
+
+function keptOf(server: SourceDirective, { add_header }: HeaderLevels, { inherited }: ServerContext): SourceDirective[] {
+  const block = server.block!
+  const kept = block.filter(
+    ({ name, args }) =>
+      !fields.has(name) && name !== 'add_header' && name !== 'proxy_set_header' && replacedBecause(name, args) === undefined,
+  )
+  const above = [...inherited]
+    .filter(([name]) => !fields.has(name) && !block.some((directive) => directive.name === name))
+    .map(([, directive]) => directive)
+  return [...above, ...kept, ...add_header]
+}
+
+function isOn(server: SourceDirective, context: ServerContext, name: string): boolean {
+  return said(server, context, name) === 'on'
+}
+
+function isOff(server: SourceDirective, context: ServerContext, name: string): boolean {
+  return said(server, context, name) === 'off'
+}
+
+function said(server: SourceDirective, { inherited }: ServerContext, name: string): string | undefined {
+  return (server.block!.find((directive) => directive.name === name) ?? inherited.get(name))?.args[0]
+}
+
+function speaksQuic(server: SourceDirective, port: number): boolean {
+  return listensOf(server).some((listen) => listen.port === port && listen.quic)
+}
