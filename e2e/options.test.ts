@@ -16,6 +16,7 @@ test('options given through REST are what nginx does, and what the master shows 
   await mesh.client.call(routes.updateSettings, { params, body: { real_ip: { trusted: ['127.0.0.1'] }, client: { max_body_size: '1k' } } })
   const upstream = await mesh.client.call(routes.createUpstream, { params, body: { name: 'app', servers: [{ address: origin.address }] } })
   const port = await freePort()
+  const many = { rate: '1000r/s', burst: 100, nodelay: true }
   const staff = { realm: 'Staff', users: [{ name: 'ann', password: 'sesame' }] }
   const host = await mesh.client.call(routes.createVirtualHost, {
     params,
@@ -27,7 +28,8 @@ test('options given through REST are what nginx does, and what the master shows 
       limit_req: { rate: '1r/m' },
       locations: [
         { path: '/', upstream_id: upstream.id },
-        { path: '/staff', upstream_id: upstream.id, auth_basic: staff, limit_req: { rate: '1000r/s', burst: 100, nodelay: true } },
+        { path: '/kept', upstream_id: upstream.id, limit_req: many, proxy_cache: { valid: [{ seconds: 60 }], status_header: true } },
+        { path: '/staff', upstream_id: upstream.id, auth_basic: staff, limit_req: many },
       ],
     },
   })
@@ -42,6 +44,9 @@ test('options given through REST are what nginx does, and what the master shows 
   expect(origin.requests.at(-1)?.headers).toMatchObject({ 'x-real-ip': '192.0.2.2' })
   const staffStatus = (word: string) => status('/staff', from('192.0.2.3', basic(word)))
   expect([await status('/staff', from('192.0.2.3')), await staffStatus('other'), await staffStatus('sesame')]).toEqual([401, 401, 200])
+
+  const kept = async () => (await get(port, 'site.test', '/kept', from('192.0.2.4'))).headers['x-cache-status']
+  expect([await kept(), await kept()]).toEqual(['MISS', 'HIT'])
 
   const agent = mesh.agents[0]!.id
   const files = await mesh.client.call(routes.getAgentConfig, { params: { agent_id: agent } })

@@ -27,8 +27,28 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
       { server_name: 'own.test', locations: [{ path: '^~ /.well-known/', custom_directives: { return: '200 own' } }] },
       { server_name: 'denied.test', custom_directives: { deny: 'all' }, locations: answers('denied') },
       { server_name: '*.wild.test', locations: answers('wild') },
+      { server_name: 'resting.test', maintenance: {} },
+      { server_name: 'www.other.test other.test', redirect: { canonical_name: 'other.test', rules: [{ from: '~ .', to: '/' }] } },
+      { server_name: 'gone.test', redirect: { to: 'https://new.test' } },
+      {
+        server_name: 'guarded.test',
+        access: { rules: [{ action: 'deny' as const, address: 'all' as const }] },
+        auth_basic: { users: [{ name: 'a', password_hash: '{SSHA}tCNGqyJLk/uvKpCa4vga5GB2gWoxMjM0NTY3OA==' }] },
+        limit_req: { rate: '1r/m' },
+      },
     ]
-    const names = ['plain.test', 'locked.test', 'moved.test', 'own.test', 'denied.test', 'a.wild.test', 'nobody.test', '127.0.0.1']
+    const options = ['resting.test', 'www.other.test', 'gone.test', 'guarded.test']
+    const names = [
+      'plain.test',
+      'locked.test',
+      'moved.test',
+      'own.test',
+      'denied.test',
+      'a.wild.test',
+      ...options,
+      'nobody.test',
+      '127.0.0.1',
+    ]
     const config = {
       ...configOf({ virtual_hosts: hosts.map((host) => ({ ...host, listen_port: port })) }),
       acme_thumbprints: Object.fromEntries(names.map((name) => [name, name === 'own.test' ? other : key])),
