@@ -65,9 +65,9 @@ test('access_after_return', () => {
     codes({ virtual_hosts: [host({ ...options, locations: [{ path: '/', custom_directives }] })] })
   const closed = { access: { rules: [{ action: 'deny' as const, address: 'all' }] } }
   expect(guarded(closed, { return: '200 x' })).toEqual(['access_after_return locations.0.custom_directives.return'])
-  expect(guarded({ custom_directives: { auth_basic: 'x' } }, { return: '200 x' })).toEqual([
+  expect(guarded({ custom_directives: { auth_basic: 'x' } }, { return: '200 x' })).toContain(
     'access_after_return locations.0.custom_directives.return',
-  ])
+  )
   expect(guarded(closed, {})).toEqual([])
   const inherited = {
     custom_directives: { deny: 'all' },
