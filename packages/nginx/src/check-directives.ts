@@ -1,4 +1,5 @@
 import type { Problem } from '@nxmesh/model/problem'
+import { statusCodeProblem } from './check-status-codes.ts'
 import { contextsFor } from './directive-contexts.ts'
 import type { DirectiveContext } from './directive-rules.ts'
 import { readStatement } from './render/custom-directives.ts'
@@ -21,6 +22,8 @@ export function checkDirectives(
     const field = `${path}.${name}`
     const read = readStatement(name, value)
     if (!read.ok) return [{ field, message: read.message, code: read.reason === 'refused' ? 'NOT_ALLOWED' : 'INVALID_FORMAT' }]
+    const code = statusCodeProblem(name, read.statement.args)
+    if (code !== undefined) return [{ field, message: code, code: 'OUT_OF_RANGE' }]
     const context = contextOf(name)
     const allowed = contextsFor(name)
     if (allowed === undefined || allowed.includes(context)) return []

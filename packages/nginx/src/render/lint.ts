@@ -1,6 +1,8 @@
 import type { ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import type { Location } from '@nxmesh/model/location'
 import { splitPath } from '@nxmesh/model/location-path'
+import { hiddenErrors } from '../check-status-codes.ts'
+import type { Statement } from './custom-directives.ts'
 import { hasUri } from './location-content.ts'
 import { type Report, reportOn } from './report.ts'
 
@@ -15,6 +17,14 @@ export function lintLocation(report: Report, host: ConfigVirtualHost, location: 
   }
   const redirect = location.custom_directives.return
   if (redirect !== undefined && decodedUri.test(redirect)) reportOn(report, 'warning', host, `${field}.custom_directives.return`, splitting)
+}
+
+/** Warns of custom directives of one level that do more than they seem to; `field` is where they stand. */
+export function lintDirectives(report: Report, host: ConfigVirtualHost, custom: ReadonlyMap<string, Statement>, field: string): void {
+  for (const { name, args } of custom.values()) {
+    const hidden = hiddenErrors(name, args)
+    if (hidden !== undefined) reportOn(report, 'warning', host, `${field}.${name}`, hidden)
+  }
 }
 
 const splitting = 'holds $uri, which is decoded: an encoded line break in a request adds header lines to the answer. Use $request_uri'

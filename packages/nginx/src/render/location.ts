@@ -3,6 +3,7 @@ import { splitPath } from '@nxmesh/model/location-path'
 import { isHeaderName } from '../header-direction.ts'
 import { literal, quote, template } from '../quote.ts'
 import type { Statement } from './custom-directives.ts'
+import { writeInheritedErrorPages } from './error-pages.ts'
 import {
   type ConnectionKind,
   type HeaderSet,
@@ -16,7 +17,7 @@ import {
   writeResponse,
 } from './headers.ts'
 import { renderTypes } from './http.ts'
-import { lintLocation } from './lint.ts'
+import { lintDirectives, lintLocation } from './lint.ts'
 import { connectionOf, contentOf } from './location-content.ts'
 import { locationKey, locationPattern } from './location-path.ts'
 import type { NamedProxy } from './named-proxies.ts'
@@ -57,6 +58,7 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
     reportOn(report, 'error', host, `${field}.custom_directives.${name}`, `is left out: ${message}`),
   )
   lintLocation(report, host, location, field)
+  lintDirectives(report, host, custom, `${field}.custom_directives`)
   writer.from({ ...source, field: `${field}.path` })
   writer.line(`${outer}location ${modifier === '' || modifier === '@' ? '' : `${modifier} `}${quote(locationPattern(location.path))} {`)
   for (const [rule, { pattern, replacement, flag }] of location.rewrite_rules.entries()) {
@@ -106,6 +108,8 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
     if (statement.name === 'types') renderTypes(writer, statement, indent)
     else writer.lines(indent + statement.text)
   }
+  const { placed } = rendering
+  writeInheritedErrorPages(writer, custom, [...input.server.values(), ...placed.http, ...placed.server], indent)
   if (content.kind === 'other' && location.root === undefined && custom.size === 0 && !input.server.has('root')) {
     // Without this nginx would look for files in the folder it was built with.
     writer.from({ ...source, field })

@@ -4,6 +4,7 @@ import { quote } from '../quote.ts'
 import { writeChallengeAnswer } from './challenges.ts'
 import { commented } from './comment.ts'
 import type { Statement } from './custom-directives.ts'
+import { writeInheritedErrorPages } from './error-pages.ts'
 import {
   type ConnectionKind,
   type HeaderSet,
@@ -17,6 +18,7 @@ import {
   writeResponse,
 } from './headers.ts'
 import { renderTypes } from './http.ts'
+import { lintDirectives } from './lint.ts'
 import { renderLocation } from './location.ts'
 import { connectionOf } from './location-content.ts'
 import type { PlannedHost, PlannedPort } from './plan.ts'
@@ -108,6 +110,7 @@ function renderLevel(
 ): { headers: HeaderSet; connection: ConnectionKind | undefined } {
   const { writer, target, placed } = rendering
   const { host } = planned
+  lintDirectives(rendering.report, host, custom, 'custom_directives')
   const settings =
     target.mode === 'include' ? placed.server.filter((statement) => !custom.has(statement.name) || setsHeader(statement)) : []
   const set = (name: string) => custom.has(name) || settings.some((statement) => statement.name === name)
@@ -134,6 +137,7 @@ function renderLevel(
     if (statement.name === 'types') renderTypes(writer, statement, indent)
     else writer.lines(indent + statement.text)
   }
+  writeInheritedErrorPages(writer, custom, [...placed.http, ...placed.server], indent)
   let first: ConnectionKind | undefined
   for (const location of host.locations) first ??= connectionOf(rendering, location)
   let headers = first === undefined ? noHeaders : proxyHeaders[first]
