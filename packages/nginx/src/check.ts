@@ -4,6 +4,7 @@ import type { UpstreamInput } from '@nxmesh/model/upstream'
 import type { VirtualHostInput } from '@nxmesh/model/virtual-host'
 import { checkDirectives } from './check-directives.ts'
 import { checkLocation } from './check-location.ts'
+import { repeatedKey } from './map-keys.ts'
 import { maxTokenBytes, quote } from './quote.ts'
 import { locationKey } from './render/location-path.ts'
 import { settingContext } from './render/settings.ts'
@@ -42,6 +43,10 @@ const steersPrograms = /^(LD_.*|GLIBC_TUNABLES|GCONV_PATH|MALLOC_.*|OPENSSL_.*|P
 /** Checks the settings of a workspace, already valid by their schema, against nginx's rules. */
 export function checkSettings(input: Settings): Problem[] {
   const problems = checkDirectives(input.nginx_directives, 'nginx_directives', settingContext)
+  const { map } = input.nginx_directives
+  const repeated = map === undefined ? undefined : repeatedKey(`map ${map}`)
+  if (repeated !== undefined)
+    problems.push({ field: 'nginx_directives.map', message: `has the key "${repeated}" twice, which nginx refuses`, code: 'DUPLICATE' })
   for (const [name, value] of Object.entries(input.env_vars)) {
     if (steersPrograms.test(name))
       problems.push({

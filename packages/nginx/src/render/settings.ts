@@ -1,7 +1,9 @@
 import type { Settings } from '@nxmesh/model/settings'
 import { contextsFor } from '../directive-contexts.ts'
+import { hashedKeys } from '../map-keys.ts'
 import { quote } from '../quote.ts'
 import { readStatement, type Statement } from './custom-directives.ts'
+import { bucketSize, longestHashed } from './hash-size.ts'
 import { type Report, reportOnSettings } from './report.ts'
 import type { RenderTarget } from './target.ts'
 import type { ConfigWriter } from './writer.ts'
@@ -47,7 +49,10 @@ export function placeSettings(settings: Settings, target: RenderTarget, report: 
         `is not set: the host's own nginx.conf decides on "${name}" when NxMesh is only included in it`,
       )
     else placed[onlyInHttp(name) ? 'http' : 'server'].push(read.statement)
+    if (target.mode === 'include' && name === 'map') reportLongKeys(read.statement, settings, report)
   }
+  // nginx sizes a map as it reads it.
+  placed.http.sort((a, b) => Number(b.name.startsWith('map_hash_')) - Number(a.name.startsWith('map_hash_')))
   if (target.mode === 'include') {
     for (const name of Object.keys(settings.env_vars))
       reportOnSettings(
@@ -58,6 +63,14 @@ export function placeSettings(settings: Settings, target: RenderTarget, report: 
       )
   }
   return placed
+}
+
+// The sizes may stand only once, so they are the host's to set.
+function reportLongKeys({ text }: Statement, { nginx_directives }: Settings, report: Report): void {
+  const keys = hashedKeys(text)
+  if (nginx_directives['map_hash_bucket_size'] !== undefined || keys.every((key) => Buffer.byteLength(key) <= longestHashed)) return
+  const message = `may need "map_hash_bucket_size ${bucketSize(keys)};" in the http block of the host's nginx.conf`
+  reportOnSettings(report, 'warning', 'nginx_directives.map', message)
 }
 
 /** Writes statements of the settings, each with its source. */
