@@ -24,8 +24,14 @@ export function lintDirectives(report: Report, host: ConfigVirtualHost, custom: 
   for (const { name, args } of custom.values()) {
     const hidden = hiddenErrors(name, args)
     if (hidden !== undefined) reportOn(report, 'warning', host, `${field}.${name}`, hidden)
+    if (ofThePort.has(name) && !host.ssl_enabled) reportOn(report, 'warning', host, `${field}.${name}`, untilHost)
   }
 }
+
+// With TLS the client names the host in the handshake. Source: nginx, ngx_http_process_request_headers.
+const ofThePort = new Set(['underscores_in_headers', 'ignore_invalid_headers'])
+const untilHost =
+  'holds only for headers that come after Host, as nginx does not know before which host is meant: set it in nginx_directives of the settings'
 
 const splitting = 'holds $uri, which is decoded: an encoded line break in a request adds header lines to the answer. Use $request_uri'
 
