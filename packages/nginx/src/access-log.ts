@@ -25,8 +25,11 @@ export const accessLogFields = [
 
 export type AccessLogField = (typeof accessLogFields)[number][0]
 
+/** The name of the format of our log. */
+export const accessLogName = 'nxmesh'
+
 /** Every field is quoted, numbers too: nginx writes "-", "" or a list where there is no single number. */
-export const accessLogFormat = `log_format nxmesh escape=json '{${accessLogFields.map(([name, variable]) => `"${name}":"${variable}"`).join(',')}}';`
+export const accessLogFormat = `log_format ${accessLogName} escape=json '{${accessLogFields.map(([name, variable]) => `"${name}":"${variable}"`).join(',')}}';`
 
 /** Where an agent has its nginx log requests. */
 export function accessLogPath(runtimeDirectory: string): string {

@@ -1,4 +1,5 @@
 import type { Problem } from '@nxmesh/model/problem'
+import { statusCodeProblem } from './check-status-codes.ts'
 import { contextsFor } from './directive-contexts.ts'
 import type { DirectiveContext } from './directive-rules.ts'
 import { type Level, type ReadStatement, readExtra, readStatement } from './render/custom-directives.ts'
@@ -32,7 +33,9 @@ export function checkExtra(
 
 function problemsOf(read: ReadStatement, field: string, contextOf: (name: string) => DirectiveContext): Problem[] {
   if (!read.ok) return [{ field, message: read.message, code: read.reason === 'refused' ? 'NOT_ALLOWED' : 'INVALID_FORMAT' }]
-  const { name } = read.statement
+  const { name, args } = read.statement
+  const code = statusCodeProblem(name, args)
+  if (code !== undefined) return [{ field, message: code, code: 'OUT_OF_RANGE' }]
   const context = contextOf(name)
   const allowed = contextsFor(name)
   if (allowed === undefined || allowed.includes(context)) return []

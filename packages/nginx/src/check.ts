@@ -7,6 +7,7 @@ import { checkDirectives, checkExtra } from './check-directives.ts'
 import { checkLocation } from './check-location.ts'
 import { checkOptions } from './check-options.ts'
 import { checkRedirect } from './check-redirect.ts'
+import { repeatedKey } from './map-keys.ts'
 import { maxTokenBytes, quote } from './quote.ts'
 import { locationKey } from './render/location-path.ts'
 import { settingContext } from './render/settings.ts'
@@ -58,6 +59,10 @@ export function checkSettings(input: Settings): Problem[] {
   const problems = checkDirectives(input.nginx_directives, 'nginx_directives', settingContext)
   problems.push(...checkOptions(input, input.nginx_directives, { options: '', custom: 'nginx_directives' }))
   problems.push(...checkExtra(input.extra_directives, 'extra_directives', 'settings', settingContext))
+  const { map } = input.nginx_directives
+  const repeated = map === undefined ? undefined : repeatedKey(`map ${map}`)
+  if (repeated !== undefined)
+    problems.push({ field: 'nginx_directives.map', message: `has the key "${repeated}" twice, which nginx refuses`, code: 'DUPLICATE' })
   for (const [name, value] of Object.entries(input.env_vars)) {
     if (steersPrograms.test(name))
       problems.push({

@@ -1,3 +1,5 @@
+import { accessLogName } from './access-log.ts'
+
 /** Where a custom directive is put. */
 export type DirectiveContext = 'main' | 'events' | 'http' | 'server' | 'location'
 
@@ -33,6 +35,8 @@ const ours: Readonly<Record<string, string>> = {
   debug_points: 'it stops nginx',
 }
 
+// nginx's own format, and that of the log that the agent reads: it refuses a second of the name.
+const takenFormats = new Set(['combined', accessLogName])
 const logs = new Set(['access_log', 'error_log'])
 
 /** Says why a directive may not be set by users, or undefined when it may. Unknown names are left to nginx, whose modules differ from host to host. */
@@ -41,6 +45,7 @@ export function refusal(name: string, args: readonly string[]): string | undefin
   if (reason !== undefined) return `"${name}" cannot be set here: ${reason}`
   if (reachesHost(name)) return `"${name}" is not allowed: it runs code or reaches files of the host`
   if (logs.has(name) && !(args.length === 1 && args[0] === 'off')) return `"${name}" may only be "off"`
+  if (name === 'log_format' && takenFormats.has(args[0] ?? '')) return `"log_format" cannot have the name "${args[0]}": it is taken`
   return undefined
 }
 

@@ -7,9 +7,11 @@ import { duplicateServerName } from './duplicate-server-name.ts'
 import { externalResolver } from './external-resolver.ts'
 import type { LintFinding } from './finding.ts'
 import { headerRedefinition } from './header-redefinition.ts'
+import { hiddenError } from './hidden-error.ts'
 import { hostSpoofing } from './host-spoofing.ts'
 import { httpSplitting } from './http-splitting.ts'
 import { ifIsEvil } from './if-is-evil.ts'
+import { lateHeaderRule } from './late-header-rule.ts'
 import { missingResolver } from './missing-resolver.ts'
 import { missingTimeouts } from './missing-timeouts.ts'
 import { noAgent } from './no-agent.ts'
@@ -47,6 +49,8 @@ export const scopeRules: readonly ((scope: Scope) => LintFinding[])[] = [
   allowWithoutDeny,
   unverifiedUpstream,
   versionDisclosure,
+  hiddenError,
+  lateHeaderRule,
   droppedInheritance,
   shadowedLocation,
   proxyPath,

@@ -1,24 +1,10 @@
 import { literal, quote } from '../quote.ts'
-import { bucketSize, powerOfTwo } from './hash-size.ts'
+import { longestHashed } from './hash-size.ts'
 import type { Rendering } from './rendering.ts'
 import type { ConfigWriter } from './writer.ts'
 
 const thumbprintVariable = '$nxmesh_acme_thumbprint'
 const answerVariable = '$nxmesh_acme_answer'
-// A hash of nginx's default bucket takes names of up to 46 characters.
-const longestHashed = 46
-const defaultHashSize = 2048
-
-/** Sizes that the names of challenges need of nginx's maps: said before the first of them, or nginx takes its own. */
-export function challengeHashSizes({ challenges }: Pick<Rendering, 'challenges'>): (readonly [name: string, value: string])[] {
-  if (!challenges) return []
-  const names = Object.keys(challenges.thumbprints)
-  const most = powerOfTwo(names.length * 4, defaultHashSize)
-  return [
-    ['map_hash_bucket_size', `${bucketSize(names)}`],
-    ...(most > defaultHashSize ? ([['map_hash_max_size', `${most}`]] as const) : []),
-  ]
-}
 
 /**
  * Writes the variable that holds the answer to an HTTP-01 challenge, and nothing for every other request: whoever asks gets the token back with

@@ -1,8 +1,8 @@
 import { accessLogFormat, virtualHostVariable } from '../access-log.ts'
+import { hashedKeys } from '../map-keys.ts'
 import { dollarDefinition, literal, quote } from '../quote.ts'
-import { challengeHashSizes } from './challenges.ts'
 import type { Statement } from './custom-directives.ts'
-import { bucketSize, powerOfTwo } from './hash-size.ts'
+import { bucketSize, mapHashSizes, powerOfTwo } from './hash-size.ts'
 import { connectionVariable } from './headers.ts'
 import { mimeTypes } from './mime-types.ts'
 import { writeOptions } from './options.ts'
@@ -54,7 +54,7 @@ export function renderHttpHead(rendering: Rendering, ports: readonly PlannedPort
 }
 
 function renderDefaults(rendering: Rendering, ports: readonly PlannedPort[]): void {
-  const { writer, target, placed, policy } = rendering
+  const { writer, target, placed, policy, challenges } = rendering
   const settings = placed.http
   const set = new Set(settings.map((statement) => statement.name))
   const missing = (name: string) => !set.has(name)
@@ -62,7 +62,9 @@ function renderDefaults(rendering: Rendering, ports: readonly PlannedPort[]): vo
   const names = ports.flatMap(({ hosts, companions }) => [...hosts, ...companions].flatMap((server) => server.names))
   if (missing('server_names_hash_bucket_size')) writer.line(`server_names_hash_bucket_size ${bucketSize(names)};`)
   if (missing('server_names_hash_max_size')) writer.line(`server_names_hash_max_size ${powerOfTwo(names.length * 4, 1024)};`)
-  for (const [name, value] of challengeHashSizes(rendering)) if (missing(name)) writer.line(`${name} ${value};`)
+  const keys = settings.flatMap(({ name, text }) => (name === 'map' ? hashedKeys(text) : []))
+  keys.push(...Object.keys(challenges?.thumbprints ?? {}))
+  for (const [name, value] of mapHashSizes(keys)) if (missing(name)) writer.line(`${name} ${value};`)
   if (target.facts.supports.ssl) {
     writeTlsPolicy(writer, policy, (name) => set.has(name), '')
     for (const [name, value] of sessionDirectives) if (missing(name)) writer.line(`${name} ${value};`)

@@ -1,4 +1,5 @@
 import type { Settings } from '@nxmesh/model/settings'
+import { accessLogName } from '../access-log.ts'
 import { quote } from '../quote.ts'
 import type { Statement } from './custom-directives.ts'
 import { type PlacedSettings, writeEnvironment, writeSettings } from './settings.ts'
@@ -32,7 +33,7 @@ export function renderMain(target: RenderTarget, settings: Settings, placed: Pla
   for (const kind of ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']) writer.line(`    ${kind}_temp_path ${path(`temp_${kind}`)};`)
   writer.line('    include http.conf;')
   const logs = purpose === 'serve' && target.access_log !== undefined
-  writer.line(`    access_log ${logs ? `${quote(target.access_log!)} nxmesh` : 'off'};`)
+  writer.line(`    access_log ${logs ? `${quote(target.access_log!)} ${accessLogName}` : 'off'};`)
   writer.line('}')
   return writer
 }

@@ -1,6 +1,6 @@
 import { speaksGrpc } from '@nxmesh/model/options'
 import type { TlsOptions } from '@nxmesh/model/tls'
-import { virtualHostVariable } from '../access-log.ts'
+import { accessLogName, virtualHostVariable } from '../access-log.ts'
 import { quote } from '../quote.ts'
 import { writeChallengeAnswer } from './challenges.ts'
 import { commented } from './comment.ts'
@@ -138,7 +138,7 @@ function renderLevel(
   if (target.access_log !== undefined && !set('access_log')) {
     writer.from(source)
     writer.line(`${indent}set ${virtualHostVariable} ${quote(host.id)};`)
-    if (target.mode === 'include') writer.line(`${indent}access_log ${quote(target.access_log)} nxmesh;`)
+    if (target.mode === 'include') writer.line(`${indent}access_log ${quote(target.access_log)} ${accessLogName};`)
   }
   writer.from(source)
   if (!port.tls && rendering.challenges?.port === port.port) writeChallengeAnswer(writer, indent)

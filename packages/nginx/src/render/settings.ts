@@ -1,6 +1,8 @@
 import type { Settings } from '@nxmesh/model/settings'
 import { contextsFor } from '../directive-contexts.ts'
+import { hashedKeys } from '../map-keys.ts'
 import { quote } from '../quote.ts'
+import { bucketSize, longestHashed } from './hash-size.ts'
 import type { OptionLine } from './options/line.ts'
 import { type Cache, cacheOf } from './options/proxy-cache.ts'
 import { optionLines, usableLines } from './options.ts'
@@ -63,7 +65,10 @@ export function placeSettings(settings: Settings, target: RenderTarget, report: 
         `is not set: the host's own nginx.conf decides on "${name}" when NxMesh is only included in it`,
       )
     else placed[onlyInHttp(name) ? 'http' : 'server'].push(statement)
+    if (target.mode === 'include' && name === 'map') reportLongKeys(statement, settings, report)
   }
+  // nginx sizes a map as it reads it.
+  placed.http.sort((a, b) => Number(b.name.startsWith('map_hash_')) - Number(a.name.startsWith('map_hash_')))
   const set = new Set([...placed.http, ...placed.server].map(({ name }) => name))
   placed.options = usableLines(
     optionLines(settings, { key: '', host: '', cache, speaks: { http: true, grpc }, folder: '' }),
@@ -81,6 +86,14 @@ export function placeSettings(settings: Settings, target: RenderTarget, report: 
       )
   }
   return placed
+}
+
+// The sizes may stand only once, so they are the host's to set.
+function reportLongKeys({ text, field }: CustomStatement, { nginx_directives }: Settings, report: Report): void {
+  const keys = hashedKeys(text)
+  if (nginx_directives['map_hash_bucket_size'] !== undefined || keys.every((key) => Buffer.byteLength(key) <= longestHashed)) return
+  const message = `may need "map_hash_bucket_size ${bucketSize(keys)};" in the http block of the host's nginx.conf`
+  reportOnSettings(report, 'warning', field, message)
 }
 
 /** Writes statements of the settings, each with its source. */
