@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { writeOnce } from './files.ts'
 
@@ -13,9 +13,11 @@ export interface Secrets {
 /** Reads the secret key from a file of 32 bytes in base64, which is made with mode 0600 where `create` allows it. */
 export async function openSecrets(file: string, create: boolean): Promise<Secrets> {
   if (create) await writeOnce(file, `${randomBytes(32).toString('base64')}\n`, 0o600)
-  const key = Buffer.from((await readFile(file, 'utf8')).trim(), 'base64')
-  if (key.length !== 32) throw new Error(`${file} must hold 32 bytes in base64`)
-  const fingerprintKey = Buffer.from(hkdfSync('sha256', key, '', 'fingerprint', 32))
+  const bytes = Buffer.from((await readFile(file, 'utf8')).trim(), 'base64')
+  if (bytes.length !== 32) throw new Error(`${file} must hold 32 bytes in base64`)
+  // Node takes three times as long with a key that comes as bytes.
+  const key = createSecretKey(bytes)
+  const fingerprintKey = createSecretKey(Buffer.from(hkdfSync('sha256', key, '', 'fingerprint', 32)))
   return {
     fingerprint: (text) => createHmac('sha256', fingerprintKey).update(text).digest('hex'),
     seal(text) {
@@ -25,10 +27,10 @@ export async function openSecrets(file: string, create: boolean): Promise<Secret
       return Buffer.concat([iv, cipher.getAuthTag(), body]).toString('base64')
     },
     open(sealed) {
-      const bytes = Buffer.from(sealed, 'base64')
-      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12)).setAuthTag(bytes.subarray(12, 28))
+      const parts = Buffer.from(sealed, 'base64')
+      const decipher = createDecipheriv('aes-256-gcm', key, parts.subarray(0, 12)).setAuthTag(parts.subarray(12, 28))
       try {
-        return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8')
+        return Buffer.concat([decipher.update(parts.subarray(28)), decipher.final()]).toString('utf8')
       } catch (error) {
         throw new Error(`${file} is not the secret key that this database was written with`, { cause: error })
       }

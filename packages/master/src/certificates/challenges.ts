@@ -59,9 +59,10 @@ export async function awaitValidation(work: Work): Promise<Next> {
     const ended = { code: status, message: `The CA’s authorization for ${known.name} is ${status}.`, fix: 'It is tried again by itself.' }
     failed ??= { kind: 'fail', reason: problem ? reasonOf(problem) : ended, retryAt: problem?.retryAt ?? null }
   }
-  if (!(await work.keep(authorizations))) return { kind: 'done' }
+  const isProved = authorizations.every(({ status }) => status === 'valid')
+  if ((failed || isProved) && !(await work.keep(authorizations))) return { kind: 'done' }
   if (failed) return failed
-  if (authorizations.every(({ status }) => status === 'valid')) {
+  if (isProved) {
     await removeRecords({ ...work, authorizations })
     return { kind: 'go', step: 'finalization' }
   }
@@ -70,7 +71,8 @@ export async function awaitValidation(work: Work): Promise<Next> {
     return { kind: 'fail', reason: { code: 'timeout', message, fix: 'It is tried again by itself.' } }
   }
   const asked = retryAt - ctx.now()
-  return { kind: 'wait', ms: Math.min(Math.max(shortest, asked), order.attempt > 5 ? 60_000 : 20_000) }
+  const ms = Math.min(Math.max(shortest, asked), order.attempt > 5 ? 60_000 : 20_000)
+  return { kind: 'wait', ms, changes: { authorizations: JSON.stringify(authorizations) } }
 }
 
 /** Takes the DNS records of an order away again; what cannot be reached is left with a word in the log. */

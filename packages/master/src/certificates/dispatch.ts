@@ -2,6 +2,7 @@ import type { Ctx } from '../ctx.ts'
 import type { CertificateOrderRow } from '../db/schema-certificates.ts'
 import type { Reconciler } from '../reconcilers.ts'
 import { beginDue, tellEnding } from './due.ts'
+import { installTogether } from './install-together.ts'
 import { claimOrders } from './orders.ts'
 import { askRenewalInfo } from './renewal-info.ts'
 import { runOrder } from './run-order.ts'
@@ -15,11 +16,12 @@ const mostAtOnce = 20
 
 export function openCertificateDispatch(ctx: Ctx): CertificateDispatch {
   const stop = new AbortController()
+  const install = installTogether(ctx)
   const underWay = new Set<Promise<void>>()
   let asking: Promise<void> | undefined
 
   function start(order: CertificateOrderRow): void {
-    const running = runOrder(ctx, order, stop.signal)
+    const running = runOrder(ctx, order, install, stop.signal)
       // Nothing is lost: it is taken up again where it was when the lease is over.
       .catch((error: unknown) => ctx.log.warn({ err: error, order: order.id }, 'an order was broken off'))
       .finally(() => {

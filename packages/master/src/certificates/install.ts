@@ -4,8 +4,8 @@ import { shownServed } from '@nxmesh/model/served-certificate'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
 import type { Actor } from '../access.ts'
 import { type Change, changeConfig } from '../change.ts'
-import { type Ctx, timestamp } from '../ctx.ts'
-import type { CertificateOrderRow, CertificateRow } from '../db/schema-certificates.ts'
+import type { Ctx } from '../ctx.ts'
+import type { CertificateRow } from '../db/schema-certificates.ts'
 import type { Tx } from '../db/transaction.ts'
 import { tell } from '../events/outbox.ts'
 import { uncoveredOf } from './coverage.ts'
@@ -15,34 +15,23 @@ import { configChange, readCertificateRow, replaceRow, servedOf, withMaterial } 
 /** Who does what nobody asked for. */
 export const itself: Pick<Actor, 'email'> = { email: 'nxmesh-master' }
 
-/** Puts a chain and key in the place of those that agents have, as a new version of the workspace. With `order`, that order ends with it: both or neither. */
+/** Puts a chain and key in the place of those that agents have, as a new version of the workspace. */
 export async function install(
   ctx: Ctx,
   actor: Pick<Actor, 'email'>,
   { id, workspace_id }: Pick<CertificateRow, 'id' | 'workspace_id'>,
   material: Material,
-  order?: CertificateOrderRow,
-): Promise<CertificateRow | undefined> {
-  return changeConfig(ctx, actor, workspace_id, async (tx) => {
-    const before = await readCertificateRow(tx.db, id)
-    if (order && !(await endOrder(ctx, tx, order))) return { result: undefined, changes: [], summary: '' }
-    const after = withMaterial(ctx, before, material)
-    await replaceRow(tx.db, after)
-    tellIssued(ctx, tx, after, before.issued_at !== null)
-    return { result: after, ...changeOf(before, after, before.issued_at === null ? 'issued' : 'renewed') }
-  })
+): Promise<CertificateRow> {
+  return changeConfig(ctx, actor, workspace_id, (tx) => put(ctx, tx, id, material))
 }
 
-async function endOrder(ctx: Ctx, { db }: Tx, { id, leased_by, attempt }: CertificateOrderRow): Promise<boolean> {
-  const { numUpdatedRows } = await db
-    .updateTable('certificate_orders')
-    .set({ outcome: 'issued', ended_at: timestamp(ctx), next_at: null, leased_by: null, step: 'installation' })
-    .where('id', '=', id)
-    .where('leased_by', '=', leased_by)
-    .where('attempt', '=', attempt)
-    .where('ended_at', 'is', null)
-    .executeTakeFirst()
-  return numUpdatedRows === 1n
+/** The same within a transaction. */
+export async function put(ctx: Ctx, tx: Tx, id: string, material: Material) {
+  const before = await readCertificateRow(tx.db, id)
+  const after = withMaterial(ctx, before, material)
+  await replaceRow(tx.db, after)
+  tellIssued(ctx, tx, after, before.issued_at !== null)
+  return { result: after, ...changeOf(before, after, before.issued_at === null ? 'issued' : 'renewed') }
 }
 
 /** Tells of a certificate that is there now. */
@@ -62,7 +51,7 @@ export function changeOf(
   before: CertificateRow | null,
   after: CertificateRow | null,
   verb: string,
-): Pick<Change<unknown>, 'changes' | 'summary' | 'deed'> {
+): Required<Pick<Change<unknown>, 'changes' | 'summary' | 'deed'>> {
   const change = configChange(before, after)
   const { id, name } = change
   const shown = (row: CertificateRow | null) => {

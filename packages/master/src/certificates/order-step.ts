@@ -4,6 +4,7 @@ import type { Ctx } from '../ctx.ts'
 import type { AcmeAccountRow, CertificateOrderRow, CertificateOrders, CertificateRow } from '../db/schema-certificates.ts'
 import type { AcmeAccount, AcmeClient, AcmeOrder } from './acme/client.ts'
 import { type AcmeProblem, type AcmeResult, explainProblem } from './acme/problem.ts'
+import type { InstallOrdered } from './install-together.ts'
 import type { OrderAuthorization } from './shown.ts'
 
 export type Reason = Omit<CertificateError, 'at'>
@@ -28,6 +29,7 @@ export interface Work {
   /** What authenticates to the ACME server; only once the account is registered. */
   credentials: AcmeAccount
   authorizations: OrderAuthorization[]
+  install: InstallOrdered
   /** What the step before has been told of the order. */
   seen: AcmeOrder | undefined
   /** Writes what has happened so far, so that a master that takes over knows it; false where the order is no longer ours. */

@@ -3,7 +3,6 @@ import { timestamp } from '../ctx.ts'
 import { csrOf } from './acme/csr.ts'
 import { waitingForAgents } from './agents-ready.ts'
 import { answerChallenges, awaitValidation } from './challenges.ts'
-import { install, itself } from './install.ts'
 import { readMaterial } from './material.ts'
 import { afterProblem, type Next, shownByCa, type Work } from './order-step.ts'
 import { preflight } from './preflight.ts'
@@ -104,7 +103,7 @@ async function finalize(work: Work): Promise<Next> {
 }
 
 async function download(work: Work): Promise<Next> {
-  const { ctx, order, certificate, client, credentials } = work
+  const { ctx, order, certificate, client, credentials, install } = work
   const found = await shownByCa(work)
   if (!found.ok) return afterProblem(work, found.problem)
   if (found.value.certificate === null)
@@ -123,6 +122,6 @@ async function download(work: Work): Promise<Next> {
   if (!read.ok) return unsound(read.problems.map(({ message }) => `it ${message}`).join(', '))
   const [missing] = uncoveredProblems({ domain: certificate.name, names: servedOf(certificate).names }, read.material.facts.names)
   if (missing) return unsound(missing.message)
-  await install(ctx, itself, certificate, read.material, order)
+  await install(order, read.material)
   return { kind: 'done' }
 }

@@ -5,6 +5,7 @@ import { begin } from '../db/transaction.ts'
 import { tell } from '../events/outbox.ts'
 import type { AcmeOrder } from './acme/client.ts'
 import { removeRecords } from './challenges.ts'
+import type { InstallOrdered } from './install-together.ts'
 import type { Next, Reason, Work } from './order-step.ts'
 import { orderSteps } from './order-steps.ts'
 import { saveOrder } from './orders.ts'
@@ -16,7 +17,7 @@ const longestHeld = 10_000
 const longestLife = 24 * 3_600_000
 
 /** Brings an order that this master has taken as far as it goes: to its end, or to where it has to wait. */
-export async function runOrder(ctx: Ctx, claimed: CertificateOrderRow, signal: AbortSignal): Promise<void> {
+export async function runOrder(ctx: Ctx, claimed: CertificateOrderRow, install: InstallOrdered, signal: AbortSignal): Promise<void> {
   let order: CertificateOrderRow | undefined =
     claimed.begun_at === null ? await saveOrder(ctx, claimed, { begun_at: timestamp(ctx) }) : claimed
   let seen: AcmeOrder | undefined
@@ -25,24 +26,27 @@ export async function runOrder(ctx: Ctx, claimed: CertificateOrderRow, signal: A
       await saveOrder(ctx, order, { leased_by: null, next_at: timestamp(ctx) })
       return
     }
-    const work = await open(ctx, order, seen)
-    if (!work) return
+    const opened = await open(ctx, order)
+    if (!opened) return
+    const work = { ...opened, install, seen }
     const next = isTooOld(ctx, order) ? tooOld(order) : await orderSteps[order.step](work)
     order = await follow(work, next, signal)
     seen = next.kind === 'go' ? next.seen : undefined
   }
 }
 
-async function open(ctx: Ctx, order: CertificateOrderRow, seen: AcmeOrder | undefined): Promise<Work | undefined> {
+type Opened = Omit<Work, 'install' | 'seen'>
+
+async function open(ctx: Ctx, order: CertificateOrderRow): Promise<Opened | undefined> {
   const { db } = ctx
   const certificate = await db.selectFrom('certificates').selectAll().where('id', '=', order.certificate_id).executeTakeFirst()
   const account = await db.selectFrom('acme_accounts').selectAll().where('id', '=', order.acme_account_id!).executeTakeFirst()
   // Deleted meanwhile, and the order with it.
   if (!certificate || !account) return undefined
-  return { ...workOn(ctx, order, certificate, account), seen }
+  return workOn(ctx, order, certificate, account)
 }
 
-function workOn(ctx: Ctx, order: CertificateOrderRow, certificate: CertificateRow, account: AcmeAccountRow): Omit<Work, 'seen'> {
+function workOn(ctx: Ctx, order: CertificateOrderRow, certificate: CertificateRow, account: AcmeAccountRow): Opened {
   return {
     ctx,
     order,

@@ -31,6 +31,8 @@ export interface Authority extends AsyncDisposable {
   windowOf: (certificate: IssuedCertificate) => { start: number; end: number } | undefined
   /** What it says of when it wants to be asked again for that. */
   askAgain: string | undefined
+  /** What certificates are held back for. */
+  handsOut: Promise<void>
 }
 
 interface Answer {
@@ -68,6 +70,7 @@ export async function startAuthority({ now = Date.now, isBusy = false }: Authori
     refuseNext: (name, refusal) => void refusals.set(name, refusal),
     windowOf: () => undefined,
     askAgain: '21600',
+    handsOut: Promise.resolve(),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       await new Promise<void>((closed) => void server.close(() => closed()))
@@ -137,7 +140,10 @@ export async function startAuthority({ now = Date.now, isBusy = false }: Authori
     if (place === 'authorization') return { body: shownAuthorization(base, Number(number), order, Number(index)) }
     if (place === 'challenge') return prove(order, Number(number), Number(index))
     if (place === 'finalize') return finalize(order, Number(number), payload)
-    if (place === 'certificate' && order.certificate) return { body: order.certificate.chainPem }
+    if (place === 'certificate' && order.certificate) {
+      await authority.handsOut
+      return { body: order.certificate.chainPem }
+    }
     throw new Refusal(404, 'malformed', `nothing at ${path}`)
   }
 
