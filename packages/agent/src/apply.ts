@@ -25,6 +25,7 @@ import {
 } from './generations.ts'
 import { answeredServers } from './health-checks/answered.ts'
 import type { Fact } from './ledger.ts'
+import { limitOfTheTest, machineFindings } from './machine-findings.ts'
 import { binaryOf, reloadNginx, stopNginx, workersOf } from './nginx.ts'
 import { endOrphans } from './orphans.ts'
 import { causeOf, firstTrouble, portFindings, proofTimeout } from './plan.ts'
@@ -70,7 +71,7 @@ export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyR
   const same = before?.manifest.digest === request.digest ? await renderedAs(scope, request, facts, before) : undefined
   if (same && !request.force && master !== undefined && (await scope.server.serving())?.digest === request.digest) {
     await remember(scope, request, before!)
-    return { kind: 'unchanged', findings: same.findings }
+    return { kind: 'unchanged', findings: [...same.findings, ...(await machineFindings(scope, request.config, master))] }
   }
 
   const unusable = certificateFindings(request.config)
@@ -92,7 +93,9 @@ export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyR
     await discard()
     throw cause
   })
-  const tested = distinct([...explainOutput(test.output, rendered), ...rendered.findings])
+  const said = explainOutput(test.output, rendered).filter(({ message }) => !limitOfTheTest.test(message))
+  const here = await machineFindings(scope, request.config, request.restart ? undefined : master)
+  const tested = distinct([...said, ...rendered.findings, ...here])
   if (!test.ok) {
     await discard()
     return failed(wordsOf(tested, test.output), causeOf(test.output, paths.data), tested)

@@ -11,6 +11,8 @@ export type ConfigFiles =
       main: Directive[]
       /** What was read, by path. */
       texts: ReadonlyMap<string, string>
+      /** The statements of all files, by path. */
+      directives: ReadonlyMap<string, Directive[]>
       /** The statements of the files that an `include` names, in nginx's order. */
       included: (pattern: string) => Directive[][]
       /** Files that are left out, with the reason: what they say is not known. */
@@ -58,7 +60,7 @@ export async function readConfigFiles(main: string, own: string): Promise<Config
     }
   }
   const included = (pattern: string) => (patterns.get(pattern) ?? []).map((path) => files.get(path) ?? [])
-  return { ok: true, main: files.get(main) ?? [], texts, included, leftOut }
+  return { ok: true, main: files.get(main) ?? [], texts, directives: files, included, leftOut }
 }
 
 /** Reads a file of at most so many bytes, unless reading it could hold us up, as a FIFO would. */

@@ -37,6 +37,7 @@ test('a refusal is told apart by its cause', () => {
   expect(causeOf(emerg('unknown directive "x" in /d/generations/1-a/http.conf:3'), '/d')).toBe('config')
   expect(causeOf(emerg('unknown directive "x" in /etc/nginx/nginx.conf:3'), '/d')).toBe('host')
   expect(causeOf(emerg('host not found in upstream "x.test" in /d/generations/1-a/http.conf:3'), '/d')).toBe('host')
+  expect(causeOf(emerg('open() "/srv/a.log" failed (13: Permission denied)'), '/d')).toBe('host')
   expect(causeOf('bind() to 0.0.0.0:80 failed (98: Address already in use)', '/d')).toBe('host')
 })
 

@@ -24,6 +24,7 @@ const hostCauses = [
   /host not found|could not be resolved/,
   /Too many open files|Cannot allocate memory/,
   /Cannot assign requested address/,
+  /Permission denied|Operation not permitted|Read-only file system/,
 ]
 
 /** Whether a refusal comes from the machine (a port, a disk, a name server) and may go away, or from the config itself. */

@@ -61,8 +61,12 @@ function ownFile(path: string, rendered: Rendered): string | undefined {
   return rendered.files.find((file) => path === file.path || path.endsWith(`/${file.path}`))?.path
 }
 
+// A path that nginx was denied is what somebody must know to mend it (file modes, SELinux, AppArmor, ProtectSystem of systemd).
+const denied = /^\w+\(\) "\/[^"]*" failed \((?:13: Permission denied|1: Operation not permitted|30: Read-only file system)\)$/
+
 /** From the first quote to the last: what stands between may hold quotes of its own. */
 function withoutQuotes(text: string): string {
+  if (denied.test(text)) return text
   return text.replace(/"[^]*"/, '"…"')
 }
 

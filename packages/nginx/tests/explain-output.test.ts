@@ -88,4 +88,15 @@ describe('explainOutput', () => {
     ])
     expect(explainWords('the configuration is fine')).toEqual([])
   })
+
+  test('hazard 100: the path that nginx was denied comes out, from whichever file', () => {
+    for (const reason of ['13: Permission denied', '1: Operation not permitted', '30: Read-only file system']) {
+      const text = `open() "/srv/logs/a.log" failed (${reason})`
+      const [found] = explainOutput(`nginx: [emerg] ${text} in /etc/nginx/conf.d/x.conf:1`, rendered)
+      expect(found).toEqual({ severity: 'error', message: text, file: '/etc/nginx/conf.d/x.conf', line: 1 })
+      expect(explainOutput(`nginx: [emerg] ${text}`, rendered)).toEqual([{ severity: 'error', message: text }])
+    }
+    const [other] = explainOutput('nginx: [emerg] open() "/a b" failed (2: No such file or directory) in /etc/x:1', rendered)
+    expect(other!.message).not.toContain('/a b')
+  })
 })
