@@ -10,6 +10,7 @@ import * as certificates from './routes/certificates.ts'
 import * as dnsProviders from './routes/dns-providers.ts'
 import * as explain from './routes/explain.ts'
 import * as findings from './routes/findings.ts'
+import * as imports from './routes/import.ts'
 import * as invitations from './routes/invitations.ts'
 import * as members from './routes/members.ts'
 import * as metrics from './routes/metrics.ts'
@@ -44,6 +45,7 @@ export const routes = {
   ...findings,
   ...revisions,
   ...explain,
+  ...imports,
   ...audit,
 }
 

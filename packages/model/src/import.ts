@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { settings } from './settings.ts'
-import { id, timestamp } from './text.ts'
+import { id } from './text.ts'
 import { upstream } from './upstream.ts'
 import { virtualHost } from './virtual-host.ts'
 
@@ -89,7 +89,6 @@ export const importResult = z
   .strictObject({
     dry_run: z.boolean(),
     version: z.int().meta({ description: 'The version of the workspace now.' }),
-    imported_at: timestamp,
     virtual_hosts: z.array(virtualHost),
     upstreams: z.array(upstream),
     settings,

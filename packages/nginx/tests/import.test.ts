@@ -55,7 +55,7 @@ describe.each(Object.entries(shapes))('%s', (_, files) => {
   test('nothing is dropped without a word, and what differs is told', () => {
     const { sources, result, differences } = imported(files)
     expect(sources.problems).toEqual([])
-    expect(result.lines).toHaveLength(countOf(sources.directives))
+    expect(result.lines).toHaveLength(countOf(sources.directives) + sources.includes.length)
     const report = {
       left_out: result.lines.filter(({ outcome }) => outcome === 'left_out').map(shown),
       differences: differences.map(({ context, change, directive }) => `${change} ${context}: ${directive}`),

@@ -145,6 +145,60 @@ export const additions = {
       ],
     },
   },
+  importWorkspace: {
+    body: {
+      files: {
+        'nginx.conf': 'events {} http { access_log off; include conf.d/*.conf; }',
+        'conf.d/api.conf': 'server { listen 8080; server_name api.example.com; location / { return 404; } }',
+      },
+      main: 'nginx.conf',
+      certificates: {},
+      dry_run: true,
+    },
+    response: {
+      dry_run: true,
+      version: 42,
+      virtual_hosts: [
+        {
+          id: '880e8400-e29b-41d4-a716-446655440004',
+          workspace_id: '660e8400-e29b-41d4-a716-446655440001',
+          name: 'api.example.com',
+          server_name: 'api.example.com _',
+          listen_port: 8080,
+          ssl_enabled: false,
+          ssl_certificate_id: null,
+          http2_enabled: false,
+          http3_enabled: false,
+          locations: [{ path: '/', custom_headers: [], rewrite_rules: [], custom_directives: { return: '404' } }],
+          custom_directives: {},
+          target_agents: { type: 'all' },
+          created_at: '2026-02-15T14:30:00Z',
+          updated_at: '2026-02-15T14:30:00Z',
+        },
+      ],
+      upstreams: [],
+      settings: { nginx_directives: {}, env_vars: {} },
+      certificates: [
+        { path: '/etc/ssl/api.pem', server_names: ['api.example.com'], certificate_id: '990e8400-e29b-41d4-a716-446655440005' },
+      ],
+      equal: false,
+      differences: [{ context: 'http', change: 'added', directive: 'server_tokens off' }],
+      problems: [
+        { file: '/etc/nginx/nginx.conf', line: 3, column: 5, code: 'MISSING_FILE', message: 'there is no file "/etc/nginx/mime.types"' },
+      ],
+      lines: [
+        {
+          file: '/etc/nginx/conf.d/api.conf',
+          line: 1,
+          column: 23,
+          directive: 'server_name api.example.com',
+          outcome: 'imported',
+          object: { kind: 'virtual_host', name: 'api.example.com' },
+          field: 'server_name',
+        },
+      ],
+    },
+  },
   rollbackWorkspace: {
     body: { version: 41, reason: 'the new backend is slow' },
     response: { changed: true, version: 43, message: 'version 43 has the content of version 41', changes },

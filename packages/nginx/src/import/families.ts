@@ -24,6 +24,7 @@ export interface Kept {
 }
 
 const longestCustom = 4000
+const isName = /^[a-z][a-z0-9_]*$/
 /** What is allowed among extra directives alone. */
 const onlyExtra = new Set(['location', 'upstream', 'proxy_pass'])
 
@@ -35,7 +36,7 @@ export function keep(directives: readonly SourceDirective[]): Kept {
   for (const directive of directives) {
     const { name } = directive
     const value = argumentsOf(directive)
-    if (counts.get(familyOf(name)) === 1 && value.length <= longestCustom && !onlyExtra.has(name)) {
+    if (counts.get(familyOf(name)) === 1 && value.length <= longestCustom && isName.test(name) && !onlyExtra.has(name)) {
       kept.custom_directives[name] = value
       kept.fields.set(directive, `custom_directives.${name}`)
     } else {

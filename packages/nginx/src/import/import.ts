@@ -9,7 +9,7 @@ import { portsOf } from './listen.ts'
 import { folderOf } from './path.ts'
 import { importServer, type ServerContext } from './server.ts'
 import { importSettings } from './settings.ts'
-import type { SourceDirective } from './source.ts'
+import type { Include, SourceDirective } from './source.ts'
 import { everything } from './text.ts'
 import { passedTo, readUpstream } from './upstreams.ts'
 
@@ -77,7 +77,7 @@ export function importConfig(sources: Sources, { newId, findCertificate }: Impor
     upstreams,
     settings,
     certificates: [...certificates.used].map(([path, { server_names, id }]) => ({ path, server_names, certificate_id: id ?? null })),
-    lines: linesOf(ledger, directives),
+    lines: inOrderOfReading([...linesOf(ledger, directives), ...sources.includes.flatMap(lineOf)], read),
   }
 }
 
@@ -113,6 +113,17 @@ function namedIn(servers: readonly SourceDirective[]): { byLocation: Set<string>
     }
   }
   return { byLocation, otherwise }
+}
+
+/** An `include` whose files stand in its place. */
+function lineOf({ pattern, files, whole, ...place }: Include): ImportLine[] {
+  const message = files.length === 0 ? 'no file matches it' : `stands for ${files.join(', ')}`
+  return whole ? [{ ...place, directive: `include ${pattern}`, outcome: 'replaced', message }] : []
+}
+
+function inOrderOfReading(lines: ImportLine[], read: readonly string[]): ImportLine[] {
+  const at = new Map(read.map((file, index) => [file, index]))
+  return lines.toSorted((a, b) => at.get(a.file)! - at.get(b.file)! || a.line - b.line || a.column - b.column)
 }
 
 /** What is written into each server is not in the settings. */

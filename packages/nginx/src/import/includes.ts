@@ -17,7 +17,7 @@ export interface Sources {
 const usualFolder = '/etc/nginx'
 const deepestBlock = 50
 const deepestInclude = 50
-const mostDirectives = 1_000_000
+const mostDirectives = 200_000
 
 /**
  * Reads a configuration from the texts of its files, by path, as nginx would: an `include` is relative to the folder of `main`, a
@@ -114,7 +114,6 @@ function filesOf(reading: Reading, at: Place, args: string[]): { files: string[]
   const path = absolute(pattern, reading.folder)
   const matches = isPattern(path) ? glob(path, reading.files.keys()) : [path]
   const { sources, open } = reading
-  sources.includes.push({ ...at, pattern, files: matches.filter((file) => reading.files.has(file)) })
   const files = matches.filter((file) => {
     if (!reading.files.has(file)) report(reading, 'MISSING_FILE', at, `there is no file "${file}"`)
     else if (open.includes(file))
@@ -123,5 +122,7 @@ function filesOf(reading: Reading, at: Place, args: string[]): { files: string[]
     else return true
     return false
   })
-  return { files, whole: files.length === matches.length }
+  const whole = files.length === matches.length
+  sources.includes.push({ ...at, pattern, files, whole })
+  return { files, whole }
 }

@@ -1,11 +1,11 @@
 import { type Header, type Location, location as locationSchema, proxyPass, type RewriteRule, rewriteRule } from '@nxmesh/model/location'
 import { checkLocation } from '../check-location.ts'
 import { regexProblem } from '../check-regex.ts'
-import { refusal } from '../directive-rules.ts'
 import { familyOf, keep } from './families.ts'
 import { customHeader, forgotten, type HeaderLevels, headersWithin } from './header-sets.ts'
 import type { Entry, Ledger } from './ledger.ts'
 import { noteKept, sentHeaders, spelledOut } from './nested.ts'
+import { refusedBecause } from './refused.ts'
 import { replacedBecause } from './replaced.ts'
 import type { SourceDirective } from './source.ts'
 
@@ -55,7 +55,7 @@ export function readLocation(input: LocationInput): ReadLocation {
   const proxies = draft.proxy_pass !== undefined || draft.upstream_id !== undefined
   for (const child of rest) {
     if (child.name === 'location' || child.name === 'proxy_pass') continue
-    const message = refusal(child.name, child.args)
+    const message = refusedBecause(child.name, child.args)
     if (message !== undefined) return fail(child, message)
   }
   if (proxies) {

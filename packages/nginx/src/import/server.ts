@@ -3,7 +3,6 @@ import type { ImportLine } from '@nxmesh/model/import'
 import type { Location } from '@nxmesh/model/location'
 import { virtualHostInput } from '@nxmesh/model/virtual-host'
 import { checkVirtualHost } from '../check.ts'
-import { refusal } from '../directive-rules.ts'
 import { type CertificateUse, useCertificate } from './certificate-use.ts'
 import { keep } from './families.ts'
 import { type HeaderLevels, headersWithin } from './header-sets.ts'
@@ -13,6 +12,7 @@ import { type Obstacle, readLocation } from './location.ts'
 import { type Claims, claim, namesOf } from './names.ts'
 import { noteKept, spelledOut } from './nested.ts'
 import { answersNobody } from './nobody.ts'
+import { refusedBecause } from './refused.ts'
 import { replacedBecause } from './replaced.ts'
 import type { SourceDirective } from './source.ts'
 
@@ -52,12 +52,18 @@ export function importServer(server: SourceDirective, context: ServerContext): I
   return []
 }
 
+function noPort(server: SourceDirective): Refused {
+  const directive = server.block!.find(({ name }) => name === 'listen') ?? server
+  const read = readListen(directive.args)
+  return { directive, message: read.ok ? 'it listens on no port that a virtual host can have' : read.message }
+}
+
 type Refused = Obstacle & { outcome?: ImportLine['outcome'] }
 
 function readServer(server: SourceDirective, context: ServerContext, ledger: Ledger): { hosts: ConfigVirtualHost[] } | Refused {
   const block = server.block!
   const ports = [...new Set(listensOf(server).map(({ port }) => port))]
-  if (ports.length === 0) return { directive: server, message: 'it listens on no port that a virtual host can have' }
+  if (ports.length === 0) return noPort(server)
   if (answersNobody(server, context.ports))
     return { directive: server, message: 'NxMesh answers names that no virtual host has in this way by itself', outcome: 'replaced' }
   const { names, refused } = namesOf(server)
@@ -159,7 +165,7 @@ function noteFields(
     else if (name === 'add_header' || name === 'proxy_set_header') ledger.set(directive, entry('imported', 'locations'))
     else if (because !== undefined) ledger.set(directive, { outcome: 'replaced', message: because })
     else if (name !== 'location') {
-      const message = refusal(name, args)
+      const message = refusedBecause(name, args)
       if (message !== undefined) return { directive, message }
       if (name.startsWith('ssl_'))
         ledger.set(directive, { outcome: 'left_out', message: 'has no effect: no port of this server speaks TLS' })

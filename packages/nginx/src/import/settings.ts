@@ -1,11 +1,12 @@
 import { type Settings, settings as settingsSchema } from '@nxmesh/model/settings'
 import { checkSettings } from '../check.ts'
-import { refusal } from '../directive-rules.ts'
+import { quote } from '../quote.ts'
 import { mimeTypes } from '../render/mime-types.ts'
 import { settingContext } from '../render/settings.ts'
 import { keep } from './families.ts'
 import { type Entry, type Ledger, noteWhole } from './ledger.ts'
 import { noteKept } from './nested.ts'
+import { refusedBecause } from './refused.ts'
 import { replacedBecause } from './replaced.ts'
 import type { SourceDirective } from './source.ts'
 
@@ -24,8 +25,8 @@ export function importSettings(
   const settings: Settings = { nginx_directives: {}, env_vars: {} }
   for (const directive of main.filter(({ name }) => name === 'env')) readEnvironment(directive, settings, ledger)
   const types = typesOf(http, ledger)
-  if (types !== undefined) settings.nginx_directives.types = types
   const usable = [
+    ...(types ? [types] : []),
     ...main.filter((directive) => isUsable(directive, 'main', ledger)),
     ...events.filter((directive) => isUsable(directive, 'events', ledger)),
     ...http.filter((directive) => isUsable(directive, 'http', ledger)),
@@ -55,7 +56,7 @@ function isUsable(directive: SourceDirective, context: 'main' | 'events' | 'http
 function problemOf(directive: SourceDirective, context: 'main' | 'events' | 'http'): string | undefined {
   const { name, args } = directive
   if (name !== 'upstream') {
-    const message = refusal(name, args)
+    const message = refusedBecause(name, args)
     if (message !== undefined) return message
   }
   if (settingContext(name) !== context) return `is not known as a directive of the ${context} context`
@@ -72,30 +73,34 @@ function readEnvironment(directive: SourceDirective, settings: Settings, ledger:
     return
   }
   const read = settingsSchema.safeParse({ env_vars: { [name]: value } })
-  const problem = read.success ? checkSettings(read.data)[0]?.message : read.error.issues[0]?.message
+  const wrong = read.success ? checkSettings(read.data)[0]?.message : read.error.issues[0]?.message
+  const problem = name === '__proto__' ? 'cannot be the name of a variable' : wrong
   if (problem === undefined) settings.env_vars[name] = value
   ledger.set(directive, problem === undefined ? entry('imported', `env_vars.${name}`) : { outcome: 'left_out', message: problem })
 }
 
 const ours = new Map(mimeTypes.flatMap(([type, extensions]) => extensions.split(' ').map((extension) => [extension, type] as const)))
 
-/** The media types that are not NxMesh's own already. */
-function typesOf(http: readonly SourceDirective[], ledger: Ledger): string | undefined {
+/** One block of the media types that are not NxMesh's own already. */
+function typesOf(http: readonly SourceDirective[], ledger: Ledger): SourceDirective | undefined {
+  const blocks = http.filter(({ name, block }) => name === 'types' && block)
   const own = new Map<string, SourceDirective>()
-  for (const block of http.filter(({ name }) => name === 'types')) {
-    ledger.set(block, entry('imported', 'nginx_directives.types'))
-    for (const child of block.block ?? []) {
-      const news = child.args.filter((extension) => ours.get(extension) !== child.name)
-      ledger.set(
-        child,
-        news.length > 0
-          ? entry('imported', 'nginx_directives.types')
-          : { outcome: 'replaced', message: 'NxMesh has this media type itself' },
-      )
-      for (const extension of news) own.set(extension, child)
+  for (const child of blocks.flatMap(({ block = [] }) => block)) {
+    const news = child.args.filter((extension) => ours.get(extension) !== child.name)
+    if (news.length === 0) ledger.set(child, { outcome: 'replaced', message: 'NxMesh has this media type itself' })
+    for (const extension of news) {
+      const head = `${quote(child.name)} ${quote(extension)}`
+      own.set(extension, { ...child, args: [extension], head })
     }
   }
-  if (own.size === 0) return undefined
-  const lines = [...own].map(([extension, { head }]) => `${head.split(' ')[0]} ${extension};`)
-  return `{ ${lines.join(' ')} }`
+  const [first] = blocks
+  if (!first) return undefined
+  const types = { ...first, block: [...own.values()] }
+  const message = own.size === 0 ? undefined : problemOf(types, 'http')
+  const said = message === undefined ? entry('imported', 'nginx_directives.types') : { outcome: 'left_out' as const, message }
+  for (const block of blocks) {
+    ledger.set(block, said)
+    for (const child of block.block ?? []) if (!ledger.has(child)) ledger.set(child, said)
+  }
+  return own.size === 0 || message !== undefined ? undefined : types
 }

@@ -20,4 +20,6 @@ export interface SourceDirective extends Place {
 export interface Include extends Place {
   pattern: string
   files: string[]
+  /** Whether all of them were read; else the `include` is among the directives, too. */
+  whole: boolean
 }

@@ -1,0 +1,13 @@
+import { importInput, importResult } from '@nxmesh/model/import'
+import { ids, route } from '../route.ts'
+
+export const importWorkspace = route({
+  id: 'workspace.import',
+  method: 'POST',
+  path: '/workspaces/{workspace_id}/import',
+  summary: 'Turn a configuration of nginx into virtual hosts, upstreams and settings, or show what it would become',
+  access: { on: 'workspace', need: 'operator' },
+  params: ids('workspace_id'),
+  body: importInput,
+  response: importResult,
+})

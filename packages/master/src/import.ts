@@ -1,0 +1,164 @@
+import { ApiError, invalid } from '@nxmesh/api/errors'
+import type { WorkspaceConfig } from '@nxmesh/model/agent-config'
+import { uncovered } from '@nxmesh/model/certificate-name'
+import { isEqual } from '@nxmesh/model/field-changes'
+import type { ImportInput, ImportResult } from '@nxmesh/model/import'
+import type { Problem } from '@nxmesh/model/problem'
+import type { Settings } from '@nxmesh/model/settings'
+import type { Upstream } from '@nxmesh/model/upstream'
+import type { VirtualHost } from '@nxmesh/model/virtual-host'
+import { checkSettings } from '@nxmesh/nginx/check'
+import type { FindCertificate } from '@nxmesh/nginx/import/certificate-use'
+import { splitDump } from '@nxmesh/nginx/import/dump'
+import { importConfig } from '@nxmesh/nginx/import/import'
+import { pathOf, readSources, type Sources } from '@nxmesh/nginx/import/includes'
+import { mergeSettings } from '@nxmesh/nginx/import/merge-settings'
+import { differencesAfterImport } from '@nxmesh/nginx/import/proof'
+import type { Kysely } from 'kysely'
+import type { Actor } from './access.ts'
+import { labelsOfAgents } from './agents.ts'
+import { type ConfigChange, changeConfig, unchanged } from './change.ts'
+import { created } from './config-change.ts'
+import { type Ctx, timestamp } from './ctx.ts'
+import type { Database } from './db/schema.ts'
+import { insertDocument } from './documents.ts'
+import { conflictsAmong } from './host-conflicts.ts'
+import { getSettings, writeSettings } from './settings.ts'
+import { uuidv7 } from './uuid.ts'
+import { problemsOf } from './virtual-hosts.ts'
+
+/**
+ * Turns a configuration of nginx into objects of a workspace, all of them in one version, or none: what clashes with what is there
+ * already refuses the whole. A dry run answers the same and writes nothing.
+ */
+export async function importWorkspace(ctx: Ctx, actor: Actor, workspaceId: string, input: ImportInput): Promise<ImportResult> {
+  const sources = readInput(input)
+  return changeConfig(ctx, actor, workspaceId, async ({ db }, config) => {
+    const planned = plan(ctx, workspaceId, config, sources, input)
+    await requireSoundTogether(db, workspaceId, config, planned)
+    const changes = input.dry_run ? [] : await write(db, workspaceId, config, planned)
+    const result = { ...planned, dry_run: input.dry_run, version: config.version + (changes.length > 0 ? 1 : 0) }
+    if (changes.length === 0) return unchanged(result)
+    const { name } = await db.selectFrom('workspaces').select('name').where('id', '=', workspaceId).executeTakeFirstOrThrow()
+    const { virtual_hosts, upstreams } = planned
+    return {
+      result,
+      changes,
+      summary: `imported ${virtual_hosts.length} virtual hosts and ${upstreams.length} upstreams from a configuration of nginx`,
+      deed: {
+        object: { kind: 'workspace', id: workspaceId, name },
+        before: { version: config.version },
+        after: { version: config.version + 1, objects: changes.length, files: sources.read },
+      },
+    }
+  })
+}
+
+type Planned = Omit<ImportResult, 'dry_run' | 'version'>
+
+/** The files with their includes; what nginx itself would not start with is refused. */
+function readInput({ files, main = 'nginx.conf', dump }: ImportInput): Sources {
+  const sources = files ? fromFiles(new Map(Object.entries(files)), main) : fromDump(dump ?? '')
+  const broken = sources.problems.filter(({ code }) => code !== 'MISSING_FILE' && code !== 'BYTE_ORDER_MARK')
+  if (broken.length === 0) return sources
+  const field = files ? 'files' : 'dump'
+  throw invalid(
+    broken.map(({ file, line, column, message }) => ({
+      field,
+      message: `${file}, line ${line}, column ${column}: ${message}`,
+      code: 'INVALID_FORMAT',
+    })),
+  )
+}
+
+function fromFiles(files: Map<string, string>, main: string): Sources {
+  const paths = new Set([...files.keys()].map(pathOf))
+  if (paths.has(pathOf(main))) return readSources(files, main)
+  throw invalid([{ field: 'main', message: `there is no file "${pathOf(main)}" among the files`, code: 'INVALID_VALUE' }])
+}
+
+function fromDump(text: string): Sources {
+  const dump = splitDump(text)
+  if (!dump.ok) throw invalid([{ field: 'dump', message: dump.message, code: 'INVALID_FORMAT' }])
+  return readSources(dump.files, dump.main)
+}
+
+function plan(ctx: Ctx, workspace_id: string, config: WorkspaceConfig, sources: Sources, input: ImportInput): Planned {
+  const imported = importConfig(sources, { newId: () => uuidv7(ctx.now()), findCertificate: finder(config, input) })
+  const differences = differencesAfterImport(sources, imported)
+  const merged = mergeSettings(config.settings, imported.settings, imported.lines)
+  const now = timestamp(ctx)
+  const stored = { workspace_id, created_at: now, updated_at: now }
+  const taken = new Set(config.upstreams.map(({ name }) => name))
+  return {
+    virtual_hosts: imported.virtual_hosts.map((host): VirtualHost => ({ ...host, target_agents: { type: 'all' }, ...stored })),
+    upstreams: imported.upstreams.map((upstream): Upstream => ({ ...upstream, name: freeName(upstream.name, taken), ...stored })),
+    settings: merged.settings,
+    certificates: imported.certificates,
+    equal: differences.length === 0,
+    differences,
+    problems: sources.problems,
+    lines: merged.lines,
+  }
+}
+
+/** A certificate for a path: the one that was named for it, or else the first of the workspace that is for all the names. */
+function finder({ certificates }: WorkspaceConfig, input: ImportInput): FindCertificate {
+  const named = new Map(Object.entries(input.certificates).map(([path, id]) => [pathOf(path), { path, id }]))
+  const known = new Set(certificates.map(({ id }) => id))
+  const problems: Problem[] = [...named.values()]
+    .filter(({ id }) => !known.has(id))
+    .map(({ path }) => ({ field: `certificates.${path}`, message: 'no such certificate in this workspace', code: 'UNKNOWN_REFERENCE' }))
+  if (problems.length > 0) throw invalid(problems)
+  return (path, names) =>
+    named.get(path)?.id ??
+    (names.length === 0 ? undefined : certificates.find((certificate) => uncovered(names, certificate.names).length === 0)?.id)
+}
+
+function freeName(wanted: string, taken: Set<string>): string {
+  let name = wanted
+  for (let copy = 2; taken.has(name); copy++) name = `${wanted.slice(0, 190)} (${copy})`
+  taken.add(name)
+  return name
+}
+
+async function requireSoundTogether(db: Kysely<Database>, workspaceId: string, config: WorkspaceConfig, planned: Planned): Promise<void> {
+  const agents = await labelsOfAgents(db, workspaceId)
+  const agentIds = new Set(agents.map(({ id }) => id))
+  const { virtual_hosts, upstreams, settings } = planned
+  const then: WorkspaceConfig = {
+    ...config,
+    virtual_hosts: [...config.virtual_hosts, ...virtual_hosts],
+    upstreams: [...config.upstreams, ...upstreams],
+    settings,
+  }
+  const under = (prefix: string, problems: Problem[]) => problems.map((problem) => ({ ...problem, field: `${prefix}.${problem.field}` }))
+  const problems = [
+    ...virtual_hosts.flatMap((host, at) => under(`virtual_hosts.${at}`, problemsOf(then, host, agentIds))),
+    ...under('settings', checkSettings(settings)),
+  ]
+  if (problems.length > 0) throw invalid(problems)
+  const conflicts = conflictsAmong(then, virtual_hosts, agents)
+  if (conflicts.length > 0) throw new ApiError('CONFLICT', 'virtual hosts would claim the same name and port', conflicts)
+}
+
+async function write(db: Kysely<Database>, workspaceId: string, config: WorkspaceConfig, planned: Planned): Promise<ConfigChange[]> {
+  const { upstreams, virtual_hosts, settings } = planned
+  const changes: ConfigChange[] = []
+  for (const upstream of upstreams) {
+    await insertDocument(db, 'upstreams', upstream)
+    changes.push(...created('upstream', upstream).changes)
+  }
+  for (const host of virtual_hosts) {
+    await insertDocument(db, 'virtual_hosts', host)
+    changes.push(...created('virtual_host', host).changes)
+  }
+  return [...changes, ...(await changeSettings(db, workspaceId, config.settings, settings))]
+}
+
+async function changeSettings(db: Kysely<Database>, id: string, before: Settings, after: Settings): Promise<ConfigChange[]> {
+  if (isEqual(before, after)) return []
+  const { revision } = await getSettings({ db }, id)
+  await writeSettings(db, id, after, revision)
+  return [{ kind: 'settings', id, name: 'settings', action: 'changed', before, after }]
+}

@@ -1,0 +1,204 @@
+import type { ImportLine } from '@nxmesh/model/import'
+import { administrator, startTestMaster, type TestMaster } from '@nxmesh/testkit/master'
+import { scratch } from '@nxmesh/testkit/scratch'
+import { stores } from '@nxmesh/testkit/stores'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type Door, type DoorRequest, openDoor } from './door.ts'
+
+let stack: AsyncDisposableStack
+let mesh: TestMaster
+let door: Door
+let workspace: string
+let counter = 0
+
+async function ok(method: string, path: string, request?: DoorRequest) {
+  const answer = await door(method, path, request)
+  if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`)
+  return answer.body
+}
+
+const inWorkspace = (path: string) => `/workspaces/${workspace}${path}`
+const importing = (body: object) => door('POST', inWorkspace('/import'), { body })
+const version = async () => (await ok('GET', `/workspaces/${workspace}`)).config_version
+const present = async () => ({
+  hosts: (await ok('GET', inWorkspace('/virtual-hosts'))).data,
+  upstreams: (await ok('GET', inWorkspace('/upstreams'))).data,
+  settings: await ok('GET', inWorkspace('/settings')),
+  version: await version(),
+})
+const state = async () => (await ok('GET', inWorkspace(`/revisions/${await version()}`))).state
+const said = (lines: ImportLine[], directive: string) => lines.find((line) => line.directive === directive)
+
+const files = {
+  'nginx.conf': `user www-data;
+events { worker_connections 512; }
+http {
+  include mime.types;
+  gzip on;
+  access_log /var/log/nginx/access.log;
+  map $http_x $y { default 0; 1 1; }
+  include conf.d/*.conf;
+}
+`,
+  'conf.d/a.conf': `upstream app { server 10.0.0.1:8080 weight=2; server 10.0.0.2:8080; }
+server {
+  listen 80;
+  server_name site.example www.site.example;
+  location / { proxy_pass http://app; proxy_set_header Host $host; }
+  location /admin { allow 10.0.0.0/8; deny all; return 200 $y; }
+}
+`,
+}
+
+const tls = (path = '/etc/ssl/site.pem') =>
+  `events {} http { server { listen 443 ssl; server_name site.example; ssl_certificate ${path}; ssl_certificate_key /etc/ssl/site.key; return 204; } }`
+
+describe.each(stores)('on $name', (store) => {
+  beforeAll(async () => {
+    await using opening = new AsyncDisposableStack()
+    const directory = opening.use(await scratch())
+    const opened = opening.use(await store.open())
+    mesh = opening.use(await startTestMaster(directory.path, await opened.settings()))
+    door = await openDoor(mesh.base, administrator)
+    stack = opening.move()
+  })
+
+  afterAll(() => stack.disposeAsync())
+
+  beforeEach(async () => {
+    const body = { name: 'W', slug: `ws-${++counter}` }
+    workspace = (await ok('POST', `/organizations/${mesh.organizationId}/workspaces`, { body })).id
+  })
+
+  test('a tree of files becomes objects, all in one version, with one line for each directive', async () => {
+    const before = await version()
+    const { status, body } = await importing({ files })
+    expect(status).toBe(200)
+    expect(await version()).toBe(before + 1)
+    expect(body).toMatchObject({ dry_run: false, version: before + 1 })
+    const { virtual_hosts, upstreams, settings } = await state()
+    expect(virtual_hosts).toEqual(body.virtual_hosts)
+    expect(upstreams).toEqual(body.upstreams)
+    expect(settings).toEqual(body.settings)
+    expect(virtual_hosts).toMatchObject([
+      {
+        server_name: 'site.example www.site.example _',
+        listen_port: 80,
+        locations: [
+          { path: '/', upstream_id: upstreams[0].id },
+          { path: '/admin', custom_directives: { return: '200 $y' }, extra_directives: ['allow 10.0.0.0/8', 'deny all'] },
+        ],
+        target_agents: { type: 'all' },
+      },
+    ])
+    expect(upstreams).toMatchObject([{ name: 'app', servers: [{ address: '10.0.0.1:8080', weight: 2 }, { address: '10.0.0.2:8080' }] }])
+    expect(settings.nginx_directives).toEqual({ worker_connections: '512', gzip: 'on', map: '$http_x $y {\n    default 0;\n    1 1;\n}' })
+    expect(body.lines).toHaveLength(24)
+    expect(said(body.lines, 'user www-data')).toMatchObject({ file: '/etc/nginx/nginx.conf', line: 1, outcome: 'replaced' })
+    expect(said(body.lines, 'deny all')).toMatchObject({
+      file: '/etc/nginx/conf.d/a.conf',
+      line: 6,
+      column: 39,
+      outcome: 'kept',
+      object: { kind: 'virtual_host', name: 'site.example' },
+      field: 'locations.1.extra_directives.1',
+    })
+    expect(body.problems).toMatchObject([{ code: 'MISSING_FILE', file: '/etc/nginx/nginx.conf', line: 4, column: 3 }])
+    expect(body.equal).toBe(false)
+    expect(body.differences.filter(({ change }: { change: string }) => change === 'removed')).toEqual([])
+    const [revision] = (await ok('GET', inWorkspace('/revisions'))).data
+    expect(revision).toMatchObject({
+      reason: 'imported 1 virtual hosts and 1 upstreams from a configuration of nginx',
+      version: before + 1,
+    })
+    const [deed] = (await ok('GET', inWorkspace('/audit-log'))).data
+    expect(deed).toMatchObject({ action: 'workspace.import', after: { version: before + 1, objects: 3 } })
+  })
+
+  test('a dry run answers the same and writes nothing', async () => {
+    const before = await present()
+    const dry = (await importing({ files, dry_run: true })).body
+    expect(await present()).toEqual(before)
+    expect(dry).toMatchObject({ dry_run: true, version: before.version })
+    const real = (await importing({ files })).body
+    expect(real.lines).toEqual(dry.lines)
+    expect(real.differences).toEqual(dry.differences)
+  })
+
+  test('the output of nginx -T is split into its files', async () => {
+    const dump = Object.entries({
+      '/etc/nginx/nginx.conf': files['nginx.conf'].replace('include mime.types;', ''),
+      '/etc/nginx/conf.d/a.conf': files['conf.d/a.conf'],
+    })
+      .map(([path, text]) => `# configuration file ${path}:\n${text}\n`)
+      .join('')
+    const { status, body } = await importing({ dump: `nginx: the configuration file /etc/nginx/nginx.conf syntax is ok\n${dump}` })
+    expect(status).toBe(200)
+    expect(body.virtual_hosts).toHaveLength(1)
+    expect(body.problems).toEqual([])
+    expect((await importing({ dump: 'server {}' })).body.error.details).toMatchObject([{ field: 'dump', code: 'INVALID_FORMAT' }])
+  })
+
+  test('what clashes refuses the whole, and nothing is written', async () => {
+    await importing({ files })
+    const before = await present()
+    const again = await importing({ files: { ...files, 'conf.d/b.conf': 'server { listen 81; server_name other.example; return 204; }' } })
+    expect([again.status, again.body.error.code]).toEqual([409, 'CONFLICT'])
+    expect(again.body.error.details[0].message).toContain('site.example')
+    expect(await present()).toEqual(before)
+  })
+
+  test('upstreams and settings beside those that are there', async () => {
+    await ok('POST', inWorkspace('/upstreams'), { body: { name: 'app', servers: [{ address: '127.0.0.1:1' }] } })
+    await ok('PATCH', inWorkspace('/settings'), { body: { nginx_directives: { gzip: 'off' }, tls_policy: 'modern' } })
+    const { body } = await importing({ files })
+    expect(body.upstreams.map(({ name }: { name: string }) => name)).toEqual(['app (2)'])
+    expect((await state()).settings).toMatchObject({ nginx_directives: { gzip: 'off', worker_connections: '512' }, tls_policy: 'modern' })
+    expect(said(body.lines, 'gzip on')).toMatchObject({ outcome: 'left_out' })
+  })
+
+  test('what nginx could not read is refused with its place', async () => {
+    const before = await version()
+    const broken = await importing({
+      files: { 'nginx.conf': 'http {\n include a.conf;\n}', 'a.conf': 'gzip on;\n include nginx.conf; b }' },
+    })
+    expect(broken.status).toBe(422)
+    expect(broken.body.error.details).toEqual([
+      { field: 'files', message: '/etc/nginx/a.conf, line 2, column 24: unexpected "}"', code: 'INVALID_FORMAT' },
+    ])
+    const cycle = await importing({ files: { 'nginx.conf': 'include a.conf;', 'a.conf': 'include nginx.conf;' } })
+    expect(cycle.body.error.details[0].message).toContain('/etc/nginx/a.conf, line 1, column 1: "/etc/nginx/nginx.conf" includes itself')
+    expect((await importing({ files, main: 'other.conf' })).body.error.details).toMatchObject([{ field: 'main' }])
+    for (const body of [{}, { files, dump: '' }, { dump: '', main: 'x' }]) expect((await importing(body)).status).toBe(422)
+    expect(await version()).toBe(before)
+  })
+
+  test('a server that speaks TLS takes a certificate of the workspace, by its names or as it was said', async () => {
+    const waiting = (await importing({ files: { 'nginx.conf': tls() }, dry_run: true })).body
+    expect(waiting.virtual_hosts).toEqual([])
+    expect(waiting.certificates).toEqual([{ path: '/etc/ssl/site.pem', server_names: ['site.example'], certificate_id: null }])
+    expect(said(waiting.lines, 'ssl_certificate /etc/ssl/site.pem')).toMatchObject({ outcome: 'left_out' })
+    const certificate = (domain: string) => ok('POST', inWorkspace('/certificates'), { body: { domain, provider: 'self_signed' } })
+    const [own, other] = [await certificate('site.example'), await certificate('other.example')]
+    const found = (await importing({ files: { 'nginx.conf': tls() }, dry_run: true })).body
+    expect(found.virtual_hosts).toMatchObject([{ ssl_enabled: true, ssl_certificate_id: own.id, listen_port: 443 }])
+    const named = await importing({ files: { 'nginx.conf': tls() }, certificates: { '/etc/ssl/site.pem': other.id } })
+    expect(named.body.error.details).toMatchObject([{ field: 'virtual_hosts.0.ssl_certificate_id' }])
+    const unknown = await importing({ files: { 'nginx.conf': tls() }, certificates: { '/x': '00000000-0000-4000-8000-000000000000' } })
+    expect(unknown.body.error.details).toMatchObject([{ field: 'certificates./x', code: 'UNKNOWN_REFERENCE' }])
+    expect(
+      (await importing({ files: { 'nginx.conf': tls() }, certificates: { '/etc/ssl/site.pem': own.id } })).body.virtual_hosts,
+    ).toHaveLength(1)
+  })
+
+  test('a large configuration is imported in one go', async () => {
+    const many = Array.from(
+      { length: 500 },
+      (_, at) => `server { listen 80; server_name h${at}.example; location / { return 200 ${at}; } }`,
+    )
+    const began = performance.now()
+    const { body } = await importing({ files: { 'nginx.conf': `events {} http { ${many.join('\n')} }` } })
+    expect(body.virtual_hosts).toHaveLength(500)
+    expect(performance.now() - began).toBeLessThan(20_000)
+  })
+})

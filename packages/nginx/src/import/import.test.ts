@@ -1,0 +1,185 @@
+import { settings as settingsSchema } from '@nxmesh/model/settings'
+import { upstreamInput } from '@nxmesh/model/upstream'
+import { virtualHostInput } from '@nxmesh/model/virtual-host'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { id } from '../../tests/support/config.ts'
+import { checkSettings, checkUpstream, checkVirtualHost } from '../check.ts'
+import { parseVersion } from '../facts.ts'
+import { render } from '../render.ts'
+import { importConfig } from './import.ts'
+import { readSources } from './includes.ts'
+import { differencesAfterImport } from './proof.ts'
+import type { SourceDirective } from './source.ts'
+
+function importText(text: string, certificate: string | null = id(9, 1)) {
+  const sources = readSources(new Map([['nginx.conf', text]]), 'nginx.conf')
+  let count = 0
+  const result = importConfig(sources, { newId: () => id(1, ++count), findCertificate: () => certificate ?? undefined })
+  return { sources, result, differences: differencesAfterImport(sources, result) }
+}
+
+const hosts = (servers: string) => importText(`http { ${servers} }`).result.virtual_hosts
+const leftOut = (servers: string) =>
+  importText(`http { ${servers} }`).result.lines.flatMap(({ outcome, directive, message }) =>
+    outcome === 'left_out' ? [`${directive}: ${message}`] : [],
+  )
+
+function countOf(directives: readonly SourceDirective[]): number {
+  return directives.reduce((sum, { block }) => sum + 1 + countOf(block ?? []), 0)
+}
+
+describe('servers', () => {
+  test('one for each port, the first of a port being its default', () => {
+    const made = hosts(`server { listen 80; listen [::]:80; listen 8080; server_name A.test; return 204; }
+      server { listen 8080 default_server; server_name b.test; return 204; } server { server_name a.test c.test; return 204; }`)
+    expect(made.map(({ name, server_name, listen_port }) => [name, server_name, listen_port])).toEqual([
+      ['a.test (port 80)', 'a.test _', 80],
+      ['a.test (port 8080)', 'a.test', 8080],
+      ['b.test', 'b.test _', 8080],
+      ['a.test (2)', 'c.test', 80],
+    ])
+  })
+
+  test('one that would be opened to all, or protected less, is left out', () => {
+    expect(leftOut('server { listen 127.0.0.1:80; return 200; }')[0]).toContain('listens on "127.0.0.1:80" alone')
+    expect(leftOut('server { listen 80 proxy_protocol; return 200; }')[1]).toContain('"proxy_protocol"')
+    for (const guard of ['access_by_lua_block { x }', 'auth_jwt_x y; js_access a.b', 'include missing.conf', 'perl_require x.pm'])
+      expect(
+        hosts(`server { listen 80; server_name a.test; location / { ${guard}${guard.endsWith('}') ? '' : ';'} return 200; } }`),
+      ).toEqual([])
+  })
+
+  test('a default server that only closes connections is NxMesh’s own', () => {
+    const text = 'server { listen 80 default_server; server_name _; return 444; } server { listen 80; server_name a.test; return 204; }'
+    expect(hosts(text).map(({ server_name }) => server_name)).toEqual(['a.test'])
+    expect(leftOut(text)).toEqual([])
+  })
+
+  test('TLS of one server on a port is that of all', () => {
+    const made = hosts(`server { listen 443 ssl http2; server_name a.test; ssl_certificate a.pem; return 204; }
+      server { listen 443; server_name b.test; ssl_certificate a.pem; return 204; } server { listen 8443; ssl on; server_name c.test; ssl_certificate a.pem; return 204; }`)
+    expect(made.map(({ ssl_enabled, http2_enabled }) => [ssl_enabled, http2_enabled])).toEqual([
+      [true, true],
+      [true, true],
+      [true, false],
+    ])
+    expect(importText('http { server { listen 443 ssl; ssl_certificate a.pem; return 204; } }', null).result.virtual_hosts).toEqual([])
+  })
+})
+
+describe('locations', () => {
+  const locations = (inside: string, around = '') => hosts(`${around} server { listen 80; ${inside} }`)[0]?.locations
+
+  test('an upstream by name is an object, anything else is an address', () => {
+    const around = 'upstream app { server 10.0.0.1; } upstream odd { hash $uri; server 10.0.0.2; }'
+    expect(
+      locations(
+        'location /a { proxy_pass http://app; } location /b { proxy_pass http://app/x; } location /c { proxy_pass http://odd; }',
+        around,
+      ),
+    ).toMatchObject([{ upstream_id: id(1, 1) }, { proxy_pass: 'http://app/x' }, { proxy_pass: 'http://odd' }])
+  })
+
+  test('headers of outer levels are sent where they held', () => {
+    const text = 'add_header X-A 1; location / { return 200; } location /b { add_header X-B 2; return 200; }'
+    expect(locations(text)?.map(({ custom_headers }) => custom_headers.map(({ name, value }) => [name, value]))).toEqual([
+      [],
+      [
+        ['X-B', '2'],
+        ['X-A', ''],
+      ],
+    ])
+  })
+
+  test('what a path means to nginx it means here', () => {
+    const paths = ['/a%20b', '=/x', '~*\\.php$', '^~ /s', '@name', '"/a b"']
+    expect(locations(paths.map((path) => `location ${path} { return 204; }`).join(' '))?.map(({ path }) => path)).toEqual([
+      '/a%2520b',
+      '= /x',
+      '~* \\.php$',
+      '^~ /s',
+      '@name',
+      '/a b',
+    ])
+  })
+})
+
+const word = fc.oneof(
+  fc.constantFrom(
+    'a',
+    '/',
+    '80',
+    'http://up',
+    'http://up/x',
+    '$uri',
+    '"x y"',
+    'default',
+    'on',
+    'off',
+    'ssl',
+    '443',
+    '~',
+    '^/(a)',
+    '"\n"',
+    '__proto__',
+    'X-A',
+    '_',
+    'a.test',
+    '=',
+    '""',
+    'up',
+    "'{'",
+  ),
+  fc.string({ unit: fc.constantFrom('a', '/', '.', '*', ':', '$', '~', '=', '\\\\', 'é'), minLength: 1, maxLength: 5 }),
+)
+const name = fc.constantFrom(
+  ...`http server location upstream events map types geo if limit_except listen server_name proxy_pass proxy_set_header add_header root alias index return rewrite set
+  allow deny ssl_certificate ssl_certificate_key ssl_protocols ssl http2 http3 include user pid access_log error_log log_format env gzip worker_processes stub_status
+  fastcgi_pass fastcgi_param try_files error_page content_by_lua load_module stream default keepalive ip_hash zone __proto__ constructor unknown_one`.split(
+    /\s+/,
+  ),
+)
+const tree = fc.letrec<{ directive: string }>((tie) => ({
+  directive: fc.oneof(
+    { depthSize: 'small' },
+    fc.tuple(name, fc.array(word, { maxLength: 3 })).map(([head, args]) => `${[head, ...args].join(' ')};`),
+    fc
+      .tuple(name, fc.array(word, { maxLength: 2 }), fc.array(tie('directive'), { maxLength: 5 }))
+      .map(([head, args, inner]) => `${[head, ...args].join(' ')} { ${inner.join('\n')} }`),
+  ),
+})).directive
+const shaped = fc
+  .tuple(fc.array(tree, { maxLength: 4 }), fc.array(fc.array(tree, { maxLength: 8 }), { maxLength: 3 }))
+  .map(
+    ([around, servers]) =>
+      `${around.join('\n')}\nhttp { ${around.join('\n')} ${servers.map((inner) => `server { ${inner.join('\n')} }`).join('\n')} }`,
+  )
+const facts = parseVersion(
+  'nginx version: nginx/1.26.3\nbuilt with OpenSSL 3.0.0\nconfigure arguments: --with-http_ssl_module --with-http_v2_module\n',
+)!
+
+test('of any configuration nothing is lost without a word, and what is made is sound', () => {
+  fc.assert(
+    fc.property(shaped, (text) => {
+      const { sources, result } = importText(text)
+      if (sources.problems.some(({ code }) => code === 'SYNTAX')) return
+      expect(result.lines).toHaveLength(countOf(sources.directives) + sources.includes.filter(({ whole }) => whole).length)
+      for (const { id: _id, ...host } of result.virtual_hosts) {
+        expect(virtualHostInput.omit({ target_agents: true }).parse(host)).toEqual(host)
+        expect(checkVirtualHost(host)).toEqual([])
+      }
+      for (const { id: _id, ...upstream } of result.upstreams) {
+        expect(upstreamInput.parse(upstream)).toEqual(upstream)
+        expect(checkUpstream(upstream)).toEqual([])
+      }
+      expect(settingsSchema.parse(result.settings)).toEqual(result.settings)
+      expect(checkSettings(result.settings)).toEqual([])
+      const certificates = { [id(9, 1)]: { id: id(9, 1), domain: '', certificate_pem: 'x', private_key_pem: 'y', expires_at: 0 } }
+      const config = { virtual_hosts: result.virtual_hosts, upstreams: result.upstreams, certificates, settings: result.settings }
+      const { findings } = render(config, { facts, mode: 'owned', digest: 'd', runtime_directory: '/x', ipv6: false })
+      expect(findings.filter(({ severity }) => severity === 'error')).toEqual([])
+    }),
+    { numRuns: Number(process.env.NXMESH_IMPORT_RUNS ?? 400) },
+  )
+})
