@@ -101,9 +101,12 @@ function changesNginx({ kind }: Command): boolean {
 
 /** Reads the host's own nginx configuration, without what the agent itself wrote. */
 async function readHostConfig({ hostConf: main, paths }: Scope): Promise<CommandResult> {
-  const read = await readConfigFiles(main, join(paths.current, 'http.conf'))
+  const own = join(paths.current, 'http.conf')
+  const read = await readConfigFiles(main, own)
   if (!read.ok) return { success: false, message: read.reason }
-  const files = JSON.stringify(Object.fromEntries(read.texts))
+  // What the host includes of ours is the master's own already.
+  const included = [...read.texts.values()].some((text) => text.includes(own)) ? { [own]: '' } : {}
+  const files = JSON.stringify({ ...Object.fromEntries(read.texts), ...included })
   const bytes = Buffer.byteLength(files)
   if (bytes > mostHostConfig)
     return { success: false, message: `${main} and its files have ${bytes} bytes, and at most ${mostHostConfig} can be sent` }

@@ -2,7 +2,7 @@ import { ApiError, invalid } from '@nxmesh/api/errors'
 import type { WorkspaceConfig } from '@nxmesh/model/agent-config'
 import { uncovered } from '@nxmesh/model/certificate-name'
 import { isEqual } from '@nxmesh/model/field-changes'
-import type { ImportInput, ImportResult } from '@nxmesh/model/import'
+import type { AgentImportInput, ImportInput, ImportProblem, ImportResult } from '@nxmesh/model/import'
 import type { Problem } from '@nxmesh/model/problem'
 import type { Settings } from '@nxmesh/model/settings'
 import type { Upstream } from '@nxmesh/model/upstream'
@@ -16,12 +16,13 @@ import { mergeSettings } from '@nxmesh/nginx/import/merge-settings'
 import { differencesAfterImport } from '@nxmesh/nginx/import/proof'
 import type { Kysely } from 'kysely'
 import type { Actor } from './access.ts'
-import { labelsOfAgents } from './agents.ts'
+import { labelsOfAgents, readAgent } from './agents.ts'
 import { type ConfigChange, changeConfig, unchanged } from './change.ts'
 import { created } from './config-change.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import type { Database } from './db/schema.ts'
 import { insertDocument } from './documents.ts'
+import { readHostConfig } from './host-config.ts'
 import { conflictsAmong } from './host-conflicts.ts'
 import { getSettings, writeSettings } from './settings.ts'
 import { uuidv7 } from './uuid.ts'
@@ -32,12 +33,35 @@ import { problemsOf } from './virtual-hosts.ts'
  * already refuses the whole. A dry run answers the same and writes nothing.
  */
 export async function importWorkspace(ctx: Ctx, actor: Actor, workspaceId: string, input: ImportInput): Promise<ImportResult> {
-  const sources = readInput(input)
+  return importSources(ctx, actor, workspaceId, readInput(input), { ...input, target_agents: { type: 'all' } })
+}
+
+/** The same with what an agent's host has, for this agent alone. Throws like a command to the agent. */
+export async function importFromAgent(ctx: Ctx, actor: Actor, agentId: string, input: AgentImportInput): Promise<ImportResult> {
+  const { workspace_id } = await readAgent(ctx.db, agentId)
+  const read = await readHostConfig(ctx, agentId)
+  if (!read.ok) throw new ApiError('CONFLICT', `the configuration of the host cannot be imported: ${read.message}`)
+  const { main, files, left_out } = read.config
+  const sources = soundSources(readSources(new Map(Object.entries(files)), main), 'agent_id')
+  const unread = left_out.map(
+    (message): ImportProblem => ({ file: message.split(': ')[0]!, line: 1, column: 1, code: 'UNREADABLE_FILE', message }),
+  )
+  const target_agents = { type: 'agents' as const, agent_ids: [agentId] }
+  return importSources(ctx, actor, workspace_id, { ...sources, problems: [...sources.problems, ...unread] }, { ...input, target_agents })
+}
+
+interface How {
+  certificates: ImportInput['certificates']
+  dry_run: boolean
+  target_agents: VirtualHost['target_agents']
+}
+
+async function importSources(ctx: Ctx, actor: Actor, workspaceId: string, sources: Sources, how: How): Promise<ImportResult> {
   return changeConfig(ctx, actor, workspaceId, async ({ db }, config) => {
-    const planned = plan(ctx, workspaceId, config, sources, input)
+    const planned = plan(ctx, workspaceId, config, sources, how)
     await requireSoundTogether(db, workspaceId, config, planned)
-    const changes = input.dry_run ? [] : await write(db, workspaceId, config, planned)
-    const result = { ...planned, dry_run: input.dry_run, version: config.version + (changes.length > 0 ? 1 : 0) }
+    const changes = how.dry_run ? [] : await write(db, workspaceId, config, planned)
+    const result = { ...planned, dry_run: how.dry_run, version: config.version + (changes.length > 0 ? 1 : 0) }
     if (changes.length === 0) return unchanged(result)
     const { name } = await db.selectFrom('workspaces').select('name').where('id', '=', workspaceId).executeTakeFirstOrThrow()
     const { virtual_hosts, upstreams } = planned
@@ -59,9 +83,12 @@ type Planned = Omit<ImportResult, 'dry_run' | 'version'>
 /** The files with their includes; what nginx itself would not start with is refused. */
 function readInput({ files, main = 'nginx.conf', dump }: ImportInput): Sources {
   const sources = files ? fromFiles(new Map(Object.entries(files)), main) : fromDump(dump ?? '')
+  return soundSources(sources, files ? 'files' : 'dump')
+}
+
+function soundSources(sources: Sources, field: string): Sources {
   const broken = sources.problems.filter(({ code }) => code !== 'MISSING_FILE' && code !== 'BYTE_ORDER_MARK')
   if (broken.length === 0) return sources
-  const field = files ? 'files' : 'dump'
   throw invalid(
     broken.map(({ file, line, column, message }) => ({
       field,
@@ -83,15 +110,15 @@ function fromDump(text: string): Sources {
   return readSources(dump.files, dump.main)
 }
 
-function plan(ctx: Ctx, workspace_id: string, config: WorkspaceConfig, sources: Sources, input: ImportInput): Planned {
-  const imported = importConfig(sources, { newId: () => uuidv7(ctx.now()), findCertificate: finder(config, input) })
+function plan(ctx: Ctx, workspace_id: string, config: WorkspaceConfig, sources: Sources, how: How): Planned {
+  const imported = importConfig(sources, { newId: () => uuidv7(ctx.now()), findCertificate: finder(config, how) })
   const differences = differencesAfterImport(sources, imported)
   const merged = mergeSettings(config.settings, imported.settings, imported.lines)
   const now = timestamp(ctx)
   const stored = { workspace_id, created_at: now, updated_at: now }
   const taken = new Set(config.upstreams.map(({ name }) => name))
   return {
-    virtual_hosts: imported.virtual_hosts.map((host): VirtualHost => ({ ...host, target_agents: { type: 'all' }, ...stored })),
+    virtual_hosts: imported.virtual_hosts.map((host): VirtualHost => ({ ...host, target_agents: how.target_agents, ...stored })),
     upstreams: imported.upstreams.map((upstream): Upstream => ({ ...upstream, name: freeName(upstream.name, taken), ...stored })),
     settings: merged.settings,
     certificates: imported.certificates,
@@ -103,8 +130,8 @@ function plan(ctx: Ctx, workspace_id: string, config: WorkspaceConfig, sources: 
 }
 
 /** A certificate for a path: the one that was named for it, or else the first of the workspace that is for all the names. */
-function finder({ certificates }: WorkspaceConfig, input: ImportInput): FindCertificate {
-  const named = new Map(Object.entries(input.certificates).map(([path, id]) => [pathOf(path), { path, id }]))
+function finder({ certificates }: WorkspaceConfig, how: Pick<How, 'certificates'>): FindCertificate {
+  const named = new Map(Object.entries(how.certificates).map(([path, id]) => [pathOf(path), { path, id }]))
   const known = new Set(certificates.map(({ id }) => id))
   const problems: Problem[] = [...named.values()]
     .filter(({ id }) => !known.has(id))

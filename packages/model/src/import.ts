@@ -26,7 +26,7 @@ export const importLine = z
 export type ImportLine = z.infer<typeof importLine>
 
 /** Why files cannot be read as nginx would read them. */
-export const importProblemCodes = ['SYNTAX', 'MISSING_FILE', 'CYCLE', 'TOO_LARGE', 'BYTE_ORDER_MARK'] as const
+export const importProblemCodes = ['SYNTAX', 'MISSING_FILE', 'UNREADABLE_FILE', 'CYCLE', 'TOO_LARGE', 'BYTE_ORDER_MARK'] as const
 
 export const importProblem = z
   .strictObject({ ...place, code: z.enum(importProblemCodes), message: z.string() })
@@ -55,6 +55,21 @@ export const importCertificate = z
 
 export type ImportCertificate = z.infer<typeof importCertificate>
 
+const certificatesByPath = z.record(z.string(), id).default({}).meta({
+  description:
+    'Certificates of the workspace by the path of the file that they stand for. A path that is not named gets one that covers its names.',
+})
+
+/** How the configuration that an agent's host has is to be imported. */
+export const agentImportInput = z
+  .strictObject({
+    certificates: certificatesByPath,
+    dry_run: z.boolean().default(true).meta({ description: 'Only look; nothing is written unless this is `false`.' }),
+  })
+  .meta({ id: 'AgentImportInput' })
+
+export type AgentImportInput = z.infer<typeof agentImportInput>
+
 /** A configuration to import: the texts of its files and which of them nginx is started with, or what `nginx -T` says. */
 export const importInput = z
   .strictObject({
@@ -69,10 +84,7 @@ export const importInput = z
       .optional()
       .meta({ description: 'The file of `files` that nginx is started with; nginx.conf where it is absent.' }),
     dump: z.string().optional().meta({ description: 'The output of `nginx -T`.' }),
-    certificates: z.record(z.string(), id).default({}).meta({
-      description:
-        'Certificates of the workspace by the path of the file that they stand for. A path that is not named gets one that covers its names.',
-    }),
+    certificates: certificatesByPath,
     dry_run: z.boolean().default(false),
   })
   .superRefine(({ files, main, dump }, ctx) => {

@@ -29,7 +29,7 @@ import { getDocument, listDocuments } from '../documents.ts'
 import type { Tagged } from '../etag.ts'
 import { explainRequest } from '../explain.ts'
 import { listFindings } from '../findings/findings.ts'
-import { importWorkspace } from '../import.ts'
+import { importFromAgent, importWorkspace } from '../import.ts'
 import * as invitations from '../invitations.ts'
 import { meOf } from '../me.ts'
 import * as channels from '../notifications/channels.ts'
@@ -148,6 +148,7 @@ export const handlers: { [Name in keyof Routes]: Handler<Routes[Name]> } = {
   getRevision: (ctx, { params }) => getRevision(ctx, params.workspace_id, params.version),
   diffRevision: (ctx, { params, query }) => diffRevision(ctx, params.workspace_id, params.version, query.against),
   importWorkspace: (ctx, { actor, params, body }) => importWorkspace(ctx, actor, params.workspace_id, body),
+  importFromAgent: (ctx, { actor, params, body }) => importFromAgent(ctx, actor, params.agent_id, body),
   rollbackWorkspace: (ctx, { actor, params, body }) => rollbackWorkspace(ctx, actor, params.workspace_id, body),
 
   explainRequest: (ctx, { params, body }) => explainRequest(ctx, params.workspace_id, body),
