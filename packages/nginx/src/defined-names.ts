@@ -3,7 +3,7 @@ import type { VirtualHostInput } from '@nxmesh/model/virtual-host'
 import { type Directive, parse } from './parse.ts'
 
 /** What of a virtual host can define or use names that nginx shares among all its servers. */
-export type NamingHost = Pick<VirtualHostInput, 'server_name' | 'locations' | 'custom_directives'>
+export type NamingHost = Pick<VirtualHostInput, 'server_name' | 'locations' | 'custom_directives' | 'extra_directives'>
 
 const ofNginx =
   /^\$(?:args|limit_rate|invalid_referer|ancient_browser|modern_browser|msie|uid_reset|proxy_host|proxy_port|(?:arg|cookie|http|sent_http|sent_trailer|ssl|upstream_cookie|upstream_http|upstream_trailer|proxy_protocol_tlv)_\w*)$/
@@ -14,22 +14,25 @@ export function isNginxOwn(name: string): boolean {
 }
 
 /** The names that a virtual host defines: `$name` for a variable that it sets or that a regular expression of it captures. */
-export function definedByHost({ server_name, locations, custom_directives }: NamingHost): Set<string> {
+export function definedByHost({ server_name, locations, custom_directives, extra_directives }: NamingHost): Set<string> {
   const names = new Set<string>()
   if (server_name.includes('~')) addCaptures(names, server_name)
   addDefinitions(names, custom_directives)
-  for (const { path, rewrite_rules, custom_directives: own } of locations) {
+  addExtra(names, extra_directives)
+  for (const { path, rewrite_rules, custom_directives: own, extra_directives: extra } of locations) {
     if (path.startsWith('~')) addCaptures(names, path)
     for (const { pattern } of rewrite_rules) addCaptures(names, pattern)
     addDefinitions(names, own)
+    addExtra(names, extra)
   }
   return names
 }
 
 /** The names that the settings define: variables as above, and zones of shared memory as `zone name`. */
-export function definedBySettings({ nginx_directives }: Settings): Set<string> {
+export function definedBySettings({ nginx_directives, extra_directives }: Settings): Set<string> {
   const names = new Set<string>()
   addDefinitions(names, nginx_directives)
+  addExtra(names, extra_directives)
   return names
 }
 
@@ -41,6 +44,13 @@ function addDefinitions(names: Set<string>, directives: Readonly<Record<string, 
     if (!defining.has(name) && !zoned.test(name) && !value.includes('{')) continue
     const text = value.trim()
     const parsed = parse(`${name} ${text}${/[;}]$/.test(text) ? '' : ';'}`)
+    if (parsed.ok) for (const directive of parsed.tree.directives) addFrom(names, directive)
+  }
+}
+
+function addExtra(names: Set<string>, directives: readonly string[] = []): void {
+  for (const text of directives) {
+    const parsed = parse(/[;}]$/.test(text.trim()) ? text : `${text};`)
     if (parsed.ok) for (const directive of parsed.tree.directives) addFrom(names, directive)
   }
 }

@@ -76,20 +76,29 @@ function usedNames(host: NamingHost): Map<string, string> {
     if (!value.includes('$')) return
     for (const [, braced, bare] of value.matchAll(/\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))/g)) add(`$${braced ?? bare}`, field)
   }
+  const directive = (name: string, value: string, field: string) => {
+    text(value, field)
+    const zone = Object.hasOwn(zoneOf, name) ? zoneOf[name]!.exec(value.trim())?.[1] : undefined
+    if (zone !== undefined && zone !== 'off') add(`zone ${zone}`, field)
+  }
   const directives = (own: Readonly<Record<string, string>>, field: string) => {
-    for (const [name, value] of Object.entries(own)) {
-      text(value, `${field}.${name}`)
-      const zone = zoneOf[name]?.exec(value.trim())?.[1]
-      if (zone !== undefined && zone !== 'off') add(`zone ${zone}`, `${field}.${name}`)
+    for (const [name, value] of Object.entries(own)) directive(name, value, `${field}.${name}`)
+  }
+  const extra = (own: readonly string[] | undefined, field: string) => {
+    for (const [at, whole] of (own ?? []).entries()) {
+      const [, name = '', value = ''] = /^\s*(\w*)(.*)$/s.exec(whole) ?? []
+      directive(name, value, `${field}.${at}`)
     }
   }
   directives(host.custom_directives, 'custom_directives')
-  for (const [at, { proxy_pass, custom_headers, rewrite_rules, custom_directives }] of host.locations.entries()) {
+  extra(host.extra_directives, 'extra_directives')
+  for (const [at, { proxy_pass, custom_headers, rewrite_rules, custom_directives, extra_directives }] of host.locations.entries()) {
     const field = `locations.${at}`
     if (proxy_pass !== undefined) text(proxy_pass, `${field}.proxy_pass`)
     for (const [header, { value }] of custom_headers.entries()) text(value, `${field}.custom_headers.${header}.value`)
     for (const [rule, { replacement }] of rewrite_rules.entries()) text(replacement, `${field}.rewrite_rules.${rule}.replacement`)
     directives(custom_directives, `${field}.custom_directives`)
+    extra(extra_directives, `${field}.extra_directives`)
   }
   return used
 }
