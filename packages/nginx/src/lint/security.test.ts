@@ -240,3 +240,10 @@ describe('unanchored_regex', () => {
     expect(codes(draft)).toEqual([])
   })
 })
+
+test('extra directives are read as they are rendered', () => {
+  const extra_directives = ['set $a 1', 'return 302 http://x.test$uri']
+  expect(codes({ virtual_hosts: [host({ locations: [{ path: '/', extra_directives }] })] })).toEqual([
+    'http_splitting locations.0.extra_directives.1',
+  ])
+})
