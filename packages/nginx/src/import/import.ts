@@ -1,5 +1,5 @@
 import type { ConfigUpstream, ConfigVirtualHost } from '@nxmesh/model/agent-config'
-import type { ImportLine } from '@nxmesh/model/import'
+import type { ImportCertificate, ImportLine } from '@nxmesh/model/import'
 import type { Settings } from '@nxmesh/model/settings'
 import type { CertificateUse, FindCertificate } from './certificate-use.ts'
 import { headersWithin } from './header-sets.ts'
@@ -18,7 +18,7 @@ export interface Imported {
   virtual_hosts: ConfigVirtualHost[]
   upstreams: ConfigUpstream[]
   settings: Settings
-  certificates: { path: string; server_names: string[]; certificate_id: string | null }[]
+  certificates: ImportCertificate[]
   lines: ImportLine[]
 }
 
