@@ -40,7 +40,7 @@ export const explainInput = z
         z
           .string()
           .max(8000, 'must be at most 8000 characters')
-          .regex(/^[\x20-\x7e\x80-\u{10ffff}]*$/u, 'must not contain control characters'),
+          .regex(/^[^\x00-\x1f\x7f]*$/, 'must not contain control characters'),
       )
       .refine((headers) => Object.keys(headers).length <= 100, 'must be at most 100 headers')
       .default({}),

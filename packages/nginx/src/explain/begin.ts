@@ -2,6 +2,7 @@ import type { Effort } from '../pcre/match.ts'
 import type { ChosenServer } from './choose-server.ts'
 import type { HostHeader } from './host-header.ts'
 import { isOn } from './level.ts'
+import { locationsOf } from './locations.ts'
 import type { Config } from './servers.ts'
 import { variableOf } from './variables.ts'
 import { capture, type Incoming, note, type Visit } from './visit.ts'
@@ -17,6 +18,7 @@ export function begin(
     config,
     incoming: { ...incoming, headers: usableHeaders(incoming, chosen) },
     server: chosen.server,
+    locations: locationsOf(level),
     level,
     host: host.ok ? host.name : '',
     method: incoming.method,

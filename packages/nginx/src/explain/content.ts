@@ -74,7 +74,10 @@ function folderContent(visit: Visit, node: Node | undefined): Content {
       note(visit, 'index', `${folder}${file} is the index of this folder`, directive)
       return { kind: 'internal', uri: visit.uri + file, args: visit.args, node: directive }
     }
-    if (lookUp(visit, folder) === 'none') {
+    const there = lookUp(visit, folder)
+    // An alias without a final slash may name a file.
+    if (there === 'file') return { kind: 'status', status: 500, node }
+    if (there === 'none') {
       note(visit, 'index', `there is no folder ${folder}: 404`, node)
       return { kind: 'status', status: 404, node }
     }

@@ -66,6 +66,30 @@ test('what only the host knows is assumed aloud, or said to be unknown', () => {
   expect(ask(locked, { headers: new Map([['authorization', ['Basic YTpi']]]) }).outcome.kind).toBe('unknown')
 })
 
+test('what may come otherwise is told', () => {
+  const http = `server { listen 80; root /srv; location / { expires 1d; } location /s { expires 90; sub_filter a b; limit_req zone=z; }
+    location /d { dav_methods PUT; } location /l { access_by_lua_file /x; } location /v { proxy_pass http://$arg_to; } }`
+  const ranged = ask(http, { path: '/s', headers: new Map([['range', ['bytes=0-1']]]), files: () => 'file' })
+  expect(ranged.cautions.map(({ message }) => message)).toEqual([
+    'limit_req may refuse the request when there are too many',
+    'sub_filter may change the answer',
+    'the header range may change the status to 206, 304, 412 or 416',
+  ])
+  expect(ranged.response_headers).toMatchObject([
+    { name: 'Expires', value: null },
+    { name: 'Cache-Control', value: 'max-age=90' },
+  ])
+  expect(ask(http, { path: '/d/x', method: 'PUT' }).outcome.kind).toBe('unknown')
+  expect(ask(http, { path: '/d/x', method: 'DELETE' }).outcome).toMatchObject({ kind: 'error', status: 405 })
+  expect(ask(http, { path: '/l' }).outcome.kind).toBe('unknown')
+  expect(ask(http, { path: '/v?to=a.test' }).cautions).toHaveLength(1)
+  for (const [name, value] of [
+    ['transfer-encoding', 'chunked'],
+    ['x-long', 'x'.repeat(8000)],
+  ] as const)
+    expect(ask(http, { headers: new Map([[name, [value]]]) }).outcome.kind).toBe('unknown')
+})
+
 test('what grows or repeats without end is given up soon', () => {
   const doubling = 'server { listen 80; set $a 0123456789; ' + 'set $a $a$a$a$a; '.repeat(200) + 'return 200 $a; }'
   expect(ask(doubling).outcome.kind).toBe('unknown')

@@ -19,7 +19,7 @@ type Stop =
 export function findLocation(visit: Visit, place: Place): Stop | undefined {
   visit.uriChanged = false
   visit.handler = undefined
-  const chosen = chooseLocation(visit.server.locations, visit.uri, visit.effort)
+  const chosen = chooseLocation(visit.locations, visit.uri, visit.effort)
   place.chosen = chosen
   for (const { location, fits } of chosen.tried) if (location.regex && !fits) forgetAfter(visit, location.regex)
   for (const { regex, groups } of chosen.matched) capture(visit, regex.names, groups)

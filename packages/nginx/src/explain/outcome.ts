@@ -1,6 +1,7 @@
 import type { ExplainOutcome } from '@nxmesh/model/explanation'
+import { answerCautions, proxyCautions } from './cautions.ts'
 import { type PlaceOf, text } from './places.ts'
-import { proxyCautions, proxyOutcome } from './proxy.ts'
+import { proxyOutcome } from './proxy.ts'
 import { locationHeader } from './redirect.ts'
 import type { End } from './run.ts'
 import type { Visit } from './visit.ts'
@@ -8,6 +9,7 @@ import type { Visit } from './visit.ts'
 /** How a request ends, in words for whoever asked. */
 export function outcomeOf(visit: Visit, end: End, placeOf: PlaceOf): ExplainOutcome {
   const status = (own: number) => (visit.errorStatus === 0 ? own : visit.errorStatus)
+  if (end.kind !== 'status') visit.cautions.push(...answerCautions(visit, end.kind === 'file'))
   switch (end.kind) {
     case 'answer':
       return { kind: 'answer', status: status(end.status), body: text(end.text), place: placeOf(end.node) }
@@ -21,7 +23,7 @@ export function outcomeOf(visit: Visit, end: End, placeOf: PlaceOf): ExplainOutc
       return { kind: end.kind, path: text(end.path), status: status(200), place: placeOf(end.node) }
     case 'handler': {
       if (!end.node.name.endsWith('_pass')) return { kind: 'handler', directive: end.node.name, place: placeOf(end.node) }
-      visit.cautions.push(...proxyCautions(visit))
+      visit.cautions.push(...proxyCautions(visit, end.node))
       return proxyOutcome(visit, end.node, placeOf)
     }
     default:

@@ -1,6 +1,6 @@
 import type { ExplainedServer, ExplainOutcome } from '@nxmesh/model/explanation'
 import { escapePath } from './escape.ts'
-import { isOn, locationOf, setting } from './level.ts'
+import { locationOf, setting } from './level.ts'
 import { type PlaceOf, text } from './places.ts'
 import type { Node } from './read-config.ts'
 import { expand } from './template.ts'
@@ -92,15 +92,4 @@ function serversOf(upstream: Node, placeOf: PlaceOf): ExplainedServer[] {
       },
     ]
   })
-}
-
-/** What may answer instead of the upstream, or change its answer. */
-export function proxyCautions(visit: Visit): { text: string; node: Node }[] {
-  const found: { text: string; node: Node }[] = []
-  const cache = setting(visit.level, 'proxy_cache')
-  if (cache && cache.args[0] !== 'off') found.push({ text: 'the answer may come from the cache', node: cache })
-  const intercept = setting(visit.level, 'proxy_intercept_errors')
-  if (intercept && isOn(visit.level, 'proxy_intercept_errors', false))
-    found.push({ text: 'an error of the upstream is answered by the error_page of its status', node: intercept })
-  return found
 }

@@ -12,6 +12,7 @@ export function refusalOf(
 ): Refusal | undefined {
   const { incoming, server } = visit
   visit.read = false
+  refuseOdd(visit)
   if (!target.ok) return { status: 400, why: target.why }
   if (!host.ok) return { status: 400, why: host.why }
   if (!/^\d*$/.test(headerOf(visit, 'content-length'))) return { status: 400, why: 'the Content-Length header is no number' }
@@ -28,4 +29,11 @@ export function refusalOf(
 export interface Refusal {
   status: number
   why: string
+}
+
+// Whether these fit depends on the buffers of nginx and what came before on the connection.
+function refuseOdd({ incoming }: Visit): void {
+  if (incoming.headers.has('transfer-encoding')) throw new Unsure('what the body of the request is')
+  const length = [...incoming.headers].reduce((sum, [name, values]) => sum + name.length + values.join().length + 4, incoming.path.length)
+  if (length > 7000) throw new Unsure('whether nginx has room for such long headers')
 }

@@ -1,7 +1,7 @@
-import { checkAccess } from './access.ts'
+import { applyRealIp, checkAccess } from './access.ts'
+import { limitCautions, refuseForeign } from './cautions.ts'
 import { contentOf, tryFiles } from './content.ts'
 import { findLocation, type Place } from './find-location.ts'
-import { setting } from './level.ts'
 import type { Node } from './read-config.ts'
 import { respond } from './respond.ts'
 import { enter, runRewrites } from './rewrite.ts'
@@ -71,7 +71,9 @@ const phases: Record<Phase, (visit: Visit, place: Place) => Next> = {
     return { kind: 'again' }
   },
   access: (visit) => {
-    cautionOf(visit)
+    if (visit.source === visit.incoming.source) applyRealIp(visit)
+    refuseForeign(visit)
+    visit.cautions.push(...limitCautions(visit.level))
     const refused = checkAccess(visit)
     if (refused) return { kind: 'status', status: refused.status, node: refused.node }
     return tryFiles(visit) ?? contentOf(visit)
@@ -110,18 +112,11 @@ function redirectInside(visit: Visit, { uri, args }: { uri: string; args: string
 }
 
 function goToNamed(visit: Visit, name: string, place: Place): Phase {
-  const location = visit.server.locations.named.get(name)
+  const location = visit.locations.named.get(name)
   if (!location) throw new Unsure(`the server has no location ${name}`)
   place.chosen = { location, reason: 'named', tried: [], matched: [] }
   note(visit, 'location', `the request goes on in "location ${name}"`, location.node)
   Object.assign(visit, { internal: true, uriChanged: false, handler: undefined })
   enter(visit, location.level)
   return 'rewrite'
-}
-
-function cautionOf(visit: Visit): void {
-  for (const name of ['limit_req', 'limit_conn']) {
-    const node = setting(visit.level, name)
-    if (node) visit.cautions.push({ text: `${name} may refuse the request when there are too many`, node })
-  }
 }

@@ -1,6 +1,5 @@
 import type { Level } from './level.ts'
 import { defaultListen, type Listen, listensOf } from './listen.ts'
-import { type LocationTree, locationsOf } from './locations.ts'
 import type { Node } from './read-config.ts'
 
 export interface Server {
@@ -8,15 +7,14 @@ export interface Server {
   listens: Listen[]
   /** The names of `server_name` in lower case, with the directive that holds each; one empty name where there is none. */
   names: { name: string; node: Node | undefined }[]
-  locations: LocationTree
 }
 
 export interface Config {
   http: Level
   servers: Server[]
   upstreams: ReadonlyMap<string, Node>
-  /** Variables that some directive gives a value: empty where it was not reached. */
-  declared: ReadonlySet<string>
+  /** Whether some directive gives a variable a value: it is empty where that was not reached. */
+  declares: (variable: string) => boolean
 }
 
 /** What requests meet in a configuration: its servers in the order of the files, and its upstreams. */
@@ -24,9 +22,12 @@ export function compileConfig(http: readonly Node[]): Config {
   const level: Level = { kind: 'http', node: undefined, children: http, parent: undefined }
   const servers = http.flatMap((node) => (node.name === 'server' && node.children ? [serverFrom(node, node.children, level)] : []))
   const upstreams = http.flatMap((node) => (node.name === 'upstream' ? [[node.args[0]?.toLowerCase() ?? '', node] as const] : []))
-  const declared = new Set<string>()
-  declare(http, declared)
-  return { http: level, servers, upstreams: new Map(upstreams), declared }
+  let declared: Set<string> | undefined
+  const declares = (variable: string) => {
+    if (!declared) declare(http, (declared = new Set()))
+    return declared.has(variable)
+  }
+  return { http: level, servers, upstreams: new Map(upstreams), declares }
 }
 
 function declare(nodes: readonly Node[], declared: Set<string>): void {
@@ -49,6 +50,5 @@ function serverFrom(node: Node, children: Node[], http: Level): Server {
     level,
     listens: children.some((child) => child.name === 'listen') ? listens : [defaultListen(node)],
     names: names.length > 0 ? names : [{ name: '', node: undefined }],
-    locations: locationsOf(level),
   }
 }

@@ -23,7 +23,7 @@ export function variableOf(visit: Visit, name: string, node?: Node): string {
   )
   if (source?.name === 'map') return mapValue(visit, source, name)
   if (source?.name === 'geo') return geoValue(visit, source)
-  if (!source && visit.config.declared.has(name)) return ''
+  if (!source && visit.config.declares(name)) return ''
   throw new Unsure(`what $${name} holds`, node)
 }
 

@@ -1,6 +1,7 @@
 import type { Effort } from '../pcre/match.ts'
 import type { Regex } from '../pcre/regex.ts'
 import type { Level } from './level.ts'
+import type { LocationTree } from './locations.ts'
 import type { Node } from './read-config.ts'
 import type { Config, Server } from './servers.ts'
 import { Unsure } from './unsure.ts'
@@ -44,11 +45,19 @@ export interface Incoming {
   files: ((path: string) => 'file' | 'directory' | 'none') | undefined
 }
 
+/** What may come otherwise than told. */
+export interface Caution {
+  text: string
+  node: Node | undefined
+}
+
 /** A request on its way through nginx: what its `ngx_http_request_t` would say. */
 export interface Visit {
   config: Config
   incoming: Incoming
   server: Server
+  /** Those of the server. */
+  locations: LocationTree
   /** Where the settings that hold now are looked up. */
   level: Level
   /** The name that was asked for, in lower case and without its port. */
@@ -83,7 +92,7 @@ export interface Visit {
   effort: Effort
   steps: VisitStep[]
   assumptions: string[]
-  cautions: { text: string; node: Node }[]
+  cautions: Caution[]
 }
 
 const longest = 2000

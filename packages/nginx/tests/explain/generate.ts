@@ -54,17 +54,17 @@ const requestHeader = fc
   )
   .map(([name, value]) => `proxy_set_header ${name} ${value};`)
 const folder = pick('root {ROOT};', 'root {ROOT}/alt;', 'root {ROOT}/$host;')
-const settings = (recursive = 8) =>
+const settings = (rare = 1) =>
   fc
     .tuple(
-      maybe(access, 6),
-      maybe(password, 8),
+      maybe(access, 10 * rare),
+      maybe(password, 16 * rare),
       maybe(satisfy, 4),
       fc.array(errorPage, { maxLength: 2 }),
       fc.array(responses, { maxLength: 2 }),
       fc.array(requestHeader, { maxLength: 2 }),
-      maybe(fc.constant('recursive_error_pages on;'), recursive),
-      maybe(pick('absolute_redirect off;', 'port_in_redirect off;', 'server_name_in_redirect on;'), 6),
+      maybe(fc.constant('recursive_error_pages on;'), 8 * rare),
+      maybe(pick('absolute_redirect off;', 'port_in_redirect off;', 'server_name_in_redirect on;', 'set_real_ip_from 127.0.0.3;'), 6),
     )
     .map((parts) => parts.flat().join('\n'))
 
@@ -83,7 +83,7 @@ const content = (kind: Kind) => {
       : []
   const alias = kind === 'plain' ? ['alias {ROOT}/alt/;', 'alias {ROOT}/a;'] : kind === 'regex' ? ['alias {ROOT}/$1;'] : []
   return fc.oneof(
-    { weight: 3, arbitrary: pick(...proxied, ...withUri) },
+    { weight: 5, arbitrary: pick(...proxied, ...withUri) },
     { weight: 3, arbitrary: template.map((text) => `return 200 "C|${text}";`) },
     {
       weight: 3,
@@ -128,9 +128,9 @@ const body = (kind: Kind) =>
       fc.array(rule(ifInLocation), { maxLength: 3 }),
       content(kind),
       settings(),
-      maybe(limit, 8),
-      maybe(fc.constant('internal;'), 10),
-      maybe(pick('client_max_body_size 5;', 'client_max_body_size 1k;'), 10),
+      maybe(limit, 12),
+      maybe(fc.constant('internal;'), 25),
+      maybe(pick('client_max_body_size 5;', 'client_max_body_size 1k;'), 20),
     )
     .map((parts) => parts.flat().join('\n'))
 
@@ -139,6 +139,9 @@ interface Block {
   text: string
 }
 const paths = [
+  '/',
+  '/',
+  '/',
   '/',
   '/a',
   '/a/',
@@ -230,7 +233,7 @@ const server = fc
     }),
     fc.uniqueArray(pick(...names), { maxLength: 3 }),
     fc.array(rule(ifInServer), { maxLength: 1 }),
-    settings(20),
+    settings(3),
     fc.array(fc.oneof({ weight: 3, arbitrary: prefix('/', nestedText) }, { weight: 2, arbitrary: byRegex }), {
       minLength: 1,
       maxLength: 6,
