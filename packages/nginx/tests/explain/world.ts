@@ -80,8 +80,11 @@ export async function askBoth(world: World, binary: NginxBinary, { http, request
   if (!read.ok) throw new Error(read.message)
   const config = compileConfig(read.http)
   const disagreements: Disagreement[] = []
+  // A port that nothing listens on here may be somebody else's.
+  const listened = ([1, 2] as const).filter((port) => http.includes(`{P${port}}`))
   for (const ask of requests) {
-    const seen = await send(ask, ports[ask.port])
+    const port = ports[listened.includes(ask.port) ? ask.port : listened[0]!]
+    const seen = await send(ask, port)
     const headers = new Map(ask.headers.map(([name, value]) => [name.toLowerCase(), [value]]))
     headers.set('connection', ['close'])
     const { method, host, path, source, destination } = ask
@@ -89,7 +92,7 @@ export async function askBoth(world: World, binary: NginxBinary, { http, request
       method,
       scheme: 'http',
       host,
-      port: ports[ask.port],
+      port,
       path,
       headers,
       source,
