@@ -1,6 +1,7 @@
 import { inherited, type Level, locationOf } from './level.ts'
 import type { Node } from './read-config.ts'
 import { expand } from './template.ts'
+import { Unsure } from './unsure.ts'
 import type { Visit } from './visit.ts'
 
 /** The folder that files are looked for in: what `root` or `alias` says. A relative one is left so: nginx puts its prefix before it. */
@@ -11,7 +12,9 @@ export function documentRoot(visit: Visit): string {
 
 /** The file that the URI stands for. */
 export function requestFilename(visit: Visit): string {
-  return aliasOf(visit.level) && !visit.locationHolds ? '' : fileFor(visit, visit.uri)
+  if (!aliasOf(visit.level)) return fileFor(visit, visit.uri)
+  if (visit.sentAway) throw new Unsure('what $request_filename holds after a redirect depends on the release of nginx')
+  return visit.locationHolds ? fileFor(visit, visit.uri) : ''
 }
 
 /** The file that a path stands for here. Source: nginx, ngx_http_map_uri_to_path. */

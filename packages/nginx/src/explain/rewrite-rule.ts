@@ -22,7 +22,8 @@ export function runRewrite(visit: Visit, node: Node, engine: Engine): RewriteEnd
   visit.internal = true
   visit.unparsedHolds = false
   visit.uriChanged = flag !== 'break' && !redirect
-  if (!visit.uriChanged) visit.locationHolds = false
+  if (flag === 'break') visit.locationHolds = false
+  visit.sentAway = redirect
   if (redirect) return redirected(visit, { node, target, keepsArgs, permanent: flag === 'permanent' })
   const { path, args } = replaced(visit, target, engine, node)
   engine.quote = false

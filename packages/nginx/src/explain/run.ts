@@ -107,7 +107,7 @@ function lookAgain(visit: Visit): Phase {
 }
 
 function redirectInside(visit: Visit, { uri, args }: { uri: string; args: string }): Phase {
-  Object.assign(visit, { uri, args, internal: true, unparsedHolds: false, locationHolds: true, level: visit.server.level })
+  Object.assign(visit, { uri, args, internal: true, unparsedHolds: false, locationHolds: true, sentAway: false, level: visit.server.level })
   return 'server'
 }
 
