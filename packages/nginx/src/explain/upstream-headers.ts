@@ -21,13 +21,19 @@ export function requestHeaders(visit: Visit, proxyHost: string, placeOf: PlaceOf
   const version = setting(visit.level, 'proxy_http_version')?.args[0]
   headers.push(...own('Host', text(proxyHost)), ...own('Connection', version === '1.0' ? 'close' : null))
   const length = visit.incoming.headers.get('content-length')
-  if (length && isOn(visit.level, 'proxy_pass_request_body', true)) headers.push(...own('Content-Length', length[0]!))
+  if (length && isOn(visit.level, 'proxy_pass_request_body', true))
+    headers.push(...own('Content-Length', isBodyKept(visit) ? length[0]! : null))
   if (!isOn(visit.level, 'proxy_pass_request_headers', true)) return headers
   for (const [name, values] of visit.incoming.headers) {
     if (names.has(name) || kept.has(name)) continue
     for (const value of values) headers.push({ name: text(name), value: text(value), from: 'client', only_if_status: false, place: null })
   }
   return headers
+}
+
+// Once nginx has dropped the body, or is told another, its length is not the client's.
+function isBodyKept(visit: Visit): boolean {
+  return !visit.bodyDropped && !setting(visit.level, 'proxy_set_body')
 }
 
 function expandForProxy(visit: Visit, value: string, proxyHost: string, node: Parameters<typeof expand>[2]): string {

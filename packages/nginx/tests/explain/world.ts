@@ -80,10 +80,9 @@ export async function askBoth(world: World, binary: NginxBinary, { http, request
   if (!read.ok) throw new Error(read.message)
   const config = compileConfig(read.http)
   const disagreements: Disagreement[] = []
-  // A port that nothing listens on here may be somebody else's.
-  const listened = ([1, 2] as const).filter((port) => http.includes(`{P${port}}`))
-  for (const ask of requests) {
-    const port = ports[listened.includes(ask.port) ? ask.port : listened[0]!]
+  for (const wanted of requests) {
+    const ask = listenedTo(http, wanted)
+    const port = ports[ask.port]
     const seen = await send(ask, port)
     const headers = new Map(ask.headers.map(([name, value]) => [name.toLowerCase(), [value]]))
     headers.set('connection', ['close'])
@@ -105,6 +104,12 @@ export async function askBoth(world: World, binary: NginxBinary, { http, request
     if (difference !== undefined) disagreements.push({ nginx: binary.facts.version, ask, difference, told })
   }
   return disagreements
+}
+
+/** A request to what the configuration listens on: any other port may be a neighbour's. */
+function listenedTo(http: string, ask: Ask): Ask {
+  const others = ([1, 2] as const).flatMap((port) => ['127.0.0.1', '127.0.0.2'].map((destination) => ({ ...ask, port, destination })))
+  return [ask, ...others].find(({ port, destination }) => new RegExp(`listen (\\*:|${destination}:)?\\{P${port}\\}`).test(http)) ?? ask
 }
 
 async function send({ method, host, path, headers, source, destination }: Ask, port: number): Promise<Seen | undefined> {
