@@ -67,12 +67,9 @@ export function healthMeter(
     const master = await installation.findMaster()
     const installed_version = await versionOf(installation.binary)
     if (master === undefined) return { status: { ...off, is_running: false, pid: 0, running_version: '', installed_version }, serving: '' }
-    const [serving, stub, workers, uptime_seconds] = await Promise.all([
-      scope.server.serving(),
-      scope.server.stubStatus(),
-      workersOf(master),
-      uptimeOf(master),
-    ])
+    // One after the other: a question that is under way may be counted by us and not yet by nginx.
+    const serving = await scope.server.serving()
+    const [stub, workers, uptime_seconds] = await Promise.all([scope.server.stubStatus(), workersOf(master), uptimeOf(master)])
     // Another master counts from zero, and so do we.
     if (known.master !== master) known = { master, asked: known.latest, latest: known.latest }
     known.latest = scope.server.asked

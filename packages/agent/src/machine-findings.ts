@@ -1,10 +1,10 @@
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Finding } from '@nxmesh/model/agent'
-import type { AgentConfig } from '@nxmesh/model/agent-config'
+import type { AgentConfig, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import { directivesNamed, singleAddress } from '@nxmesh/nginx/directives-named'
 import type { Directive } from '@nxmesh/nginx/parse'
-import { readStatement } from '@nxmesh/nginx/render/custom-directives'
+import { type CustomStatement, readCustomDirectives } from '@nxmesh/nginx/render/read-custom'
 import { readConfigFiles } from './config-files.ts'
 import type { Scope } from './scope.ts'
 
@@ -40,12 +40,17 @@ export async function openFilesOf(pid: number): Promise<number> {
 
 /** Source: nginx, ngx_event_core_module: a host that says nothing has 512 connections; our own nginx.conf says 1024. */
 function connectionFindings({ settings }: AgentConfig, host: Directive[] | undefined, openFiles: number): Finding[] {
-  const said = (name: string) =>
-    Number(host ? host.find((directive) => directive.name === name)?.args[0]?.value : settings.nginx_directives[name]?.replace(';', ''))
+  const own = host ? [] : ofSettings(settings)
+  const said = (name: string) => {
+    const value = host?.find((directive) => directive.name === name)?.args[0]?.value ?? own.find((each) => each.name === name)?.args[0]
+    return Number(value)
+  }
   const connections = said('worker_connections') || (host ? 512 : 1024)
   const limit = said('worker_rlimit_nofile') || openFiles
   if (connections <= limit) return []
-  const place: Place = host ? {} : { kind: 'settings', field: 'nginx_directives.worker_connections' }
+  const statement = own.find(({ name }) => name === 'worker_connections')
+  const field = statement ? settingField(statement) : 'nginx_directives.worker_connections'
+  const place: Place = host ? {} : { kind: 'settings', field }
   const where = host ? " in the host's nginx.conf" : ''
   const message = `a worker may open ${limit} files only, too few for worker_connections ${connections}${where}: raise the limit of the service or set worker_rlimit_nofile`
   return [{ severity: 'warning', message, ...place }]
@@ -62,26 +67,45 @@ function hiddenFindings({ virtual_hosts }: AgentConfig, host: Directive[]): Find
 }
 
 async function missingFiles({ virtual_hosts, settings }: AgentConfig, directory: string): Promise<Finding[]> {
-  const levels: [Readonly<Record<string, string>>, Place][] = [
-    [settings.nginx_directives, { kind: 'settings', field: 'nginx_directives' }],
-    ...virtual_hosts.flatMap(({ id, name, custom_directives, locations }): [Record<string, string>, Place][] => [
-      [custom_directives, { kind: 'virtual_host', id, name, field: 'custom_directives' }],
-      ...locations.map((location, at): [Record<string, string>, Place] => [
-        location.custom_directives,
-        { kind: 'virtual_host', id, name, field: `locations.${at}.custom_directives` },
-      ]),
-    ]),
-  ]
-  const findings = levels.map(async ([directives, place]): Promise<Finding[]> => {
-    const value = directives['auth_basic_user_file']
-    if (value === undefined) return []
-    const read = readStatement('auth_basic_user_file', value)
-    const path = read.ok ? read.statement.args[0] : undefined
+  const named = [
+    ...ofSettings(settings).map((statement): [CustomStatement, Place] => [statement, { kind: 'settings', field: settingField(statement) }]),
+    ...virtual_hosts.flatMap((host) =>
+      passwordFiles(host).map((statement): [CustomStatement, Place] => {
+        return [statement, { kind: 'virtual_host', id: host.id, name: host.name, field: statement.field }]
+      }),
+    ),
+  ].filter(([{ name }]) => name === passwords)
+  const findings = named.map(async ([{ args }, place]): Promise<Finding[]> => {
+    const [path] = args
     if (path === undefined || path.includes('$')) return []
     const found = await stat(resolve(directory, path)).catch(() => undefined)
     if (found?.isFile()) return []
-    const message = `there is no file ${path} on this host: nginx answers 403 to whoever signs in`
-    return [{ severity: 'warning', message, ...place, field: `${place.field}.auth_basic_user_file` }]
+    return [{ severity: 'warning', message: `there is no file ${path} on this host: nginx answers 403 to whoever signs in`, ...place }]
   })
   return (await Promise.all(findings)).flat()
+}
+
+const leftOut = () => undefined
+
+function ofSettings({ nginx_directives, extra_directives }: AgentConfig['settings']): readonly CustomStatement[] {
+  return readCustomDirectives({ custom_directives: nginx_directives, extra_directives }, 'settings', leftOut).statements
+}
+
+function settingField({ field }: CustomStatement): string {
+  return field.replace('custom_directives', 'nginx_directives')
+}
+
+const passwords = 'auth_basic_user_file'
+
+// Of thousands of levels few name a file, and to read a directive costs more than to see that it is not there.
+function passwordFiles(host: ConfigVirtualHost): CustomStatement[] {
+  const read = (level: Pick<ConfigVirtualHost, 'custom_directives' | 'extra_directives'>, within: 'server' | 'location') => {
+    const { custom_directives, extra_directives = [] } = level
+    if (!Object.hasOwn(custom_directives, passwords) && !extra_directives.some((text) => text.includes(passwords))) return []
+    return readCustomDirectives(level, within, leftOut).statements
+  }
+  const inLocations = host.locations.flatMap((location, at) =>
+    read(location, 'location').map((each) => ({ ...each, field: `locations.${at}.${each.field}` })),
+  )
+  return [...read(host, 'server'), ...inLocations]
 }

@@ -59,10 +59,7 @@ export function checkSettings(input: Settings): Problem[] {
   const problems = checkDirectives(input.nginx_directives, 'nginx_directives', settingContext)
   problems.push(...checkOptions(input, input.nginx_directives, { options: '', custom: 'nginx_directives' }))
   problems.push(...checkExtra(input.extra_directives, 'extra_directives', 'settings', settingContext))
-  const { map } = input.nginx_directives
-  const repeated = map === undefined ? undefined : repeatedKey(`map ${map}`)
-  if (repeated !== undefined)
-    problems.push({ field: 'nginx_directives.map', message: `has the key "${repeated}" twice, which nginx refuses`, code: 'DUPLICATE' })
+  problems.push(...checkMaps(input))
   for (const [name, value] of Object.entries(input.env_vars)) {
     if (steersPrograms.test(name))
       problems.push({
@@ -78,4 +75,13 @@ export function checkSettings(input: Settings): Problem[] {
       })
   }
   return problems
+}
+
+function checkMaps({ nginx_directives: { map }, extra_directives = [] }: Settings): Problem[] {
+  const texts: [field: string, text: string][] = extra_directives.map((text, at) => [`extra_directives.${at}`, text])
+  if (map !== undefined) texts.unshift(['nginx_directives.map', `map ${map}`])
+  return texts.flatMap(([field, text]): Problem[] => {
+    const key = repeatedKey(text)
+    return key === undefined ? [] : [{ field, message: `has the key "${key}" twice, which nginx refuses`, code: 'DUPLICATE' }]
+  })
 }

@@ -5,8 +5,9 @@ const parameters = new Set(['default', 'hostnames', 'volatile'])
 /** The keys of a `map`, given as the whole statement, that nginx keeps in its hash: all but regular expressions, in the lower case that they are compared in. */
 export function hashedKeys(text: string): string[] {
   const parsed = parse(text)
-  const block = parsed.ok ? parsed.tree.directives[0]?.block : undefined
-  if (block?.kind !== 'directives') return []
+  const map = parsed.ok ? parsed.tree.directives[0] : undefined
+  const block = map?.block
+  if (map?.name !== 'map' || block?.kind !== 'directives') return []
   return block.directives.flatMap(({ name }) =>
     parameters.has(name) || name.startsWith('~') ? [] : [name.replace(/^\\/, '').toLowerCase()],
   )

@@ -56,6 +56,8 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
     const map = `$host $mapped ${block}`
     expect(testHttp(binary, `map ${map}`).ok).toBe(taken)
     expect(checkSettings(configWith({ map }).settings).map(({ field }) => field)).toEqual(taken ? [] : ['nginx_directives.map'])
+    const extra = { nginx_directives: {}, env_vars: {}, extra_directives: ['gzip on;', `map ${map}`] }
+    expect(checkSettings(extra).map(({ field }) => field)).toEqual(taken ? [] : ['extra_directives.1'])
   })
 
   test.each(['combined', 'nxmesh'])('hazard 91: a log format of the name %s is there already: refused, and left out', (name) => {
