@@ -166,7 +166,7 @@ test('a command waits for its result, its deadline or the end of the session', a
   expect(command.command).toMatchObject({ case: 'reload', value: { graceful: true } })
   const data = { command_id: command.commandId, success: 'false', message: 'nginx: configuration file test failed' }
   agent.send({ case: 'event', value: { eventId: 'r', eventType: 'command.result', data } })
-  expect(await reload).toEqual({ kind: 'answered', success: false, message: 'nginx: configuration file test failed' })
+  expect(await reload).toEqual({ kind: 'answered', success: false, message: 'nginx: configuration file test failed', data: {} })
   expect(await mesh.ctx.sessions.command(id, { kind: 'get_status' }, 50)).toEqual({ kind: 'unanswered' })
   const lost = mesh.ctx.sessions.command(id, { kind: 'stop', graceful: true, timeout_seconds: 3 }, 30_000)
   await agent.next('command')
