@@ -1,3 +1,4 @@
+import { glob, isPattern } from '../glob.ts'
 import { type Directive, parse } from '../parse.ts'
 
 /** A directive with its arguments, latin1 byte by byte, and where it stands. */
@@ -49,21 +50,12 @@ export function readConfig(files: ReadonlyMap<string, string>, main: string, bar
     })
   const included = (wanted: string): string[] => {
     const path = wanted.startsWith('/') ? wanted : folder + wanted
-    return /[*?[]/.test(path) ? [...files.keys()].filter((key) => globOf(path).test(key)).sort() : [path]
+    return isPattern(path) ? glob(path, files.keys()) : [path]
   }
   const top = readFile(main, 0)
   const http = bare ? top : (top.find((node) => node.name === 'http')?.children ?? [])
   if (!bare && !top.some((node) => node.name === 'http')) problems.push(`${main} has no http block`)
   return problems.length > 0 ? { ok: false, message: problems[0]! } : { ok: true, http }
-}
-
-// As glob(3) with the flags that nginx gives: no wildcard takes a "/", nor a "." at the beginning of a name.
-function globOf(pattern: string): RegExp {
-  const source = pattern.replace(/[.+^${}()|\\]/g, '\\$&').replace(/(^|\/)?([*?])/g, (_, before: string | undefined, sign: string) => {
-    const one = sign === '*' ? '[^/]*' : '[^/]'
-    return before === undefined ? one : `${before}(?!\\.)${one}`
-  })
-  return new RegExp(`^${source.replaceAll('[!', '[^')}$`)
 }
 
 /** Text as its bytes, one character each: what nginx compares. */

@@ -1,6 +1,6 @@
 import type { ImportProblem } from '@nxmesh/model/import'
+import { glob, isPattern } from '../glob.ts'
 import { type Directive, type Parsed, parse } from '../parse.ts'
-import { glob, isPattern } from './glob.ts'
 import { absolute, folderOf } from './path.ts'
 import type { Include, Place, SourceDirective } from './source.ts'
 
