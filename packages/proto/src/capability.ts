@@ -4,5 +4,6 @@
  * 2: the agent says what its nginx is and what files it wrote, so that the master can show them.
  * 3: requests are logged, and batches of logs and metrics are numbered.
  * 4: the master takes requests as rows.
+ * 5: the agent writes typed options and extra directives, refuses options that it does not know, and sends the configuration of its host.
  */
-export const capability = 4
+export const capability = 5
