@@ -117,6 +117,7 @@ test('the configuration of the host is sent when it is asked for', async () => {
   const texts = JSON.parse(files!) as Record<string, string>
   expect(Object.keys(texts).sort()).toEqual(
     [
+      join(host.bench.data, 'current/http.conf'),
       host.host.conf,
       ...['conf.d/own.conf', 'conf.d/shop.conf', 'conf.d/old.conf', 'tls.conf'].map((name) => join(host.directory, name)),
     ].sort(),

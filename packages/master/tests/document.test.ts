@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startTestMaster, type TestMaster } from '@nxmesh/testkit/master'
 import { type Scratch, scratch } from '@nxmesh/testkit/scratch'
+import { until } from '@nxmesh/testkit/until'
 import { chromium } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
@@ -35,10 +36,13 @@ test('the page shows the operations and asks no other host', async () => {
     page.on('console', (message) => message.type() === 'error' && troubles.push(message.text()))
     page.on('pageerror', (error) => troubles.push(String(error)))
     await page.goto(`${mesh.base}/docs`)
-    await page
-      .getByRole('button', { name: /^post \/workspaces\/.*\/virtual-hosts$/i })
-      .first()
-      .click()
+    const button = page.getByRole('button', { name: /^post \/workspaces\/.*\/virtual-hosts$/i }).first()
+    // The page shows operations as they come into sight.
+    await until('the operation to come into sight', async () => {
+      await page.mouse.wheel(0, 1000)
+      return button.isVisible()
+    })
+    await button.click()
     await page.getByText('API Gateway').first().waitFor()
     expect(asked.filter((url) => !url.startsWith(`${mesh.base}/`) && !url.startsWith('data:'))).toEqual([])
     expect(asked).toContain(`${mesh.base}/v1/openapi.json`)

@@ -49,7 +49,10 @@ describe.each(stores)('on $name', (store) => {
   }
   const samples = (text: string, name: string) =>
     text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
-  const agentsIn = (text: string) => samples(text, 'nginx_connections_active').map((line) => /agent="([^"]*)"/.exec(line)![1])
+  const agentsIn = (text: string) =>
+    samples(text, 'nginx_connections_active')
+      .map((line) => /agent="([^"]*)"/.exec(line)![1]!)
+      .sort()
   const apiToken = async (role: 'viewer' | 'operator', workspace_id?: string) => {
     const body = {
       name: `${role} ${workspace_id}`,

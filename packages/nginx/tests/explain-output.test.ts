@@ -93,8 +93,8 @@ describe('explainOutput', () => {
     for (const reason of ['13: Permission denied', '1: Operation not permitted', '30: Read-only file system']) {
       const text = `open() "/srv/logs/a.log" failed (${reason})`
       const [found] = explainOutput(`nginx: [emerg] ${text} in /etc/nginx/conf.d/x.conf:1`, rendered)
-      expect(found).toEqual({ severity: 'error', message: text, file: '/etc/nginx/conf.d/x.conf', line: 1 })
-      expect(explainOutput(`nginx: [emerg] ${text}`, rendered)).toEqual([{ severity: 'error', message: text }])
+      expect(found).toMatchObject({ severity: 'error', message: text, file: '/etc/nginx/conf.d/x.conf', line: 1 })
+      expect(explainOutput(`nginx: [emerg] ${text}`, rendered)).toMatchObject([{ severity: 'error', message: text }])
     }
     const [other] = explainOutput('nginx: [emerg] open() "/a b" failed (2: No such file or directory) in /etc/x:1', rendered)
     expect(other!.message).not.toContain('/a b')

@@ -24,6 +24,19 @@ const meaningful: Record<string, (random: Random) => unknown> = {
   label_selector: (random) => random.pick(['env=production', 'a!=b', 'a in (x,y)', '!gone', '']),
   custom_directives: (random) => random.pick([{}, { client_max_body_size: '10m' }, { proxy_read_timeout: '5s' }]),
   nginx_directives: (random) => random.pick([{}, { client_max_body_size: '10m' }]),
+  client: (random) => random.pick([{ max_body_size: '10m' }, {}]),
+  proxy: (random) => random.pick([{ read_timeout: 5 }, {}]),
+  gzip: () => ({ enabled: true }),
+  brotli: () => ({ enabled: true }),
+  access: () => ({ rules: [{ action: 'deny', address: '203.0.113.0/24' }] }),
+  auth_basic: () => ({ realm: 'fuzz', users: [{ name: 'fuzz', password: 'correct horse' }] }),
+  limit_req: () => ({ rate: '10r/s' }),
+  limit_conn: () => ({ connections: 10 }),
+  real_ip: () => ({ trusted: ['10.0.0.0/8'] }),
+  extra_directives: (random) => random.pick([[], ['client_body_timeout 5s;']]),
+  dump: () => '# configuration file /etc/nginx/nginx.conf:\nevents {}\nhttp {}\n',
+  source_address: () => '203.0.113.7',
+  destination_address: () => '127.0.0.1',
   ssl_enabled: () => false,
   ssl_certificate_id: () => null,
   value: () => '$host',
@@ -73,7 +86,8 @@ function sampleObject(schema: Schema, material: Material, depth: number): Record
   const { random } = material
   const required = new Set(schema['required'] as string[] | undefined)
   const members = Object.entries((schema['properties'] ?? {}) as Record<string, Schema>)
-    .filter(([name]) => required.has(name) || random.chance(depth > 3 ? 0.2 : 0.5))
+    // Of many members few, or none would ever get along with all others.
+    .filter(([name], _at, all) => required.has(name) || random.chance(depth > 3 ? 0.2 : Math.min(0.5, 6 / all.length)))
     .map(([name, member]) => [name, sample(member, material, name, depth + 1)])
   const { additionalProperties, propertyNames } = schema
   if (typeof additionalProperties === 'object' && additionalProperties !== null) {
