@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { setPriority } from 'node:os'
+import { availableParallelism, setPriority } from 'node:os'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Batch } from './batch.ts'
 import { commit, retire } from './commit.ts'
@@ -25,6 +25,7 @@ import { readTail } from './tail-query.ts'
 const setting = JSON.parse(process.argv[2]!) as Setting
 const mostTogether = 32 * 1_048_576
 const mostQueries = 4
+const mostThreads = Math.min(4, availableParallelism())
 const retentionEvery = 60_000
 
 const waiting: { id: number; batch: Batch }[] = []
@@ -172,6 +173,7 @@ async function answer(opened: Store, { id, query }: { id: number; query: Query |
   const files = [...opened.files]
   for (const file of files) file.readers++
   try {
+    if (running.size === 1) await connection.run(`SET threads TO ${mostThreads}`)
     const ask: Ask = async (sql, values) => (await connection.runAndReadAll(sql, values)).getRowObjectsJS()
     const answer = await answerOf(opened, ask, query)
     say({ kind: 'answer', id, content: answer instanceof Uint8Array ? answer : JSON.stringify(answer) })
@@ -180,6 +182,7 @@ async function answer(opened: Store, { id, query }: { id: number; query: Query |
     if (isCorruption(error)) await putDamagedAside(opened, Date.now()).catch(end)
   } finally {
     for (const file of files) file.readers--
+    if (running.size === 1) await connection.run('SET threads TO 1').catch(() => undefined)
     running.delete(id)
     connection.closeSync()
   }
