@@ -7,9 +7,9 @@ import { explain, outcomeOf, type Reconciler } from '../reconcile.ts'
 import type { Scope } from '../scope.ts'
 import { reloadBudget } from './budget.ts'
 
-/** Brings marks into the files of nginx: several at a time, and no more often than the budget allows. */
+/** Brings marks, and the addresses of names, into the files of nginx: several at a time, and no more often than the budget allows. */
 export interface MarkWriter extends AsyncDisposable {
-  /** Marks may have changed: what goes down is written almost at once, what comes up waits for company. */
+  /** Marks or names may have changed: what goes down is written almost at once, what comes up waits for company. */
   settle(kind: 'down' | 'up'): void
 }
 
@@ -38,7 +38,7 @@ export function markWriter(
   function begin(): void {
     due = undefined
     writing = writing.then(write).catch((cause: unknown) => {
-      log('error', 'health marks cannot be written', { error: explain(cause) })
+      log('error', 'what is new of servers cannot be written', { error: explain(cause) })
       after(retryMs)
     })
   }
@@ -47,13 +47,13 @@ export function markWriter(
     if (over || !(await differs())) return
     const wait = budget.wait(performance.now())
     if (wait > 0) {
-      log('warn', 'the reloads that health checks may cost are used up; the next one waits', { seconds: Math.ceil(wait / 1000) })
+      log('warn', 'the reloads that servers may cost are used up; the next one waits', { seconds: Math.ceil(wait / 1000) })
       return after(wait)
     }
     budget.take(performance.now())
     const result = await reconciler.refresh()
     if (result.kind === 'applied' || result.kind === 'unchanged') return onWritten()
-    log('error', 'health marks could not be brought into nginx', { error: outcomeOf(result).error_message })
+    log('error', 'what is new of servers could not be brought into nginx', { error: outcomeOf(result).error_message })
     after(retryMs)
   }
 
