@@ -3,7 +3,7 @@ import { WireType } from '@bufbuild/protobuf/wire'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { digestOf } from '@nxmesh/model/digest'
 import { algorithms } from '@nxmesh/model/upstream'
-import { ConfigUpdateSchema, OptionsSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import { ConfigUpdateSchema, OptionsSchema, type StreamHostSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import { optionSamples } from '@nxmesh/testkit/options'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -68,6 +68,21 @@ const host = fc
     ...optionsAt('server'),
   })
   .map(present)
+const streamHost = fc
+  .record({
+    id: fc.uuid(),
+    name: text,
+    protocol: fc.constantFrom('tcp', 'udp'),
+    listen_port: count,
+    upstream_id: optional(fc.uuid()),
+    ssl_enabled: fc.boolean(),
+    ssl_certificate_id: fc.option(fc.uuid()),
+    tls_policy: optional(policy),
+    ...optionsAt('stream'),
+    custom_directives: directives,
+    extra_directives: extra,
+  })
+  .map(present)
 const upstream = fc.record({
   id: fc.uuid(),
   name: text,
@@ -86,6 +101,7 @@ const certificate = fc.record({ id: fc.uuid(), domain: text, certificate_pem: te
 test('a config comes off the wire as it went on, to the byte of its digest', () => {
   const config = fc.record({
     virtual_hosts: fc.array(host, { maxLength: 3 }),
+    stream_hosts: optional(fc.array(streamHost, { minLength: 1, maxLength: 3 })),
     upstreams: fc.array(upstream, { maxLength: 3 }),
     certificates: fc.dictionary(fc.uuid(), certificate, { maxKeys: 2 }),
     acme_thumbprints: optional(fc.dictionary(text, text, { minKeys: 1, maxKeys: 2 })),
@@ -95,6 +111,7 @@ test('a config comes off the wire as it went on, to the byte of its digest', () 
       tls_policy: optional(policy),
       http_port: optional(fc.integer({ min: 1, max: 65_535 })),
       ...optionsAt('settings'),
+      stream_directives: extra,
     }),
   })
   fc.assert(
@@ -108,6 +125,14 @@ test('a config comes off the wire as it went on, to the byte of its digest', () 
     { numRuns: 300 },
   )
 })
+
+test.each<MessageInitShape<typeof StreamHostSchema>>([{ protocol: 'sctp' }, { protocol: 'tcp', access: { rules: [{ action: 'ask' }] } }])(
+  'a stream host that it does not understand is refused: %j',
+  (streamHost) => {
+    const update = create(ConfigUpdateSchema, { streamHosts: [streamHost] })
+    expect(() => configOf(update)).toThrow('not known to this agent')
+  },
+)
 
 describe('options', () => {
   const received = (options: MessageInitShape<typeof OptionsSchema>, unknown?: 'outer' | 'inner') => {

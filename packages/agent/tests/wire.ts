@@ -18,12 +18,17 @@ const maps = new Set(['custom_directives', 'nginx_directives', 'env_vars'])
 
 /** A config in the words of the wire, written without regard to the converter that it tests: names in camel case, what is absent left out. */
 export function toWire(of: { config_id: string; version: number; digest: string; config: AgentConfig }): ConfigUpdate {
-  const { virtual_hosts, upstreams, certificates, acme_thumbprints = {}, settings } = of.config
+  const { virtual_hosts, stream_hosts = [], upstreams, certificates, acme_thumbprints = {}, settings } = of.config
   return create(ConfigUpdateSchema, {
     configId: of.config_id,
     version: BigInt(of.version),
     configChecksum: of.digest,
     virtualHosts: virtual_hosts.map((each) => spell(each) as object),
+    streamHosts: stream_hosts.map(({ custom_directives, ...rest }) => ({
+      ...(plain(rest) as object),
+      sslCertificateId: rest.ssl_certificate_id ?? '',
+      customDirectives: custom_directives,
+    })),
     upstreams: upstreams.map((each) => spell(each) as object),
     certificates: Object.fromEntries(Object.entries(certificates).map(([key, value]) => [key, spell(value) as object])),
     acmeThumbprints: acme_thumbprints,

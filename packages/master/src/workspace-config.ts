@@ -1,6 +1,7 @@
 import type { WorkspaceConfig } from '@nxmesh/model/agent-config'
 import type { WorkspaceCertificate } from '@nxmesh/model/served-certificate'
 import type { Settings } from '@nxmesh/model/settings'
+import type { StreamHost } from '@nxmesh/model/stream-host'
 import type { Upstream } from '@nxmesh/model/upstream'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
 import type { Kysely } from 'kysely'
@@ -42,7 +43,7 @@ async function readWhole(
   workspaceId: string,
   workspace: { version: number; settings: string },
 ): Promise<WorkspaceConfig> {
-  const read = async (table: 'virtual_hosts' | 'upstreams' | 'certificates') => {
+  const read = async (table: 'virtual_hosts' | 'stream_hosts' | 'upstreams' | 'certificates') => {
     const rows = await db
       .selectFrom(table)
       .select('doc')
@@ -55,6 +56,7 @@ async function readWhole(
   return {
     version: workspace.version,
     virtual_hosts: (await read('virtual_hosts')) as VirtualHost[],
+    stream_hosts: (await read('stream_hosts')) as StreamHost[],
     upstreams: (await read('upstreams')) as Upstream[],
     certificates: (await read('certificates')) as WorkspaceCertificate[],
     settings: JSON.parse(workspace.settings) as Settings,
@@ -72,18 +74,21 @@ async function advance(db: Kysely<Database>, workspaceId: string, known: Workspa
     .orderBy('version')
     .execute()
   const hosts = new Map<string, VirtualHost | null>()
+  const streamHosts = new Map<string, StreamHost | null>()
   const upstreams = new Map<string, Upstream | null>()
   const certificates = new Map<string, WorkspaceCertificate | null>()
   let { settings } = known
   for (const { kind, id, doc } of rows) {
     if (kind === 'settings') settings = JSON.parse(doc ?? '{}') as Settings
     else if (kind === 'virtual_host') hosts.set(id, doc === null ? null : (JSON.parse(doc) as VirtualHost))
+    else if (kind === 'stream_host') streamHosts.set(id, doc === null ? null : (JSON.parse(doc) as StreamHost))
     else if (kind === 'upstream') upstreams.set(id, doc === null ? null : (JSON.parse(doc) as Upstream))
     else certificates.set(id, doc === null ? null : (JSON.parse(doc) as WorkspaceCertificate))
   }
   return {
     version,
     virtual_hosts: advanced(known.virtual_hosts, hosts),
+    stream_hosts: advanced(known.stream_hosts, streamHosts),
     upstreams: advanced(known.upstreams, upstreams),
     certificates: advanced(known.certificates, certificates),
     settings,

@@ -1,5 +1,6 @@
 import type { WorkspaceCertificate } from '@nxmesh/model/served-certificate'
 import { defaultSettings, type Settings } from '@nxmesh/model/settings'
+import type { StreamHost } from '@nxmesh/model/stream-host'
 import type { Upstream } from '@nxmesh/model/upstream'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
 import type { Kysely } from 'kysely'
@@ -8,6 +9,7 @@ import type { Database } from './db/schema.ts'
 /** Everything a workspace consists of, each list in order of creation. */
 export interface WorkspaceState {
   virtual_hosts: VirtualHost[]
+  stream_hosts: StreamHost[]
   upstreams: Upstream[]
   certificates: WorkspaceCertificate[]
   settings: Settings
@@ -36,6 +38,7 @@ export async function stateAt(db: Kysely<Database>, workspaceId: string, version
   const read = <T>(kind: Database['history']['kind']) => rows.filter((row) => row.kind === kind).map((row) => JSON.parse(row.doc!) as T)
   return {
     virtual_hosts: read<VirtualHost>('virtual_host').sort(byCreation),
+    stream_hosts: read<StreamHost>('stream_host').sort(byCreation),
     upstreams: read<Upstream>('upstream').sort(byCreation),
     certificates: read<WorkspaceCertificate>('certificate').sort(byCreation),
     settings: read<Settings>('settings')[0] ?? defaultSettings,

@@ -2,11 +2,13 @@ import type { Labels } from './labels.ts'
 import type { WorkspaceCertificate } from './served-certificate.ts'
 import { parseServerNames } from './server-name.ts'
 import type { Settings } from './settings.ts'
+import type { StreamHost, StreamHostInput } from './stream-host.ts'
 import { targetTest } from './target-agents.ts'
 import type { Upstream, UpstreamInput } from './upstream.ts'
 import type { VirtualHost, VirtualHostInput } from './virtual-host.ts'
 
 export type ConfigVirtualHost = Omit<VirtualHostInput, 'target_agents'> & { id: string }
+export type ConfigStreamHost = Omit<StreamHostInput, 'target_agents'> & { id: string }
 export type ConfigUpstream = UpstreamInput & { id: string }
 
 export interface ConfigCertificate {
@@ -21,6 +23,8 @@ export interface ConfigCertificate {
 /** Everything one agent must run. Two agents with equal values run equal bytes. */
 export interface AgentConfig {
   virtual_hosts: ConfigVirtualHost[]
+  /** Absent where there is none. */
+  stream_hosts?: ConfigStreamHost[]
   upstreams: ConfigUpstream[]
   certificates: Record<string, ConfigCertificate>
   /** By host name in lower case: the thumbprint of the ACME account whose HTTP-01 challenges for it are answered (RFC 8555 section 8.3). Absent where there is none. */
@@ -32,25 +36,31 @@ export interface AgentConfig {
 export interface WorkspaceConfig {
   version: number
   virtual_hosts: VirtualHost[]
+  stream_hosts: StreamHost[]
   upstreams: Upstream[]
   certificates: WorkspaceCertificate[]
   settings: Settings
 }
 
-/** The virtual hosts of a workspace that an agent with these labels serves, in order of creation. */
-export function virtualHostsOf(config: WorkspaceConfig, agent: { id: string; labels: Labels }): VirtualHost[] {
-  return config.virtual_hosts.filter((host) => targetTest(host.target_agents)(agent))
+/** What one agent serves. */
+export type ServedHosts = Pick<WorkspaceConfig, 'virtual_hosts' | 'stream_hosts'>
+
+/** The virtual hosts and stream hosts of a workspace that an agent with these labels serves, in order of creation. */
+export function hostsOf(config: ServedHosts, agent: { id: string; labels: Labels }): ServedHosts {
+  const served = ({ target_agents }: VirtualHost | StreamHost) => targetTest(target_agents)(agent)
+  return { virtual_hosts: config.virtual_hosts.filter(served), stream_hosts: config.stream_hosts.filter(served) }
 }
 
 /**
- * What an agent that serves these virtual hosts must run: the hosts, the upstreams and certificates they use, the challenges that may
+ * What an agent that serves these hosts must run: the hosts, the upstreams and certificates they use, the challenges that may
  * come to it, and the settings. `openKey` decrypts a private key.
  */
-export function agentConfig(config: WorkspaceConfig, hosts: VirtualHost[], openKey: (sealed: string) => string): AgentConfig {
-  const used = new Set(hosts.flatMap((host) => host.locations.flatMap((location) => location.upstream_id ?? [])))
-  const thumbprints = thumbprintsFor(config, hosts)
+export function agentConfig(config: WorkspaceConfig, hosts: ServedHosts, openKey: (sealed: string) => string): AgentConfig {
+  const used = usedUpstreams(hosts)
+  const thumbprints = thumbprintsFor(config, hosts.virtual_hosts)
   return {
-    virtual_hosts: hosts.map(toConfigVirtualHost),
+    virtual_hosts: hosts.virtual_hosts.map(forAgents),
+    ...(hosts.stream_hosts.length === 0 ? {} : { stream_hosts: hosts.stream_hosts.map(forAgents) }),
     upstreams: config.upstreams.filter((upstream) => used.has(upstream.id)).map(toConfigUpstream),
     certificates: certificatesOf(config, hosts, openKey),
     ...(Object.keys(thumbprints).length === 0 ? {} : { acme_thumbprints: thumbprints }),
@@ -58,8 +68,19 @@ export function agentConfig(config: WorkspaceConfig, hosts: VirtualHost[], openK
   }
 }
 
-function certificatesOf(config: WorkspaceConfig, hosts: VirtualHost[], openKey: (sealed: string) => string) {
-  const used = new Set(hosts.flatMap((host) => (host.ssl_enabled ? (host.ssl_certificate_id ?? []) : [])))
+/** The ids of the upstreams that hosts send to. */
+export function usedUpstreams({ virtual_hosts, stream_hosts }: ServedHosts): Set<string> {
+  const locations = virtual_hosts.flatMap((host) => host.locations)
+  return new Set([...locations, ...stream_hosts].flatMap(({ upstream_id }) => upstream_id ?? []))
+}
+
+/** The ids of the certificates that hosts show. */
+export function usedCertificates({ virtual_hosts, stream_hosts }: ServedHosts): Set<string> {
+  return new Set([...virtual_hosts, ...stream_hosts].flatMap((host) => (host.ssl_enabled ? (host.ssl_certificate_id ?? []) : [])))
+}
+
+function certificatesOf(config: WorkspaceConfig, hosts: ServedHosts, openKey: (sealed: string) => string) {
+  const used = usedCertificates(hosts)
   const found: AgentConfig['certificates'] = {}
   for (const { id, name, certificate_pem, sealed_key, expires_at } of config.certificates) {
     if (!used.has(id) || certificate_pem === null || sealed_key === null) continue
@@ -91,7 +112,7 @@ function namesOf(hosts: VirtualHost[]): Set<string> {
   )
 }
 
-function toConfigVirtualHost(host: VirtualHost): ConfigVirtualHost {
+function forAgents<T extends VirtualHost | StreamHost>(host: T) {
   const { workspace_id: _workspace, target_agents: _target, created_at: _created, updated_at: _updated, ...rest } = host
   return rest
 }

@@ -28,7 +28,7 @@ export const finding = z
   .strictObject({
     severity: z.enum(['error', 'warning']),
     message: z.string(),
-    kind: z.enum(['virtual_host', 'upstream', 'settings']).optional(),
+    kind: z.enum(['virtual_host', 'stream_host', 'upstream', 'settings']).optional(),
     id: z.string().optional(),
     name: z.string().optional(),
     field: z.string().optional(),

@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { servedCertificate } from './served-certificate.ts'
 import { settings } from './settings.ts'
+import { streamHost } from './stream-host.ts'
 import { id, timestamp } from './text.ts'
 import { upstream } from './upstream.ts'
 import { virtualHost } from './virtual-host.ts'
 
-export const configKinds = ['virtual_host', 'upstream', 'certificate', 'settings'] as const
+export const configKinds = ['virtual_host', 'stream_host', 'upstream', 'certificate', 'settings'] as const
 
 /** The kinds of objects that make a workspace's config. */
 export type ConfigKind = (typeof configKinds)[number]
@@ -34,7 +35,13 @@ export type Revision = z.infer<typeof revision>
 
 /** Everything a workspace consisted of at a version, each list in order of creation. */
 export const workspaceState = z
-  .strictObject({ virtual_hosts: z.array(virtualHost), upstreams: z.array(upstream), certificates: z.array(servedCertificate), settings })
+  .strictObject({
+    virtual_hosts: z.array(virtualHost),
+    stream_hosts: z.array(streamHost),
+    upstreams: z.array(upstream),
+    certificates: z.array(servedCertificate),
+    settings,
+  })
   .meta({ id: 'WorkspaceState' })
 
 export const revisionDetail = revision.extend({ state: workspaceState }).meta({ id: 'RevisionDetail' })

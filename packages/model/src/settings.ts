@@ -23,6 +23,9 @@ export const settings = z
       description:
         'The port on which plain HTTP from outside reaches nginx: there ACME challenges are answered and redirects to HTTPS given. 80 where it is absent.',
     }),
+    stream_directives: extraDirectives.optional().meta({
+      description: 'Directives of the stream block of nginx, such as a `map` or an `upstream` that stream hosts name in theirs.',
+    }),
     ...settingsOptions,
   })
   .meta({ id: 'Settings' })

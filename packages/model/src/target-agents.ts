@@ -12,14 +12,14 @@ export const labelSelector = z
   })
   .meta({ description: 'Requirements on labels, joined by commas: `a=b`, `a!=b`, `a in (x,y)`, `a notin (x,y)`, `a`, `!a`.' })
 
-/** Which agents serve a virtual host. */
+/** Which agents serve a virtual host or a stream host. */
 export const targetAgents = z
   .discriminatedUnion('type', [
     z.strictObject({ type: z.literal('all') }),
     z.strictObject({ type: z.literal('selector'), label_selector: labelSelector }),
     z.strictObject({ type: z.literal('agents'), agent_ids: z.array(id).max(10_000) }),
   ])
-  .meta({ id: 'TargetAgents', description: 'Which agents serve a virtual host.' })
+  .meta({ id: 'TargetAgents', description: 'Which agents serve a virtual host or a stream host.' })
 
 export type TargetAgents = z.infer<typeof targetAgents>
 

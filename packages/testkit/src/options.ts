@@ -1,5 +1,6 @@
 import type { LocationOptions, ServerOptions, SettingsOptions } from '@nxmesh/model/options'
 import { upstreamProtocols } from '@nxmesh/model/options/grpc'
+import type { StreamOptions } from '@nxmesh/model/options/stream'
 
 type Samples<Options> = { [Name in keyof Required<Options>]: NonNullable<Options[Name]>[] }
 
@@ -80,7 +81,12 @@ const hostOrLocation = { access, auth_basic, limit_req, limit_conn, proxy_cache 
 const whole = { client: [...client, { header_timeout: 20 }], real_ip }
 
 /** Values of every typed option, with all of their members between them: the type asks for those of a new option. */
-export const optionSamples: { settings: Samples<SettingsOptions>; server: Samples<ServerOptions>; location: Samples<LocationOptions> } = {
+export const optionSamples: {
+  settings: Samples<SettingsOptions>
+  server: Samples<ServerOptions>
+  location: Samples<LocationOptions>
+  stream: Samples<StreamOptions>
+} = {
   settings: { ...anywhere, ...whole, proxy_cache_path },
   server: { ...anywhere, ...whole, ...hostOrLocation, redirect, maintenance },
   location: {
@@ -90,5 +96,16 @@ export const optionSamples: { settings: Samples<SettingsOptions>; server: Sample
     static: staticFiles,
     upstream_protocol: [...upstreamProtocols],
     grpc_pass: ['grpc://127.0.0.1:50051', 'grpcs://[::1]'],
+  },
+  stream: {
+    proxy: [
+      {},
+      { connect_timeout: 3, timeout: 3600, upload_rate: '100k', download_rate: '1m', send_proxy_protocol: true },
+      { requests: 1, responses: 0 },
+      { ssl: true, ssl_name: 'database.test' },
+    ],
+    access: [{ rules }],
+    limit_conn,
+    accept_proxy_protocol: [{ trusted: [] }, { trusted: ['10.0.0.0/8', '::1'] }],
   },
 }

@@ -8,11 +8,16 @@ import { type Options, OptionsSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/a
  */
 export function optionsOn<P extends keyof OptionsByPlace>(place: P, options: Options | undefined): OptionsByPlace[P] {
   if (!options) return {}
-  if (holdsUnknown(options)) throw new Error(`an option of a ${place} is not known to this agent, which is older than its master`)
+  refuseUnknown(options, `a ${place}`)
   const read = optionsOf[place].safeParse(toJson(OptionsSchema, options, { useProtoFieldName: true, alwaysEmitImplicit: true }))
   if (read.success) return read.data as OptionsByPlace[P]
   const fields = read.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`)
   throw new Error(`options of a ${place} are not known to this agent: ${fields.join('; ')}`)
+}
+
+/** Throws where a message, or one within it, has a field that this agent does not know. */
+export function refuseUnknown(message: Message, what: string): void {
+  if (holdsUnknown(message)) throw new Error(`an option of ${what} is not known to this agent, which is older than its master`)
 }
 
 function holdsUnknown(message: Message): boolean {

@@ -1,6 +1,6 @@
 import type { AgentConfig, ConfigUpstream, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import type { Header, Location, RewriteRule } from '@nxmesh/model/location'
-import type { TlsOptions, TlsPolicy } from '@nxmesh/model/tls'
+import type { TlsOptions } from '@nxmesh/model/tls'
 import type { Upstream as ModelUpstream } from '@nxmesh/model/upstream'
 import {
   type ConfigUpdate,
@@ -13,11 +13,14 @@ import {
   type VirtualHost as WireVirtualHost,
 } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import { optionsOn } from './convert-options.ts'
+import { streamHostOf } from './convert-stream.ts'
+import { policyOf } from './tls-policy.ts'
 
 /** The config that a message spells out: an empty string stands for what is absent or null, a missing message for null. */
 export function configOf(update: ConfigUpdate): AgentConfig {
   return {
     virtual_hosts: update.virtualHosts.map(virtualHostOf),
+    ...(update.streamHosts.length > 0 && { stream_hosts: update.streamHosts.map(streamHostOf) }),
     upstreams: update.upstreams.map(upstreamOf),
     certificates: Object.fromEntries(
       Object.entries(update.certificates).map(([key, { id, domain, certificatePem, privateKeyPem, expiresAt }]) => [
@@ -33,6 +36,7 @@ export function configOf(update: ConfigUpdate): AgentConfig {
       ...(update.globalSettings?.httpPort && { http_port: update.globalSettings.httpPort }),
       ...optionsOn('settings', update.globalSettings?.options),
       ...(update.globalSettings && extraOf(update.globalSettings.extraDirectives)),
+      ...(update.globalSettings?.streamDirectives.length && { stream_directives: [...update.globalSettings.streamDirectives] }),
     },
   }
 }
@@ -61,17 +65,6 @@ function tlsOf({ policy, redirectHttp, hsts, ocspStapling }: WireTlsOptions): Tl
     redirect_http: redirectHttp,
     ocsp_stapling: ocspStapling,
     ...(hsts && { hsts: { max_age: hsts.maxAgeSeconds, include_subdomains: hsts.includeSubdomains, preload: hsts.preload } }),
-  }
-}
-
-function policyOf(policy: string): TlsPolicy {
-  switch (policy) {
-    case 'modern':
-    case 'intermediate':
-    case 'old':
-      return policy
-    default:
-      throw new Error(`the TLS policy "${policy}" is not known to this agent`)
   }
 }
 

@@ -3,6 +3,7 @@ import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { digestOf } from '@nxmesh/model/digest'
 import { customDirectives, header, location, rewriteRule } from '@nxmesh/model/location'
 import { settings } from '@nxmesh/model/settings'
+import { streamHostInput } from '@nxmesh/model/stream-host'
 import { tlsPolicies } from '@nxmesh/model/tls'
 import { algorithms, healthCheck, upstreamInput, upstreamServer } from '@nxmesh/model/upstream'
 import { virtualHostInput } from '@nxmesh/model/virtual-host'
@@ -132,6 +133,24 @@ const upstream = allowed(
     { requiredKeys: ['name', 'servers'] },
   ),
 )
+const streamInput = allowed(
+  streamHostInput.omit({ target_agents: true }),
+  fc.record(
+    {
+      name: text,
+      protocol: words('tcp', 'udp'),
+      listen_port: fc.integer({ min: 1, max: 65_535 }),
+      upstream_id: fc.uuid(),
+      ssl_enabled: fc.boolean(),
+      ssl_certificate_id: fc.option(fc.uuid()),
+      tls_policy: words(...tlsPolicies),
+      ...optionsAt('stream'),
+      custom_directives: directives,
+      extra_directives: extra,
+    },
+    { requiredKeys: ['name', 'listen_port'] },
+  ),
+)
 const certificate = fc.record({
   id: fc.uuid(),
   domain: words('a.test', '*.b.test'),
@@ -150,6 +169,10 @@ const config: fc.Arbitrary<AgentConfig> = fc
         fc.tuple(fc.uuid(), hostInput).map(([id, rest]) => ({ id, ...rest })),
         { maxLength: 3 },
       ),
+      stream_hosts: fc.array(
+        fc.tuple(fc.uuid(), streamInput).map(([id, rest]) => ({ id, ...rest })),
+        { maxLength: 3 },
+      ),
       upstreams: fc.array(
         fc.tuple(fc.uuid(), upstream).map(([id, rest]) => ({ id, ...rest })),
         { maxLength: 3 },
@@ -161,6 +184,7 @@ const config: fc.Arbitrary<AgentConfig> = fc
           {
             nginx_directives: directives,
             extra_directives: extra,
+            stream_directives: extra,
             env_vars: fc.dictionary(words('TZ', 'PATH', 'toString'), text, { noNullPrototype: true }),
             tls_policy: words(...tlsPolicies),
             http_port: fc.integer({ min: 1, max: 65_535 }),
@@ -172,7 +196,11 @@ const config: fc.Arbitrary<AgentConfig> = fc
     }),
     fc.option(thumbprints),
   )
-  .map(([rest, acme_thumbprints]) => (acme_thumbprints === null ? rest : { ...rest, acme_thumbprints }))
+  .map(([{ stream_hosts, ...rest }, acme_thumbprints]) => ({
+    ...rest,
+    ...(stream_hosts.length > 0 && { stream_hosts }),
+    ...(acme_thumbprints !== null && { acme_thumbprints }),
+  }))
 
 test('a config comes back from the wire exactly as it was, with its digest', () => {
   fc.assert(

@@ -16,6 +16,7 @@ import {
   type VirtualHost as WireVirtualHost,
 } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import { fromOptions, toOptions } from './convert-options.ts'
+import { fromStreamHost, toStreamHost } from './convert-stream.ts'
 
 const algorithms = {
   round_robin: LoadBalanceAlgorithm.ROUND_ROBIN,
@@ -40,6 +41,7 @@ export function toConfigUpdate({ configId, version, digest, config }: NamedConfi
     version: BigInt(version),
     configChecksum: digest,
     virtualHosts: config.virtual_hosts.map(toVirtualHost),
+    streamHosts: (config.stream_hosts ?? []).map(toStreamHost),
     upstreams: config.upstreams.map(toUpstream),
     certificates: Object.fromEntries(
       Object.entries(config.certificates).map(([key, certificate]) => [
@@ -60,6 +62,7 @@ export function toConfigUpdate({ configId, version, digest, config }: NamedConfi
       httpPort: config.settings.http_port ?? 0,
       ...toOptions('settings', config.settings),
       extraDirectives: config.settings.extra_directives ?? [],
+      streamDirectives: config.settings.stream_directives ?? [],
     },
     acmeThumbprints: config.acme_thumbprints ?? {},
   }
@@ -73,6 +76,7 @@ export function fromConfigUpdate(update: ConfigUpdate): NamedConfig {
     digest: update.configChecksum,
     config: {
       virtual_hosts: update.virtualHosts.map(fromVirtualHost),
+      ...(update.streamHosts.length === 0 ? {} : { stream_hosts: update.streamHosts.map(fromStreamHost) }),
       upstreams: update.upstreams.map(fromUpstream),
       certificates: Object.fromEntries(
         Object.entries(update.certificates).map(([key, certificate]) => [
@@ -94,6 +98,7 @@ export function fromConfigUpdate(update: ConfigUpdate): NamedConfig {
         ...(update.globalSettings?.httpPort ? { http_port: update.globalSettings.httpPort } : {}),
         ...fromOptions('settings', update.globalSettings?.options),
         ...fromExtra(update.globalSettings?.extraDirectives),
+        ...(update.globalSettings?.streamDirectives.length ? { stream_directives: update.globalSettings.streamDirectives } : {}),
       },
     },
   }

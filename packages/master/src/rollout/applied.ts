@@ -1,4 +1,4 @@
-import { type AgentConfig, agentConfig, virtualHostsOf } from '@nxmesh/model/agent-config'
+import { type AgentConfig, agentConfig, hostsOf } from '@nxmesh/model/agent-config'
 import { digestOf } from '@nxmesh/model/digest'
 import type { Labels } from '@nxmesh/model/labels'
 import type { Ctx } from '../ctx.ts'
@@ -19,7 +19,7 @@ export async function appliedConfigOf(
   const state = { version: row.applied_version, ...(await stateAt(db, row.workspace_id, row.applied_version)) }
   const kept = [row.applied_labels, row.sent_labels].flatMap((text) => (text === null ? [] : [JSON.parse(text) as Labels]))
   for (const labels of [...kept, labelsOf(row)]) {
-    const config = agentConfig(state, virtualHostsOf(state, { id: row.id, labels }), secrets.open)
+    const config = agentConfig(state, hostsOf(state, { id: row.id, labels }), secrets.open)
     if (digestOf(config) === digest) return config
   }
   return undefined

@@ -1,5 +1,5 @@
 import { ApiError } from '@nxmesh/api/errors'
-import { type AgentConfig, agentConfig, type WorkspaceConfig } from '@nxmesh/model/agent-config'
+import { type AgentConfig, agentConfig, usedCertificates, type WorkspaceConfig } from '@nxmesh/model/agent-config'
 import { digestOf } from '@nxmesh/model/digest'
 import { effectiveLabels, type Labels } from '@nxmesh/model/labels'
 import { type AnsweredNames, answeredNames } from '../certificates/answered-names.ts'
@@ -16,7 +16,7 @@ export interface Desired {
   digest: string
   /** The config itself, made anew each time: it holds private keys, which nothing keeps. */
   config: () => AgentConfig
-  /** Those that its virtual hosts use. */
+  /** Those that its hosts use. */
   certificateIds: readonly string[]
   /** What is answered of HTTP-01 challenges, found out once. */
   answered(): AnsweredNames
@@ -95,7 +95,7 @@ function find(secrets: Secrets, version: Version, workspaceId: string, agentId: 
 
 function compute({ open }: Secrets, { config, targets }: Version, workspaceId: string, matching: string): Desired {
   const hosts = targets.hostsOf(matching)
-  const certificateIds = [...new Set(hosts.flatMap((host) => (host.ssl_enabled ? (host.ssl_certificate_id ?? []) : [])))]
+  const certificateIds = [...usedCertificates(hosts)]
   const wanted = () => agentConfig(config, hosts, open)
   const digest = digestOf(wanted())
   const configId = configIdOf(workspaceId, config.version)

@@ -1,5 +1,6 @@
 import type { WorkspaceConfig } from '@nxmesh/model/agent-config'
-import { virtualHostsOf } from '@nxmesh/model/agent-config'
+import { hostsOf } from '@nxmesh/model/agent-config'
+import type { StreamHost } from '@nxmesh/model/stream-host'
 import type { TargetAgents } from '@nxmesh/model/target-agents'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
 import fc from 'fast-check'
@@ -24,8 +25,9 @@ const target: fc.Arbitrary<TargetAgents> = fc.oneof(
 const labels = fc.dictionary(words, words, { maxKeys: 3 })
 
 function workspace(targets: TargetAgents[]): WorkspaceConfig {
-  const virtual_hosts = targets.map((target_agents, index) => ({ id: String(index), target_agents }) as VirtualHost)
-  return { version: 1, virtual_hosts, upstreams: [], certificates: [], settings: { nginx_directives: {}, env_vars: {} } }
+  const hosts = targets.map((target_agents, index) => ({ id: String(index), target_agents }))
+  const [virtual_hosts, stream_hosts] = [hosts.slice(0, 3) as VirtualHost[], hosts.slice(3) as StreamHost[]]
+  return { version: 1, virtual_hosts, stream_hosts, upstreams: [], certificates: [], settings: { nginx_directives: {}, env_vars: {} } }
 }
 
 test('the hosts found by key are those that the model finds, and agents of one key have the same', () => {
@@ -37,7 +39,7 @@ test('the hosts found by key are those that the model finds, and agents of one k
       for (const [id, own] of agents) {
         const agent = { id, labels: own }
         const matching = found.matching(agent)
-        expect(found.hostsOf(matching)).toEqual(virtualHostsOf(config, agent))
+        expect(found.hostsOf(matching)).toEqual(hostsOf(config, agent))
         const key = found.keyOf(id, own)
         expect(byKey.get(key) ?? matching).toBe(matching)
         byKey.set(key, matching)

@@ -1,26 +1,24 @@
-import type { WorkspaceConfig } from '@nxmesh/model/agent-config'
+import type { ServedHosts } from '@nxmesh/model/agent-config'
 import type { Labels } from '@nxmesh/model/labels'
 import { parseSelector } from '@nxmesh/model/selector'
 import { type TargetAgents, targetTest } from '@nxmesh/model/target-agents'
-import type { VirtualHost } from '@nxmesh/model/virtual-host'
 
-/** Which virtual hosts of one version go to which agents, with each distinct target read once. */
+/** Which hosts of one version go to which agents, with each distinct target read once. */
 export interface Targets {
   /** A short key that is equal for agents which, by what targets ask for, cannot be told apart. */
   keyOf(agentId: string, labels: Labels): string
   /** The distinct targets that match an agent, by number, as a key. */
   matching(agent: { id: string; labels: Labels }): string
-  /** The virtual hosts that go with a key of `matching`, in order of creation. */
-  hostsOf(matching: string): VirtualHost[]
+  /** The hosts that go with a key of `matching`, in order of creation. */
+  hostsOf(matching: string): ServedHosts
 }
 
-export function targetsOf(config: WorkspaceConfig): Targets {
+export function targetsOf({ virtual_hosts, stream_hosts }: ServedHosts): Targets {
   const numbers = new Map<string, number>()
   const tests: ((agent: { id: string; labels: Labels }) => boolean)[] = []
-  const targetOfHost: number[] = []
   const asked = new Set<string>()
   const named = new Set<string>()
-  for (const { target_agents: target } of config.virtual_hosts) {
+  const numberOf = ({ target_agents: target }: { target_agents: TargetAgents }) => {
     const key = JSON.stringify(target)
     let number = numbers.get(key)
     if (number === undefined) {
@@ -28,8 +26,10 @@ export function targetsOf(config: WorkspaceConfig): Targets {
       numbers.set(key, number)
       note(target, asked, named)
     }
-    targetOfHost.push(number)
+    return number
   }
+  const targetsOfVirtualHosts = virtual_hosts.map(numberOf)
+  const targetsOfStreamHosts = stream_hosts.map(numberOf)
   const askedInOrder = [...asked].sort()
 
   return {
@@ -40,7 +40,10 @@ export function targetsOf(config: WorkspaceConfig): Targets {
     matching: (agent) => tests.flatMap((test, number) => (test(agent) ? number : [])).join(),
     hostsOf(matching) {
       const matched = new Set(matching === '' ? [] : matching.split(',').map(Number))
-      return config.virtual_hosts.filter((_host, index) => matched.has(targetOfHost[index]!))
+      return {
+        virtual_hosts: virtual_hosts.filter((_host, index) => matched.has(targetsOfVirtualHosts[index]!)),
+        stream_hosts: stream_hosts.filter((_host, index) => matched.has(targetsOfStreamHosts[index]!)),
+      }
     },
   }
 }
