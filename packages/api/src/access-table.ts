@@ -48,6 +48,7 @@ export function verdict(access: Access, standing: Standing): Verdict {
     case 'workspace':
     case 'agent':
     case 'virtual_host':
+    case 'stream_host':
     case 'upstream':
     case 'certificate':
     case 'acme_account':

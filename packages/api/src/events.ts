@@ -25,6 +25,7 @@ const agent_id = id
 const named = { name: z.string() }
 const alert = { agent_id, alert_id: z.string(), severity: z.string(), message: z.string(), metric: z.string(), value: z.number() }
 const host = z.strictObject({ virtual_host_id: id, ...named, version })
+const streamHost = z.strictObject({ stream_host_id: id, ...named, version })
 const upstream = z.strictObject({ upstream_id: id, ...named, version })
 const certificate = { certificate_id: id, ...named }
 const changedCertificate = z.strictObject({ ...certificate, version })
@@ -61,6 +62,9 @@ export const eventData = {
   'virtual_host.created': host,
   'virtual_host.updated': host,
   'virtual_host.deleted': host,
+  'stream_host.created': streamHost,
+  'stream_host.updated': streamHost,
+  'stream_host.deleted': streamHost,
   'upstream.created': upstream,
   'upstream.updated': upstream,
   'upstream.deleted': upstream,

@@ -28,6 +28,7 @@ export type WorkspaceThing =
   | 'workspace'
   | 'agent'
   | 'virtual_host'
+  | 'stream_host'
   | 'upstream'
   | 'certificate'
   | 'acme_account'

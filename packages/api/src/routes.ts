@@ -17,6 +17,7 @@ import * as metrics from './routes/metrics.ts'
 import * as notifications from './routes/notifications.ts'
 import * as organizations from './routes/organizations.ts'
 import * as revisions from './routes/revisions.ts'
+import * as streamHosts from './routes/stream-hosts.ts'
 import * as upstreams from './routes/upstreams.ts'
 import * as users from './routes/users.ts'
 import * as virtualHosts from './routes/virtual-hosts.ts'
@@ -37,6 +38,7 @@ export const routes = {
   ...alertRules,
   ...alerts,
   ...virtualHosts,
+  ...streamHosts,
   ...upstreams,
   ...certificates,
   ...acmeAccounts,

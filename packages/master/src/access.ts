@@ -51,6 +51,7 @@ export async function authorise(db: Db, actor: Actor, access: Access, params: Re
 
 const words: Partial<Record<Access['on'], string>> = {
   virtual_host: 'virtual host',
+  stream_host: 'stream host',
   account: 'user',
   acme_account: 'ACME account',
   api_token: 'API token',
@@ -85,6 +86,7 @@ async function denial(db: Db, actor: Actor, access: Access, params: Record<strin
     case 'workspace':
     case 'agent':
     case 'virtual_host':
+    case 'stream_host':
     case 'upstream':
     case 'certificate':
     case 'acme_account':
@@ -136,6 +138,7 @@ const readRoles: Record<WorkspaceThing, ReturnType<typeof rolesOn>> = {
   workspace: rolesOn(undefined),
   agent: rolesOn('agents'),
   virtual_host: rolesOn('virtual_hosts'),
+  stream_host: rolesOn('stream_hosts'),
   upstream: rolesOn('upstreams'),
   certificate: rolesOn('certificates'),
   acme_account: rolesOn('acme_accounts'),
@@ -149,6 +152,7 @@ const readRoles: Record<WorkspaceThing, ReturnType<typeof rolesOn>> = {
 type WorkspaceTable =
   | 'agents'
   | 'virtual_hosts'
+  | 'stream_hosts'
   | 'upstreams'
   | 'certificates'
   | 'acme_accounts'

@@ -72,11 +72,15 @@ function renderFor(
   return { files, findings: rendered.findings, checksum: checksumOf(hashes) }
 }
 
-function objectsOf(workspaceId: string, { virtual_hosts, upstreams, certificates, settings }: AgentConfig): ConfigObject[] {
+function objectsOf(
+  workspaceId: string,
+  { virtual_hosts, stream_hosts = [], upstreams, certificates, settings }: AgentConfig,
+): ConfigObject[] {
   return [
     ...virtual_hosts
       .map((host) => withoutHashes(host, true))
       .map(({ id, name, ...content }) => ({ kind: 'virtual_host' as const, id, name, content: { name, ...content } })),
+    ...stream_hosts.map(({ id, name, ...content }) => ({ kind: 'stream_host' as const, id, name, content: { name, ...content } })),
     ...upstreams.map(({ id, name, ...content }) => ({ kind: 'upstream' as const, id, name, content: { name, ...content } })),
     ...Object.values(certificates).map(({ id, domain, private_key_pem: _key, ...content }) => ({
       kind: 'certificate' as const,

@@ -3,10 +3,10 @@ import { ApiError } from '@nxmesh/api/errors'
 import type { Patch } from '@nxmesh/api/merge-patch'
 import type { Paging } from '@nxmesh/api/route'
 import { type Agent, type AgentDetail, type AgentHealth, type AgentState, agentChanges, type DeploymentMode } from '@nxmesh/model/agent'
+import { filterHosts } from '@nxmesh/model/agent-config'
 import { isEqual } from '@nxmesh/model/field-changes'
 import { type CentralLabels, type Labels, setLabels } from '@nxmesh/model/labels'
 import { matches, parseSelector } from '@nxmesh/model/selector'
-import type { VirtualHost } from '@nxmesh/model/virtual-host'
 import type { Kysely, SelectQueryBuilder } from 'kysely'
 import type { z } from 'zod'
 import { findingsOf } from './agent-findings.ts'
@@ -145,8 +145,9 @@ async function change<T>(ctx: Ctx, id: string, work: (tx: Tx, row: AgentRow) => 
 
 async function requireUntargeted(ctx: Ctx, db: Kysely<Database>, { id, workspace_id }: AgentRow): Promise<void> {
   const config = await loadWorkspaceConfig(db, workspace_id, ctx.workspaceConfigs)
-  const names = ({ target_agents: target }: VirtualHost) => target.type === 'agents' && target.agent_ids.includes(id)
-  requireUnused('agent', config?.virtual_hosts.filter(names) ?? [])
+  if (!config) return
+  const names = filterHosts(config, ({ target_agents: target }) => target.type === 'agents' && target.agent_ids.includes(id))
+  requireUnused('agent', names)
 }
 
 /** Ids and labels of every agent of a workspace. */

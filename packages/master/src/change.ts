@@ -71,6 +71,7 @@ function tellChanges(ctx: Ctx, tx: Tx, workspaceId: string, changes: ConfigChang
   for (const { kind, id, name, action } of changes) {
     const what = happened[action]
     if (kind === 'virtual_host') tell(ctx, tx, workspaceId, `virtual_host.${what}`, { virtual_host_id: id, name, version })
+    else if (kind === 'stream_host') tell(ctx, tx, workspaceId, `stream_host.${what}`, { stream_host_id: id, name, version })
     else if (kind === 'upstream') tell(ctx, tx, workspaceId, `upstream.${what}`, { upstream_id: id, name, version })
     else if (kind === 'certificate') tell(ctx, tx, workspaceId, `certificate.${what}`, { certificate_id: id, name, version })
     else tell(ctx, tx, workspaceId, 'settings.updated', { version })

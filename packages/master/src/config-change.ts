@@ -5,7 +5,12 @@ type Named = { id: string; name: string }
 type Kind = Exclude<ConfigKind, 'settings'>
 type Done = Pick<Change<unknown>, 'changes' | 'summary'>
 
-const words: Record<Kind, string> = { virtual_host: 'virtual host', upstream: 'upstream', certificate: 'certificate' }
+const words: Record<Kind, string> = {
+  virtual_host: 'virtual host',
+  stream_host: 'stream host',
+  upstream: 'upstream',
+  certificate: 'certificate',
+}
 
 export function created(kind: Kind, after: Named): Done {
   return done({ kind, ...who(after), action: 'created', before: null, after })

@@ -7,7 +7,9 @@ import type { Database, DocumentRow } from './db/schema.ts'
 import { requireMatch, type Tagged } from './etag.ts'
 import { rangeOf } from './page.ts'
 
-export type DocumentTable = 'virtual_hosts' | 'upstreams'
+export type DocumentTable = 'virtual_hosts' | 'stream_hosts' | 'upstreams'
+
+const nouns: Record<DocumentTable, string> = { virtual_hosts: 'virtual host', stream_hosts: 'stream host', upstreams: 'upstream' }
 
 /** How many resources of a kind each workspace held at a version of it: to count them costs more than to read a page. */
 export type DocumentTotals = Map<string, { version: number; total: number }>
@@ -42,7 +44,7 @@ const countAll = each((table) =>
 )
 
 function each<T>(make: (table: DocumentTable) => T): Record<DocumentTable, T> {
-  return { virtual_hosts: make('virtual_hosts'), upstreams: make('upstreams') }
+  return { virtual_hosts: make('virtual_hosts'), stream_hosts: make('stream_hosts'), upstreams: make('upstreams') }
 }
 
 /** A page of the resources of a workspace, in order of creation. */
@@ -73,7 +75,7 @@ export async function getDocument<T>(db: Kysely<Database>, table: DocumentTable,
 /** The row of a resource that is about to change; throws NOT_FOUND, or PRECONDITION_FAILED when If-Match names another revision. */
 export async function readDocument(db: Kysely<Database>, table: DocumentTable, id: string, ifMatch?: string): Promise<DocumentRow> {
   const [row] = await readOne[table](db, id)
-  if (!row) throw new ApiError('NOT_FOUND', `${table === 'upstreams' ? 'upstream' : 'virtual host'} not found`)
+  if (!row) throw new ApiError('NOT_FOUND', `${nouns[table]} not found`)
   requireMatch(ifMatch, row.revision)
   return row
 }

@@ -55,8 +55,8 @@ function namesOf(serverName: string): Set<string> {
   return new Set(parsed.ok ? parsed.names : [])
 }
 
-// Two targets meet where some agent, present or future, is certain to be in both.
-function meet(a: TargetAgents, b: TargetAgents, agents: { id: string; labels: Labels }[]): boolean {
+/** Two targets meet where some agent, present or future, is certain to be in both. */
+export function meet(a: TargetAgents, b: TargetAgents, agents: { id: string; labels: Labels }[]): boolean {
   if (a.type === 'all' || b.type === 'all') return !isEmpty(a) && !isEmpty(b)
   if (a.type === 'selector' && b.type === 'selector' && a.label_selector === b.label_selector) return true
   const [inA, inB] = [targetTest(a), targetTest(b)]

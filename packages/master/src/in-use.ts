@@ -1,16 +1,16 @@
 import { ApiError } from '@nxmesh/api/errors'
-import type { WorkspaceConfig } from '@nxmesh/model/agent-config'
-import type { VirtualHost } from '@nxmesh/model/virtual-host'
+import type { ServedHosts, WorkspaceConfig } from '@nxmesh/model/agent-config'
 import { lostNames } from '@nxmesh/nginx/shared-names'
 
-/** Throws CONFLICT with one detail for each virtual host that uses what is to be deleted. */
-export function requireUnused(what: string, hosts: Pick<VirtualHost, 'id' | 'name'>[]): void {
-  if (hosts.length === 0) return
-  const details = hosts.map(({ id, name }) => ({
+/** Throws CONFLICT with one detail for each host that uses what is to be deleted. */
+export function requireUnused(what: string, { virtual_hosts, stream_hosts }: ServedHosts): void {
+  const detail = (kind: string) => (host: { id: string; name: string }) => ({
     field: 'id',
-    message: `is used by virtual host "${name}" (${id})`,
+    message: `is used by ${kind} "${host.name}" (${host.id})`,
     code: 'IN_USE' as const,
-  }))
+  })
+  const details = [...virtual_hosts.map(detail('virtual host')), ...stream_hosts.map(detail('stream host'))]
+  if (details.length === 0) return
   throw new ApiError('CONFLICT', `the ${what} is in use`, details)
 }
 

@@ -75,6 +75,7 @@ async function withChanges(db: Db, workspaceId: string, rows: Selectable<Databas
 function objectsOf(workspaceId: string, state: WorkspaceState): ConfigObject[] {
   return [
     ...state.virtual_hosts.map((host) => found('virtual_host', withoutHashes(host, true))),
+    ...state.stream_hosts.map((host) => found('stream_host', host)),
     ...state.upstreams.map((upstream) => found('upstream', upstream)),
     ...state.certificates.map((certificate) => found('certificate', shownServed(certificate))),
     { kind: 'settings', id: workspaceId, name: 'settings', content: { ...state.settings } },

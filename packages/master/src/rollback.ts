@@ -3,8 +3,9 @@ import { check } from '@nxmesh/api/problems'
 import type { WorkspaceConfig } from '@nxmesh/model/agent-config'
 import { isEqual } from '@nxmesh/model/field-changes'
 import type { Problem } from '@nxmesh/model/problem'
-import type { RollbackResult } from '@nxmesh/model/revision'
+import type { ConfigKind, RollbackResult } from '@nxmesh/model/revision'
 import { settings as settingsSchema } from '@nxmesh/model/settings'
+import { type StreamHost, streamHostInput } from '@nxmesh/model/stream-host'
 import { type Upstream, upstreamInput } from '@nxmesh/model/upstream'
 import { type VirtualHost, virtualHostInput } from '@nxmesh/model/virtual-host'
 import { checkSettings, checkUpstream } from '@nxmesh/nginx/check'
@@ -19,8 +20,10 @@ import type { Database } from './db/schema.ts'
 import { type DocumentTable, insertDocument, readDocument, replaceDocument } from './documents.ts'
 import { conflictsAmong } from './host-conflicts.ts'
 import { requireNamesKept } from './in-use.ts'
+import { hostPortConflicts, streamPortConflicts } from './port-conflicts.ts'
 import { readRevision } from './revisions.ts'
 import { getSettings, writeSettings } from './settings.ts'
+import { streamProblems } from './stream-hosts.ts'
 import { problemsOf } from './virtual-hosts.ts'
 import { stateAt, type WorkspaceState } from './workspace-history.ts'
 
@@ -49,6 +52,7 @@ export async function rollbackWorkspace(
     const changes = [
       ...(await moveDocuments(db, 'upstreams', 'upstream', steps.upstreams, now)),
       ...(await moveDocuments(db, 'virtual_hosts', 'virtual_host', steps.hosts, now)),
+      ...(await moveDocuments(db, 'stream_hosts', 'stream_host', steps.streams, now)),
       ...(await moveSettings(db, workspaceId, target)),
     ]
     return {
@@ -83,14 +87,19 @@ function soundState(state: WorkspaceState): WorkspaceState {
   }
   const virtual_hosts = state.virtual_hosts.map((host) => read('virtual_hosts', host, virtualHostInput))
   const upstreams = state.upstreams.map((upstream) => read('upstreams', upstream, upstreamInput))
+  const stream_hosts = state.stream_hosts.map((host) => read('stream_hosts', host, streamHostInput))
   const settings = check(settingsSchema, state.settings)
   if (!settings.ok) problems.push(...under('settings', settings.problems))
   if (problems.length > 0 || !settings.ok) throw invalid(problems)
-  return { virtual_hosts, upstreams, certificates: state.certificates, settings: settings.value }
+  return { virtual_hosts, stream_hosts, upstreams, certificates: state.certificates, settings: settings.value }
 }
 
 function stepsTo(config: WorkspaceConfig, target: WorkspaceState) {
-  return { upstreams: steps(config.upstreams, target.upstreams), hosts: steps(config.virtual_hosts, target.virtual_hosts) }
+  return {
+    upstreams: steps(config.upstreams, target.upstreams),
+    hosts: steps(config.virtual_hosts, target.virtual_hosts),
+    streams: steps(config.stream_hosts, target.stream_hosts),
+  }
 }
 
 function steps<T extends { id: string; updated_at: string }>(now: T[], then: T[]): Steps<T> {
@@ -111,7 +120,7 @@ async function requireSoundTogether(
   workspaceId: string,
   config: WorkspaceConfig,
   target: WorkspaceState,
-  { upstreams, hosts }: { upstreams: Steps<Upstream>; hosts: Steps<VirtualHost> },
+  { upstreams, hosts, streams }: ReturnType<typeof stepsTo>,
 ): Promise<void> {
   const agents = await labelsOfAgents(db, workspaceId)
   const agentIds = new Set(agents.map((agent) => agent.id))
@@ -120,18 +129,24 @@ async function requireSoundTogether(
   const problems = [
     ...touched(upstreams).flatMap((upstream) => under(`upstreams.${upstream.id}`, checkUpstream(upstream))),
     ...touched(hosts).flatMap((host) => under(`virtual_hosts.${host.id}`, problemsOf(then, host, agentIds))),
+    ...then.stream_hosts.flatMap((host) => under(`stream_hosts.${host.id}`, streamProblems(then, host, agentIds))),
     ...(isEqual(config.settings, target.settings) ? [] : under('settings', checkSettings(target.settings))),
   ]
   if (problems.length > 0) throw invalid(problems)
   const conflicts = conflictsAmong(then, touched(hosts), agents)
   if (conflicts.length > 0) throw new ApiError('CONFLICT', 'virtual hosts would claim the same name and port', conflicts)
+  const ports = [
+    ...touched(hosts).flatMap((host) => under(`virtual_hosts.${host.id}`, hostPortConflicts(then, host, agents))),
+    ...touched(streams).flatMap((host) => under(`stream_hosts.${host.id}`, streamPortConflicts(then, host, agents))),
+  ]
+  if (ports.length > 0) throw new ApiError('CONFLICT', 'hosts would have the same port', ports)
   requireNamesKept(config, then, 'version')
 }
 
-async function moveDocuments<T extends Upstream | VirtualHost>(
+async function moveDocuments<T extends Upstream | VirtualHost | StreamHost>(
   db: Db,
   table: DocumentTable,
-  kind: 'upstream' | 'virtual_host',
+  kind: Exclude<ConfigKind, 'certificate' | 'settings'>,
   { gone, changed: some, back }: Steps<T>,
   now: string,
 ): Promise<ConfigChange[]> {
@@ -155,7 +170,7 @@ async function moveDocuments<T extends Upstream | VirtualHost>(
 }
 
 // Each change of an object left a row, so the number of rows is the last revision that the object had.
-async function nextRevision(db: Db, workspaceId: string, kind: 'upstream' | 'virtual_host', id: string): Promise<number> {
+async function nextRevision(db: Db, workspaceId: string, kind: ConfigKind, id: string): Promise<number> {
   const { count } = await db
     .selectFrom('history')
     .select((eb) => eb.fn.countAll<number>().as('count'))

@@ -3,6 +3,7 @@ import type { UpstreamPatch } from '@nxmesh/api/routes/upstreams'
 import { isEqual } from '@nxmesh/model/field-changes'
 import { type Upstream, type UpstreamInput, upstreamInput } from '@nxmesh/model/upstream'
 import { checkUpstream } from '@nxmesh/nginx/check'
+import { portProblems } from '@nxmesh/nginx/check-stream'
 import type { Actor } from './access.ts'
 import { changeConfig, unchanged } from './change.ts'
 import { changed, created, deleted } from './config-change.ts'
@@ -37,13 +38,14 @@ export async function updateUpstream(
 ): Promise<Tagged<Upstream>> {
   const { body } = await getDocument<Upstream>(ctx.db, 'upstreams', id)
   return refusingDuplicate('name', taken, () =>
-    changeConfig(ctx, actor, body.workspace_id, async ({ db }) => {
+    changeConfig(ctx, actor, body.workspace_id, async ({ db }, config) => {
       const row = await readDocument(db, 'upstreams', id, ifMatch)
       const before = JSON.parse(row.doc) as Upstream
       const { id: _id, workspace_id: _workspace, created_at: _created, updated_at: _updated, ...inputBefore } = before
       const input = patched(upstreamInput, inputBefore, patch)
       if (isEqual(input, inputBefore)) return unchanged({ body: before, revision: row.revision })
       requireSound(input)
+      if (config.stream_hosts.some((host) => host.upstream_id === id)) requirePorts(input)
       const after = withContent(ctx, before, input)
       const result = await replaceDocument(db, 'upstreams', after, row)
       return { result, ...changed('upstream', before, after) }
@@ -55,13 +57,18 @@ export async function deleteUpstream(ctx: Ctx, actor: Actor, id: string, ifMatch
   const { body } = await getDocument<Upstream>(ctx.db, 'upstreams', id)
   await changeConfig(ctx, actor, body.workspace_id, async ({ db }, config) => {
     const row = await readDocument(db, 'upstreams', id, ifMatch)
-    requireUnused(
-      'upstream',
-      config.virtual_hosts.filter((host) => host.locations.some((location) => location.upstream_id === id)),
-    )
+    requireUnused('upstream', {
+      virtual_hosts: config.virtual_hosts.filter((host) => host.locations.some((location) => location.upstream_id === id)),
+      stream_hosts: config.stream_hosts.filter((host) => host.upstream_id === id),
+    })
     await db.deleteFrom('upstreams').where('id', '=', id).execute()
     return { result: undefined, ...deleted('upstream', JSON.parse(row.doc)) }
   })
+}
+
+function requirePorts(input: UpstreamInput): void {
+  const problems = portProblems(input)
+  if (problems.length > 0) throw invalid(problems)
 }
 
 function requireSound(input: UpstreamInput): void {

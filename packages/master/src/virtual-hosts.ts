@@ -22,6 +22,8 @@ import type { Tagged } from './etag.ts'
 import { hostConflicts } from './host-conflicts.ts'
 import { requireNamesKept } from './in-use.ts'
 import { patched } from './patched.ts'
+import { hostPortConflicts } from './port-conflicts.ts'
+import { targetProblems } from './target-problems.ts'
 import { uuidv7 } from './uuid.ts'
 
 /** The virtual hosts of a workspace, in order of creation. */
@@ -100,6 +102,8 @@ async function requireSound(db: Kysely<Database>, config: WorkspaceConfig, host:
   if (problems.length > 0) throw invalid(problems)
   const conflicts = hostConflicts(config, host.id, host, agents)
   if (conflicts.length > 0) throw new ApiError('CONFLICT', 'another virtual host claims the same name and port', conflicts)
+  const taken = hostPortConflicts(config, host, agents)
+  if (taken.length > 0) throw new ApiError('CONFLICT', 'a stream host has the port', taken)
 }
 
 /** What is wrong with a virtual host by itself and in what it refers to. */
@@ -126,10 +130,5 @@ function unknownReferences(config: WorkspaceConfig, host: VirtualHost, agentIds:
     if (!certificate) unknown('ssl_certificate_id', 'certificate')
     else problems.push(...coverageProblems(certificate, host))
   }
-  if (host.target_agents.type === 'agents') {
-    host.target_agents.agent_ids.forEach((id, index) => {
-      if (!agentIds.has(id)) unknown(`target_agents.agent_ids.${index}`, 'agent')
-    })
-  }
-  return problems
+  return [...problems, ...targetProblems(host.target_agents, agentIds)]
 }

@@ -168,6 +168,7 @@ export const schemaRows: Record<string, [table: string, ...parts: Record<string,
     ],
   ],
   '0011-alert-waits': [['alert_waits', { agent_id: 'a1', rule_id: 'ar1', since: time }]],
+  '0012-stream-hosts': [['stream_hosts', document('sh1', { name: 'Database', protocol: 'tcp', listen_port: 5432, upstream_id: 'up1' })]],
 }
 
 /** Puts the rows of one migration into a database that has just seen it. */

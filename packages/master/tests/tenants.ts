@@ -55,6 +55,7 @@ export async function newTenant({ master, base }: TestMaster, word: string): Pro
     const at = `/workspaces/${workspaceId}`
     const upstream = await made(`${at}/upstreams`, { name: `${own}-upstream`, servers: [{ address: `${own.toLowerCase()}.internal:80` }] })
     const host = await made(`${at}/virtual-hosts`, { name: own, server_name: `${own.toLowerCase()}.example.com`, listen_port: 80 })
+    const stream = await made(`${at}/stream-hosts`, { name: own, listen_port: 5432, upstream_id: upstream.id })
     const agent = await made(`${at}/agents/tokens`, { name: `${own}-agent` })
     const rule = await made(`${at}/alert-rules`, { name: own, condition: { kind: 'state', state: 'drift' } })
     // Names nothing that may be reached, so the test of it is over at once.
@@ -72,6 +73,7 @@ export async function newTenant({ master, base }: TestMaster, word: string): Pro
       thing('workspace_id', workspaceId, own),
       thing('upstream_id', upstream.id, own),
       thing('virtual_host_id', host.id, own),
+      thing('stream_host_id', stream.id, own),
       thing('agent_id', agent.agent_id, own),
       thing('alert_rule_id', rule.id, own),
       thing('alert_id', await alertOf(workspaceId, agent.agent_id, own), own),

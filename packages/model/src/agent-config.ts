@@ -43,12 +43,19 @@ export interface WorkspaceConfig {
 }
 
 /** What one agent serves. */
-export type ServedHosts = Pick<WorkspaceConfig, 'virtual_hosts' | 'stream_hosts'>
+export interface ServedHosts {
+  virtual_hosts: readonly VirtualHost[]
+  stream_hosts: readonly StreamHost[]
+}
 
 /** The virtual hosts and stream hosts of a workspace that an agent with these labels serves, in order of creation. */
 export function hostsOf(config: ServedHosts, agent: { id: string; labels: Labels }): ServedHosts {
-  const served = ({ target_agents }: VirtualHost | StreamHost) => targetTest(target_agents)(agent)
-  return { virtual_hosts: config.virtual_hosts.filter(served), stream_hosts: config.stream_hosts.filter(served) }
+  return filterHosts(config, ({ target_agents }) => targetTest(target_agents)(agent))
+}
+
+/** The hosts of either kind that a test is true of. */
+export function filterHosts({ virtual_hosts, stream_hosts }: ServedHosts, test: (host: VirtualHost | StreamHost) => boolean): ServedHosts {
+  return { virtual_hosts: virtual_hosts.filter(test), stream_hosts: stream_hosts.filter(test) }
 }
 
 /**
@@ -91,7 +98,7 @@ function certificatesOf(config: WorkspaceConfig, hosts: ServedHosts, openKey: (s
 }
 
 // A name that no virtual host of the workspace has may be sent to any agent: it is answered for before there is a host for it.
-function thumbprintsFor({ certificates, virtual_hosts }: WorkspaceConfig, hosts: VirtualHost[]): Record<string, string> {
+function thumbprintsFor({ certificates, virtual_hosts }: WorkspaceConfig, hosts: readonly VirtualHost[]): Record<string, string> {
   const asking = certificates.filter(({ thumbprint }) => thumbprint !== null)
   if (asking.length === 0) return {}
   const [here, anywhere] = [namesOf(hosts), namesOf(virtual_hosts)]
@@ -103,7 +110,7 @@ function thumbprintsFor({ certificates, virtual_hosts }: WorkspaceConfig, hosts:
   return Object.fromEntries([...found].toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-function namesOf(hosts: VirtualHost[]): Set<string> {
+function namesOf(hosts: readonly VirtualHost[]): Set<string> {
   return new Set(
     hosts.flatMap(({ server_name }) => {
       const parsed = parseServerNames(server_name)

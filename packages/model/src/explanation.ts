@@ -67,7 +67,7 @@ export const configPlace = z
     file: z.string(),
     line: z.int(),
     directive: z.string(),
-    kind: z.enum(['virtual_host', 'upstream', 'settings']).optional(),
+    kind: z.enum(['virtual_host', 'stream_host', 'upstream', 'settings']).optional(),
     id: z.string().optional(),
     name: z.string().optional(),
     field: z.string().optional(),

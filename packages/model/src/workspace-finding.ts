@@ -5,7 +5,7 @@ import { id } from './text.ts'
 export const findingSeverities = ['error', 'warning', 'info'] as const
 
 /** What a finding can be about. */
-export const findingKinds = ['virtual_host', 'upstream', 'certificate', 'settings', 'agent'] as const
+export const findingKinds = ['virtual_host', 'stream_host', 'upstream', 'certificate', 'settings', 'agent'] as const
 
 /** Who finds: rules over the config, the rendering of it for an agent, or nginx itself on an agent. */
 export const finders = ['lint', 'agent'] as const

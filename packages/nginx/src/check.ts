@@ -7,6 +7,7 @@ import { checkDirectives, checkExtra } from './check-directives.ts'
 import { checkLocation } from './check-location.ts'
 import { checkOptions } from './check-options.ts'
 import { checkRedirect } from './check-redirect.ts'
+import { checkStreamDirectives } from './check-stream.ts'
 import { repeatedKey } from './map-keys.ts'
 import { maxTokenBytes, quote } from './quote.ts'
 import { locationKey } from './render/location-path.ts'
@@ -59,6 +60,7 @@ export function checkSettings(input: Settings): Problem[] {
   const problems = checkDirectives(input.nginx_directives, 'nginx_directives', settingContext)
   problems.push(...checkOptions(input, input.nginx_directives, { options: '', custom: 'nginx_directives' }))
   problems.push(...checkExtra(input.extra_directives, 'extra_directives', 'settings', settingContext))
+  problems.push(...checkStreamDirectives(input.stream_directives, 'stream_directives'))
   problems.push(...checkMaps(input))
   for (const [name, value] of Object.entries(input.env_vars)) {
     if (steersPrograms.test(name))
@@ -77,8 +79,9 @@ export function checkSettings(input: Settings): Problem[] {
   return problems
 }
 
-function checkMaps({ nginx_directives: { map }, extra_directives = [] }: Settings): Problem[] {
+function checkMaps({ nginx_directives: { map }, extra_directives = [], stream_directives = [] }: Settings): Problem[] {
   const texts: [field: string, text: string][] = extra_directives.map((text, at) => [`extra_directives.${at}`, text])
+  texts.push(...stream_directives.map((text, at): [string, string] => [`stream_directives.${at}`, text]))
   if (map !== undefined) texts.unshift(['nginx_directives.map', `map ${map}`])
   return texts.flatMap(([field, text]): Problem[] => {
     const key = repeatedKey(text)

@@ -2,6 +2,7 @@ import type { EventData, EventEnvelope, EventType } from '../events.ts'
 
 const agent_id = '770e8400-e29b-41d4-a716-446655440002'
 const host = { virtual_host_id: '880e8400-e29b-41d4-a716-446655440004', name: 'Main Website', version: 42 }
+const streamHost = { stream_host_id: 'bb0e8400-e29b-41d4-a716-446655440007', name: 'Database', version: 42 }
 const upstream = { upstream_id: 'aa0e8400-e29b-41d4-a716-446655440006', name: 'api-backend', version: 42 }
 const certificate = { certificate_id: '990e8400-e29b-41d4-a716-446655440005', name: 'example.com' }
 const server = { agent_id, upstream_id: upstream.upstream_id, address: '10.0.1.20:8080' }
@@ -25,6 +26,9 @@ export const eventExamples: { [T in EventType]: EventData<T> } = {
   'virtual_host.created': host,
   'virtual_host.updated': host,
   'virtual_host.deleted': host,
+  'stream_host.created': streamHost,
+  'stream_host.updated': streamHost,
+  'stream_host.deleted': streamHost,
   'upstream.created': upstream,
   'upstream.updated': upstream,
   'upstream.deleted': upstream,

@@ -1,5 +1,6 @@
 import { ApiError, invalid } from '@nxmesh/api/errors'
 import type { Paging } from '@nxmesh/api/route'
+import { filterHosts } from '@nxmesh/model/agent-config'
 import type { Certificate, CertificateError, CertificateInput } from '@nxmesh/model/certificate'
 import type { Problem } from '@nxmesh/model/problem'
 import type { Kysely } from 'kysely'
@@ -133,7 +134,7 @@ export async function deleteCertificate(ctx: Ctx, actor: Actor, id: string, ifMa
     const row = await readCertificateRow(db, id, ifMatch)
     requireUnused(
       'certificate',
-      config.virtual_hosts.filter((host) => host.ssl_certificate_id === id),
+      filterHosts(config, (host) => host.ssl_certificate_id === id),
     )
     await db.deleteFrom('certificates').where('id', '=', id).execute()
     await forgetKeys(db, row)

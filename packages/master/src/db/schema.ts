@@ -24,6 +24,7 @@ export interface Database {
   agents: Agents
   masters: Masters
   virtual_hosts: Documents
+  stream_hosts: Documents
   upstreams: Documents
   certificates: Certificates
   certificate_orders: CertificateOrders

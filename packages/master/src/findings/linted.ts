@@ -23,7 +23,7 @@ export async function lintedWorkspace(
   config: WorkspaceConfig,
   agents: readonly LintAgent[],
 ): Promise<LintFinding[]> {
-  const { virtual_hosts, settings, upstreams } = config
+  const { virtual_hosts, stream_hosts, settings, upstreams } = config
   const outer = settingsScope(workspaceId, settings)
   const found: LintFinding[][] = [lintSettings(outer)]
   const byId = new Map(upstreams.map((upstream) => [upstream.id, upstream]))
@@ -38,7 +38,8 @@ export async function lintedWorkspace(
     found.push(known.found)
   }
   const certificates = await readCertificates(ctx.db, workspaceId)
-  found.push(lintWorkspace({ workspace_id: workspaceId, virtual_hosts, upstreams, certificates, settings, agents, now: ctx.now() }))
+  const subject = { workspace_id: workspaceId, virtual_hosts, stream_hosts, upstreams, certificates, settings, agents, now: ctx.now() }
+  found.push(lintWorkspace(subject))
   return found.flat()
 }
 

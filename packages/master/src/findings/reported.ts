@@ -58,6 +58,9 @@ function objectOf(
   return object === undefined || name === undefined ? undefined : { kind, id: object, name }
 }
 
-function namesIn(workspaceId: string, { virtual_hosts, upstreams }: WorkspaceConfig): ReadonlyMap<string, string> {
-  return new Map([[workspaceId, 'settings'], ...[...virtual_hosts, ...upstreams].map(({ id, name }) => [id, name] as const)])
+function namesIn(workspaceId: string, { virtual_hosts, stream_hosts, upstreams }: WorkspaceConfig): ReadonlyMap<string, string> {
+  return new Map([
+    [workspaceId, 'settings'],
+    ...[...virtual_hosts, ...stream_hosts, ...upstreams].map(({ id, name }) => [id, name] as const),
+  ])
 }

@@ -1,5 +1,6 @@
 import type { Route } from '@nxmesh/api/route'
 import type { Routes } from '@nxmesh/api/routes'
+import type { StreamHost } from '@nxmesh/model/stream-host'
 import type { Upstream } from '@nxmesh/model/upstream'
 import type { z } from 'zod'
 import type { Actor } from '../access.ts'
@@ -40,6 +41,7 @@ import * as organizations from '../organizations.ts'
 import { diffRevision, getRevision, listRevisions } from '../revisions.ts'
 import { rollbackWorkspace } from '../rollback.ts'
 import { getSettings, updateSettings } from '../settings.ts'
+import * as streamHosts from '../stream-hosts.ts'
 import * as telemetry from '../telemetry.ts'
 import { getUpstreamHealth } from '../upstream-health.ts'
 import * as upstreams from '../upstreams.ts'
@@ -191,6 +193,13 @@ export const handlers: { [Name in keyof Routes]: Handler<Routes[Name]> } = {
   updateVirtualHost: (ctx, { actor, params, body, ifMatch }) =>
     virtualHosts.updateVirtualHost(ctx, actor, params.virtual_host_id, body, ifMatch),
   deleteVirtualHost: (ctx, { actor, params, ifMatch }) => virtualHosts.deleteVirtualHost(ctx, actor, params.virtual_host_id, ifMatch),
+
+  listStreamHosts: (ctx, { params, query }) => listDocuments<StreamHost>(ctx, 'stream_hosts', params.workspace_id, query),
+  createStreamHost: (ctx, { actor, params, body }) => streamHosts.createStreamHost(ctx, actor, params.workspace_id, body),
+  getStreamHost: (ctx, { params }) => getDocument<StreamHost>(ctx.db, 'stream_hosts', params.stream_host_id),
+  updateStreamHost: (ctx, { actor, params, body, ifMatch }) =>
+    streamHosts.updateStreamHost(ctx, actor, params.stream_host_id, body, ifMatch),
+  deleteStreamHost: (ctx, { actor, params, ifMatch }) => streamHosts.deleteStreamHost(ctx, actor, params.stream_host_id, ifMatch),
 
   listFindings: (ctx, { params, query }) => listFindings(ctx, params.workspace_id, query),
 

@@ -71,8 +71,11 @@ export async function newWorld(mesh: TestMaster): Promise<World> {
   const inWorkspace = { workspace_id: workspace.id }
   for (let index = 1; index <= 3; index++) {
     const upstream = { name: `Upstream ${index}`, servers: [{ address: '10.0.0.1:8080' }] }
-    learn('upstream', await owner.client.call(routes.createUpstream, { params: inWorkspace, body: upstream }))
+    const made = await owner.client.call(routes.createUpstream, { params: inWorkspace, body: upstream })
+    learn('upstream', made)
+    const stream = { name: `Stream ${index}`, listen_port: 5000 + index, upstream_id: made.id }
     const host = { name: `Host ${index}`, server_name: `host-${index}.example.com`, listen_port: 80 }
+    learn('stream_host', await owner.client.call(routes.createStreamHost, { params: inWorkspace, body: stream }))
     learn('virtual_host', await owner.client.call(routes.createVirtualHost, { params: inWorkspace, body: host }))
     learn('agent', await owner.client.call(routes.createAgentToken, { params: inWorkspace, body: { name: `agent-${index}` } }))
   }

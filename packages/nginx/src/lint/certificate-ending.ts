@@ -9,13 +9,13 @@ const day = 86_400_000
 const soon = 30
 
 /** Certificates that end within thirty days, or have ended, and that nothing renews. */
-export function certificateEnding({ certificates, virtual_hosts, now }: LintSubject): LintFinding[] {
+export function certificateEnding({ certificates, virtual_hosts, stream_hosts, now }: LintSubject): LintFinding[] {
   return certificates.flatMap(({ id, name, provider, auto_renew, expires_at }) => {
     const isRenewed = auto_renew && provider !== 'uploaded'
     const left = expires_at === null ? Number.POSITIVE_INFINITY : Date.parse(expires_at) - now
     if (isRenewed || left > soon * day) return []
-    const users = virtual_hosts.filter((host) => host.ssl_enabled && host.ssl_certificate_id === id).length
-    const shown = users === 0 ? '' : `, and ${users === 1 ? 'one virtual host shows' : `${users} virtual hosts show`} it`
+    const users = [...virtual_hosts, ...stream_hosts].filter((host) => host.ssl_enabled && host.ssl_certificate_id === id).length
+    const shown = users === 0 ? '' : `, and ${users === 1 ? 'one host shows' : `${users} hosts show`} it`
     const object = { kind: 'certificate', id, name } as const
     const fix =
       provider === 'uploaded'

@@ -8,11 +8,15 @@ const rule = {
   source: 'https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors',
 } as const
 
-/** Virtual hosts that are served nowhere, as their target is none of the agents that there are. */
-export function noAgent({ virtual_hosts, agents }: LintSubject): LintFinding[] {
-  // Many virtual hosts share few targets.
+/** Hosts that are served nowhere, as their target is none of the agents that there are. */
+export function noAgent({ virtual_hosts, stream_hosts, agents }: LintSubject): LintFinding[] {
+  // Many hosts share few targets.
   const served = new Map<string, boolean>()
-  return virtual_hosts.flatMap(({ id, name, target_agents }) => {
+  const hosts = [
+    ...virtual_hosts.map((host) => ({ kind: 'virtual_host' as const, ...host })),
+    ...stream_hosts.map((host) => ({ kind: 'stream_host' as const, ...host })),
+  ]
+  return hosts.flatMap(({ kind, id, name, target_agents }) => {
     const key = JSON.stringify(target_agents)
     const isServed = served.get(key) ?? agents.some(targetTest(target_agents))
     served.set(key, isServed)
@@ -23,7 +27,7 @@ export function noAgent({ virtual_hosts, agents }: LintSubject): LintFinding[] {
       agents.length === 0
         ? 'is served nowhere: the workspace has no agent yet'
         : `is served nowhere: its target is not ${many} of the workspace`
-    return [found(rule, { kind: 'virtual_host', id, name }, field, reason, agents.length === 0 ? wordsFor.all.fix : fix)]
+    return [found(rule, { kind, id, name }, field, reason, agents.length === 0 ? wordsFor.all.fix : fix)]
   })
 }
 

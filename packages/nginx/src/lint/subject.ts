@@ -1,6 +1,7 @@
 import type { Certificate } from '@nxmesh/model/certificate'
 import type { Labels } from '@nxmesh/model/labels'
 import type { Settings } from '@nxmesh/model/settings'
+import type { StreamHost } from '@nxmesh/model/stream-host'
 import type { Upstream } from '@nxmesh/model/upstream'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
 
@@ -18,6 +19,7 @@ export interface LintAgent {
 export interface LintSubject {
   workspace_id: string
   virtual_hosts: readonly VirtualHost[]
+  stream_hosts: readonly StreamHost[]
   upstreams: readonly Upstream[]
   certificates: readonly LintCertificate[]
   settings: Settings

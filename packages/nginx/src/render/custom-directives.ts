@@ -23,32 +23,32 @@ const notInBodies = /(?![\n\r\t])\p{Cc}/u
  * Reads a custom directive: its value is what stands after the name, with or without the final `;`, or a block. Anything but exactly
  * one statement of that name, and anything users may not set, gives a sentence that says so.
  */
-export function readStatement(name: string, value: string): ReadStatement {
+export function readStatement(name: string, value: string, level: Level = 'custom'): ReadStatement {
   const trimmed = value.trim()
   if (plain.test(trimmed) && !trimmed.includes('${')) {
     const args = trimmed.split(' ').filter((word) => word !== '')
-    const reason = refusal(name, args)
+    const reason = isAllowedIn(level, name, args) ? undefined : refusal(name, args)
     if (reason !== undefined) return { ok: false, reason: 'refused', message: reason }
     const header = headerProblem(name, args)
     if (header !== undefined) return { ok: false, reason: 'malformed', message: header }
     return { ok: true, statement: { name, args, text: `${name} ${trimmed};` } }
   }
-  return readWithParser(name, trimmed)
+  return readWithParser(name, trimmed, level)
 }
 
-function readWithParser(name: string, value: string): ReadStatement {
+function readWithParser(name: string, value: string, level: Level): ReadStatement {
   const text = `${name}${value === '' || value === ';' ? '' : ' '}${value}${/[;}]$/.test(value) ? '' : ';'}`
   const parsed = parse(text)
   if (!parsed.ok && /[;}]$/.test(value)) {
     // A final `;` or `}` may be part of the last argument.
     const again = parse(`${text};`)
-    if (again.ok) return fromTree(name, `${text};`, again.tree)
+    if (again.ok) return fromTree(name, `${text};`, again.tree, level)
   }
   if (!parsed.ok) return { ok: false, reason: 'malformed', message: `is not one complete directive: ${parsed.message}` }
-  return fromTree(name, text, parsed.tree)
+  return fromTree(name, text, parsed.tree, level)
 }
 
-function fromTree(name: string, text: string, tree: ConfigTree, level: Level = 'custom'): ReadStatement {
+function fromTree(name: string, text: string, tree: ConfigTree, level: Level): ReadStatement {
   const directive = tree.directives[0]
   if (!directive || tree.directives.length > 1 || tree.after !== '' || directive.name !== name || directive.raw !== name)
     return { ok: false, reason: 'malformed', message: `must be exactly one "${name}" directive` }
@@ -119,8 +119,8 @@ function problemOf(directive: Directive, within: Level | Inner): StatementProble
   }
 }
 
-/** Where a statement stands: among custom directives, or among the extra directives of a location, a virtual host or the settings. */
-export type Level = 'custom' | 'location' | 'server' | 'settings'
+/** Where a statement stands: among custom directives, among the extra directives of a location, a virtual host or the settings, or among those of a stream host or the stream block. */
+export type Level = 'custom' | 'location' | 'server' | 'settings' | 'stream_host' | 'stream'
 
 /** Within a block of such a statement. */
 interface Inner {
@@ -136,7 +136,10 @@ function isAllowedIn(within: Level | Inner, name: string, args: readonly string[
   switch (levelOf(within)) {
     case 'location':
       return name === 'location' || name === 'proxy_pass'
+    case 'stream_host':
+      return name === 'proxy_pass'
     case 'settings':
+    case 'stream':
       return typeof within === 'object' && within.block === 'upstream'
         ? name === 'server'
         : name === 'upstream' && args.length === 1 && !args[0]!.startsWith('nxmesh_')

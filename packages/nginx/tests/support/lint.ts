@@ -1,5 +1,7 @@
+import { streamHost, type streamHostInput } from '@nxmesh/model/stream-host'
 import { upstream } from '@nxmesh/model/upstream'
 import { virtualHost } from '@nxmesh/model/virtual-host'
+import type { z } from 'zod'
 import type { LintFinding } from '../../src/lint/finding.ts'
 import type { LintAgent, LintCertificate } from '../../src/lint/subject.ts'
 import { lint } from '../../src/lint.ts'
@@ -11,11 +13,12 @@ export const now = Date.parse('2026-03-01T00:00:00Z')
 export interface LintDraft extends Omit<ConfigDraft, 'certificates'> {
   certificates?: Partial<LintCertificate>[]
   agents?: Partial<LintAgent>[]
+  stream_hosts?: z.input<typeof streamHostInput>[]
 }
 
 type HostDraft = NonNullable<ConfigDraft['virtual_hosts']>[number]
 
-/** What the rules find in a workspace, from what a user would write. Hosts are `id(1, …)`, upstreams `id(2, …)`, certificates `id(3, …)`, agents `id(4, …)`. */
+/** What the rules find in a workspace, from what a user would write. Hosts are `id(1, …)`, upstreams `id(2, …)`, certificates `id(3, …)`, agents `id(4, …)`, stream hosts `id(6, …)`. */
 export function lintOf(draft: LintDraft): LintFinding[] {
   const { certificates = [], agents = [{}], ...rest } = draft
   const config = configOf(rest)
@@ -25,6 +28,7 @@ export function lintOf(draft: LintDraft): LintFinding[] {
     virtual_hosts: config.virtual_hosts.map((host, at) =>
       virtualHost.parse({ ...host, ...made, target_agents: draft.virtual_hosts?.[at]?.target_agents ?? { type: 'all' } }),
     ),
+    stream_hosts: (draft.stream_hosts ?? []).map((each, at) => streamHost.parse({ ...each, id: id(6, at + 1), ...made })),
     upstreams: config.upstreams.map((each) => upstream.parse({ ...each, ...made })),
     certificates: certificates.map((each, at) => ({
       id: id(3, at + 1),

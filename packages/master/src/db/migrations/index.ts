@@ -9,6 +9,7 @@ import * as certificates from './0008-certificates.ts'
 import * as dnsProviders from './0009-dns-providers.ts'
 import * as foundCertificates from './0010-found-certificates.ts'
 import * as alertWaits from './0011-alert-waits.ts'
+import * as streamHosts from './0012-stream-hosts.ts'
 
 /** Every migration in order; forward only. */
 export const migrations = {
@@ -23,4 +24,5 @@ export const migrations = {
   '0009-dns-providers': dnsProviders,
   '0010-found-certificates': foundCertificates,
   '0011-alert-waits': alertWaits,
+  '0012-stream-hosts': streamHosts,
 }

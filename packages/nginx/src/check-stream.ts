@@ -1,0 +1,112 @@
+import type { Problem } from '@nxmesh/model/problem'
+import type { StreamHostInput } from '@nxmesh/model/stream-host'
+import type { UpstreamInput } from '@nxmesh/model/upstream'
+import { contextsFor } from './directive-contexts.ts'
+import { type ReadStatement, readExtra, readStatement, type Statement } from './render/custom-directives.ts'
+import { type StreamContext, streamContextsFor } from './stream-directives.ts'
+
+type StreamHost = Omit<StreamHostInput, 'name' | 'target_agents'>
+
+const answers = new Set(['proxy_pass', 'return', 'pass'])
+
+/** Checks a stream host, already valid by its schema, against nginx's rules; `upstream` is the one that it names, where that is known. */
+export function checkStreamHost(host: StreamHost, upstream: UpstreamInput | undefined): Problem[] {
+  const { problems, statements } = readAll(host)
+  const answer = statements.find(({ statement }) => answers.has(statement.name))
+  if (host.upstream_id === undefined && !answer && problems.length === 0)
+    problems.push({ field: 'upstream_id', message: 'is required where no directive says where it goes', code: 'REQUIRED' })
+  if (host.upstream_id !== undefined && answer)
+    problems.push({ field: answer.field, message: `"${answer.statement.name}" cannot be set beside upstream_id`, code: 'CONFLICT' })
+  for (const { field, statement } of statements) {
+    const message = statement.name === 'proxy_pass' ? passProblem(statement.args[0] ?? '') : undefined
+    if (message !== undefined) problems.push({ field, message, code: 'INVALID_VALUE' })
+  }
+  problems.push(...protocolProblems(host), ...tlsProblems(host))
+  for (const { message, code } of upstream ? portProblems(upstream) : []) problems.push({ field: 'upstream_id', message, code })
+  return problems
+}
+
+/** Checks the directives of the settings' stream block. */
+export function checkStreamDirectives(directives: readonly string[] | undefined, path: string): Problem[] {
+  return (directives ?? []).flatMap((text, at) => problemsOf(readExtra(text, 'stream'), `${path}.${at}`, 'stream'))
+}
+
+/** The servers of an upstream that no stream host can send to, as they have no port. Source: nginx stream upstream module, "server". */
+export function portProblems({ servers }: Pick<UpstreamInput, 'servers'>): Problem[] {
+  return servers.flatMap(({ address }, at): Problem[] => {
+    if (address.startsWith('unix:') || /:\d+$/.test(address)) return []
+    return [{ field: `servers.${at}.address`, message: `server ${address} must have a port for stream hosts`, code: 'INVALID_VALUE' }]
+  })
+}
+
+interface Placed {
+  field: string
+  statement: Statement
+}
+
+function readAll({ custom_directives, extra_directives = [] }: StreamHost) {
+  const problems: Problem[] = []
+  const statements: Placed[] = []
+  const take = (field: string, read: ReadStatement) => {
+    const found = problemsOf(read, field, 'server')
+    problems.push(...found)
+    if (read.ok && found.length === 0) statements.push({ field, statement: read.statement })
+  }
+  for (const [name, value] of Object.entries(custom_directives))
+    take(`custom_directives.${name}`, readStatement(name, value, 'stream_host'))
+  for (const [at, text] of extra_directives.entries()) take(`extra_directives.${at}`, readExtra(text, 'stream_host'))
+  return { problems, statements }
+}
+
+const nouns: Record<StreamContext, string> = { stream: 'the stream block', server: 'a stream host' }
+
+function problemsOf(read: ReadStatement, field: string, context: StreamContext): Problem[] {
+  if (!read.ok) return [{ field, message: read.message, code: read.reason === 'refused' ? 'NOT_ALLOWED' : 'INVALID_FORMAT' }]
+  const { name } = read.statement
+  const allowed = streamContextsFor(name)
+  if (allowed?.includes(context)) return []
+  if (allowed) {
+    const message = `"${name}" is not allowed in ${nouns[context]}, only in ${allowed.map((other) => nouns[other]).join(' or ')}`
+    return [{ field, message, code: 'NOT_ALLOWED' }]
+  }
+  // Modules differ from host to host, so other names are left to nginx.
+  if (contextsFor(name) === undefined && !ofHttp.test(name)) return []
+  return [{ field, message: `"${name}" is a directive of HTTP, which streams do not have`, code: 'NOT_ALLOWED' }]
+}
+
+const ofHttp =
+  /^(add_header|add_trailer|expires|root|index|error_page|auth_basic.*|client_.*|gzip.*|http2_.*|http3_.*|keepalive_.*|limit_req.*|proxy_cache.*|proxy_set_.*|proxy_hide_header|proxy_redirect|real_ip_.*|satisfy|send_timeout|server_tokens|types|default_type|fastcgi_.*|grpc_.*|uwsgi_.*|scgi_.*)$/
+
+/** What nginx could not load, or only as long as a name server answers. */
+function passProblem(address: string): string | undefined {
+  if (address.includes('$') || address.startsWith('unix:/')) return undefined
+  if (/^(\d+(\.\d+){3}|\[[0-9a-fA-F:.]+\]):\d+$/.test(address)) return undefined
+  // A block of the settings.
+  if (/^[A-Za-z0-9_.-]+$/.test(address) && !/^\d+(\.\d+){3}$/.test(address)) return undefined
+  return 'must be a variable, an upstream of stream_directives, unix:/path or an IP address with a port; for a host name use upstream_id'
+}
+
+function protocolProblems({ protocol, ssl_enabled, accept_proxy_protocol, proxy = {} }: StreamHost): Problem[] {
+  const only = protocol === 'tcp' ? 'udp' : 'tcp'
+  const set =
+    protocol === 'udp'
+      ? {
+          ssl_enabled,
+          accept_proxy_protocol: accept_proxy_protocol !== undefined,
+          'proxy.send_proxy_protocol': proxy.send_proxy_protocol === true,
+          'proxy.ssl': proxy.ssl === true,
+        }
+      : { 'proxy.requests': proxy.requests !== undefined, 'proxy.responses': proxy.responses !== undefined }
+  return Object.entries(set).flatMap(([field, isSet]): Problem[] =>
+    isSet ? [{ field, message: `is only for the protocol ${only}`, code: 'NOT_ALLOWED' }] : [],
+  )
+}
+
+function tlsProblems({ ssl_enabled, tls_policy, proxy = {} }: StreamHost): Problem[] {
+  const problems: Problem[] = []
+  if (tls_policy !== undefined && !ssl_enabled)
+    problems.push({ field: 'tls_policy', message: 'is only for hosts with ssl_enabled', code: 'NOT_ALLOWED' })
+  if (proxy.ssl_name !== undefined && proxy.ssl !== true)
+    problems.push({ field: 'proxy.ssl_name', message: 'is only for upstreams with proxy.ssl', code: 'NOT_ALLOWED' })
+  return problems
+}
