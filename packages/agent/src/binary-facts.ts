@@ -1,18 +1,24 @@
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type NginxFacts, parseVersion, probes } from '@nxmesh/nginx/facts'
+import { loadLines, type ModuleName, moduleFiles, type NginxFacts, parseVersion, probes } from '@nxmesh/nginx/facts'
 import { type DataPaths, replaceFile } from './durable.ts'
 import { buildText, testConfig } from './nginx.ts'
 
-/** Learns what a binary can do, once per file: an upgrade in place is another file. */
-export function binaryFacts(paths: DataPaths): (binary: string) => Promise<NginxFacts> {
+/** The files of the modules that a configuration loads, as nginx finds them. */
+type Loads = (facts: NginxFacts) => Promise<readonly string[]>
+
+/**
+ * Learns what a binary can do, once per file: an upgrade in place is another file. `loads` says which modules a configuration of the host
+ * loads, and those are all that can be used there; without it, modules that lie where the binary looks for them are tried.
+ */
+export function binaryFacts(paths: DataPaths, loads?: Loads): (binary: string) => Promise<NginxFacts> {
   const known = new Map<string, Promise<NginxFacts>>()
   return async (binary) => {
     const found = await stat(binary).catch((cause: NodeJS.ErrnoException) => {
       throw new Error(`nginx cannot be run: ${cause.code === 'ENOENT' ? `there is no file ${binary}` : cause.message}`, { cause })
     })
     const key = `${found.dev}:${found.ino}:${found.mtimeMs}`
-    const facts = known.get(key) ?? learnOrRemember(binary, key, paths)
+    const facts = known.get(key) ?? learnOrRemember(binary, key, paths, loads)
     known.set(key, facts)
     facts.catch(() => known.delete(key))
     return facts
@@ -20,36 +26,55 @@ export function binaryFacts(paths: DataPaths): (binary: string) => Promise<Nginx
 }
 
 /** Trying a binary out needs a little room on the disk. Where there is none, what an earlier start learned of the same file still holds. */
-async function learnOrRemember(binary: string, key: string, { data, scratch }: DataPaths): Promise<NginxFacts> {
+async function learnOrRemember(binary: string, key: string, { data, scratch }: DataPaths, loads: Loads | undefined): Promise<NginxFacts> {
   const memory = join(data, 'nginx-facts.json')
   try {
-    const facts = await learn(binary, scratch)
+    const facts = await learn(binary, scratch, loads)
     await replaceFile(memory, JSON.stringify({ key, facts })).catch(() => undefined)
     return facts
   } catch (cause) {
     const text = await readFile(memory, 'utf8').catch(() => '{}')
     const kept = JSON.parse(text) as { key?: string; facts?: NginxFacts }
-    if (kept.key === key && kept.facts) return kept.facts
+    // An earlier release knew nothing of modules.
+    if (kept.key === key && kept.facts) return { ...kept.facts, modules: kept.facts.modules ?? {} }
     throw cause
   }
 }
 
-async function learn(binary: string, scratch: string): Promise<NginxFacts> {
+async function learn(binary: string, scratch: string, loads: Loads | undefined): Promise<NginxFacts> {
   const facts = parseVersion(await buildText(binary))
   if (!facts) throw new Error(`${binary} is not an nginx: it does not answer -V as nginx does`)
+  const loaded = await loads?.(facts)
   await mkdir(scratch, { recursive: true })
   const directory = await mkdtemp(join(scratch, 'probe-'))
   try {
     await mkdir(join(directory, 'temp'))
     const supports = { ...facts.supports }
-    for (const { name, text } of probes) {
+    const modules: Partial<Record<ModuleName, readonly string[]>> = {}
+    const passes = async (name: string, text: string) => {
       const conf = join(directory, `${name}.conf`)
       await writeFile(conf, text)
-      const errorLog = supports.error_log_option
-      supports[name] = (await testConfig({ binary, prefix: directory, conf, errorLog })).ok
+      return (await testConfig({ binary, prefix: directory, conf, errorLog: supports.error_log_option })).ok
     }
-    return { ...facts, supports }
+    for (const { name, text, module } of probes) {
+      supports[name] = await passes(name, loadLines(loaded ?? []) + text)
+      if (supports[name] || module === undefined || loaded) continue
+      for (const files of await filesOf(module, facts)) {
+        if (!(await passes(name, loadLines(files) + text))) continue
+        supports[name] = true
+        modules[module] = files
+        break
+      }
+    }
+    return { ...facts, supports, modules }
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
+}
+
+/** The sets of files of a module that are all there. */
+async function filesOf(module: ModuleName, { modules_path }: NginxFacts): Promise<string[][]> {
+  const present = new Set(await readdir(modules_path).catch(() => []))
+  const sets = moduleFiles[module].filter((names) => names.every((name) => present.has(name)))
+  return sets.map((names) => names.map((name) => join(modules_path, name)))
 }

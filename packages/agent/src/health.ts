@@ -1,4 +1,4 @@
-import { namesOf } from '@nxmesh/nginx/facts'
+import { type LoadedModules, namesOf } from '@nxmesh/nginx/facts'
 import { checksumOf } from '@nxmesh/nginx/render/file-hashes'
 import type { ResolvedNames } from '@nxmesh/nginx/resolved-names'
 import { changedFiles, readGeneration } from './generations.ts'
@@ -16,6 +16,7 @@ export interface NginxInstallation {
   mode: InstallationMode
   version: string
   supports: string[]
+  modules: LoadedModules
   runtime_directory: string
   generations_directory: string
   ipv6: boolean
@@ -98,6 +99,7 @@ export function healthMeter(
         mode: installation.mode,
         version: facts.version,
         supports: namesOf(facts.supports),
+        modules: facts.modules,
         runtime_directory: paths.runtime,
         generations_directory: paths.generations,
         ipv6: scope.ipv6,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { digestOf } from '@nxmesh/model/digest'
+import type { NginxFacts } from '@nxmesh/nginx/facts'
 import { binaryFacts } from './binary-facts.ts'
 import { type Command, type CommandResult, commandRunner } from './commands.ts'
 import { lockData } from './data-lock.ts'
@@ -13,6 +14,7 @@ import { startHealthChecks } from './health-checks/checker.ts'
 import { openMarks } from './health-checks/marks.ts'
 import { dataOf } from './health-checks/report.ts'
 import { openHostCertificates } from './host-certificates.ts'
+import { hostModules } from './host-modules.ts'
 import { type Installation, includeInstallation, ownedInstallation } from './installation.ts'
 import { type DesiredConfig, type LedgerState, openLedger, type StatusReport } from './ledger.ts'
 import { type Link, linkToMaster } from './link.ts'
@@ -70,9 +72,10 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
   await rm(paths.scratch, { recursive: true, force: true })
   await prepareDirectories(paths)
   const ledger = await openLedger(paths)
-  const factsOf = binaryFacts(paths)
+  const hostConfOf = (facts: NginxFacts) => options.nginxConf ?? facts.conf_path
+  const factsOf = binaryFacts(paths, options.mode === 'include' ? (facts) => hostModules(hostConfOf(facts), facts) : undefined)
   const facts = await factsOf(options.nginx)
-  const hostConf = options.nginxConf ?? facts.conf_path
+  const hostConf = hostConfOf(facts)
   const installation: Installation =
     options.mode === 'owned' ? ownedInstallation(paths, options.nginx) : includeInstallation(paths, options.nginx, facts, options.nginxConf)
   const marks = await openMarks(paths)

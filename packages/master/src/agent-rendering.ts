@@ -43,9 +43,20 @@ async function configWith(ctx: Ctx, row: AgentRow, desired: Desired, digest: str
 
 /** Renders a config as the agent renders it. */
 export function renderOn({ installation, marks, names }: MarkedNginx, config: AgentConfig, digest: string, generation: string): Rendered {
-  const { mode, version, supports, runtime_directory, generations_directory, ipv6, worker_user, resolver, access_log } = installation
+  const {
+    mode,
+    version,
+    supports,
+    modules = {},
+    runtime_directory,
+    generations_directory,
+    ipv6,
+    worker_user,
+    resolver,
+    access_log,
+  } = installation
   const target: RenderTarget = {
-    facts: { version, supports: supportOf(supports) },
+    facts: { version, supports: supportOf(supports), modules },
     mode,
     digest,
     runtime_directory,

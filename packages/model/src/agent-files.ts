@@ -11,6 +11,10 @@ export const nginxInstallation = z
     mode: z.enum(['owned', 'include']),
     version: text(100),
     supports: z.array(text(100)).max(100),
+    modules: z
+      .record(text(100), z.array(text(4096)).max(10))
+      .optional()
+      .meta({ description: 'The dynamic modules that it needs for some of that, as the files to load.' }),
     runtime_directory: text(4096),
     generations_directory: text(4096),
     ipv6: z.boolean(),

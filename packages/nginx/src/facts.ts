@@ -1,3 +1,5 @@
+import { quote } from './quote.ts'
+
 /** What the renderer and the agent need to know about one nginx binary. Paths are absolute. */
 export interface NginxFacts {
   version: string
@@ -10,7 +12,19 @@ export interface NginxFacts {
   /** The TLS library it runs with, empty when there is none. */
   openssl: string
   supports: NginxSupport
+  modules: LoadedModules
 }
+
+/** Dynamic modules that some support needs, each as the files to load, in order; none for what is built in. */
+export type LoadedModules = Readonly<Partial<Record<ModuleName, readonly string[]>>>
+export type ModuleName = keyof typeof moduleFiles
+
+/** The files that each dynamic module may consist of, in the order in which nginx must load them; the first set of which all are there is tried first. */
+export const moduleFiles = {
+  stream: [['ngx_stream_module.so']],
+  brotli: [['ngx_http_brotli_filter_module.so']],
+  lua: [['ngx_http_lua_module.so'], ['ndk_http_module.so', 'ngx_http_lua_module.so']],
+} as const satisfies Record<string, readonly (readonly string[])[]>
 
 export interface NginxSupport {
   ssl: boolean
@@ -26,6 +40,10 @@ export interface NginxSupport {
   upstream_resolve: boolean
   realip: boolean
   brotli: boolean
+  lua: boolean
+  stream: boolean
+  stream_ssl: boolean
+  stream_realip: boolean
   /** The `-e` switch; there is no probe for it, as an unknown switch needs no config to fail. */
   error_log_option: boolean
 }
@@ -51,6 +69,7 @@ export function parseVersion(output: string): NginxFacts | undefined {
     modules_path: path('modules-path', 'modules'),
     openssl: openssl?.[2] ?? openssl?.[1] ?? '',
     supports: guess(version, configure_arguments),
+    modules: {},
   }
 }
 
@@ -84,6 +103,8 @@ function guess(version: string, configureArguments: string[]): NginxSupport {
   const built = (module: string) => configureArguments.includes(`--with-http_${module}_module`)
   const ssl = built('ssl')
   const http2 = built('v2')
+  // What is built as a dynamic module is found by trying.
+  const stream = configureArguments.includes('--with-stream')
   return {
     ssl,
     http2,
@@ -95,15 +116,19 @@ function guess(version: string, configureArguments: string[]): NginxSupport {
     upstream_resolve: since('1.27.3'),
     realip: built('realip'),
     brotli: configureArguments.some((argument) => /^--add-module=.*brotli/.test(argument)),
+    lua: configureArguments.some((argument) => /^--add-module=.*(lua-nginx-module|http-lua|ngx_lua)/.test(argument)),
+    stream,
+    stream_ssl: stream && configureArguments.includes('--with-stream_ssl_module'),
+    stream_realip: stream && configureArguments.includes('--with-stream_realip_module'),
     error_log_option: since('1.19.5'),
   }
 }
 
 /**
  * Tiny configurations that tell for certain what a binary supports. Each is run with `nginx -t -p DIRECTORY -c FILE`:
- * exit code 0 means that `supports[name]` is true. They listen nowhere and write only below the prefix.
+ * exit code 0 means that `supports[name]` is true, by itself or with the files of `module`. They listen nowhere and write only below the prefix.
  */
-export const probes: readonly { name: Exclude<keyof NginxSupport, 'error_log_option'>; text: string }[] = [
+export const probes: readonly { name: Exclude<keyof NginxSupport, 'error_log_option'>; text: string; module?: ModuleName }[] = [
   { name: 'ssl', text: probe('ssl_session_timeout 5m;') },
   { name: 'http2', text: probe('http2_max_concurrent_streams 128;') },
   { name: 'http2_directive', text: probe('http2 on;') },
@@ -115,13 +140,26 @@ export const probes: readonly { name: Exclude<keyof NginxSupport, 'error_log_opt
     text: probe('upstream probe { zone probe 64k; resolver 127.0.0.1; server probe.invalid service=_probe._tcp resolve; }'),
   },
   { name: 'realip', text: probe('real_ip_recursive on;') },
-  { name: 'brotli', text: probe('brotli on;') },
+  { name: 'brotli', text: probe('brotli on;'), module: 'brotli' },
+  { name: 'lua', text: probe('lua_code_cache on;'), module: 'lua' },
+  { name: 'stream', text: streamProbe('proxy_timeout 10m;'), module: 'stream' },
+  { name: 'stream_ssl', text: streamProbe('ssl_session_timeout 5m;'), module: 'stream' },
+  { name: 'stream_realip', text: streamProbe('set_real_ip_from 127.0.0.1;'), module: 'stream' },
   { name: 'stub_status', text: probe('server { listen unix:probe.sock; location / { stub_status; } }') },
 ]
 
 function probe(statement: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path temp/${kind};`).join(' ')
   return `pid probe.pid; error_log stderr;\nevents {}\nhttp { access_log off; ${temporary}\n${statement}\n}\n`
+}
+
+function streamProbe(statement: string): string {
+  return `pid probe.pid; error_log stderr;\nevents {}\nstream {\n${statement}\n}\n`
+}
+
+/** The directives that load modules, each with its line break. Source: nginx core module, "load_module". */
+export function loadLines(files: readonly string[]): string {
+  return files.map((file) => `load_module ${quote(file)};\n`).join('')
 }
 
 function option(configureArguments: string[], name: string): string | undefined {

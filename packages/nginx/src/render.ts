@@ -47,6 +47,7 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
     placed,
     policy,
     httpPort: http_port,
+    uses: new Set(),
     shared: new Map(),
     files: new Map(),
     folder: folderOf(target),
@@ -65,8 +66,8 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
   if (target.mode === 'include') reportLongNames(ports, report)
   const writers = new Map([['http.conf', writer]])
   if (target.mode === 'owned') {
-    writers.set('nginx.conf', renderMain(target, config.settings, placed, 'serve'))
-    writers.set('test.conf', renderMain(target, config.settings, placed, 'test'))
+    writers.set('nginx.conf', renderMain(rendering, config.settings, 'serve'))
+    writers.set('test.conf', renderMain(rendering, config.settings, 'test'))
   }
   const texts: RenderedFile[] = [...writers].map(([path, { text }]) => ({ path, text, mode: 0o644 }))
   return {

@@ -41,8 +41,13 @@ describe('parseVersion', () => {
         upstream_resolve: false,
         realip: false,
         brotli: false,
+        lua: false,
+        stream: false,
+        stream_ssl: false,
+        stream_realip: false,
         error_log_option: true,
       },
+      modules: {},
     })
   })
 

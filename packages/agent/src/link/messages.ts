@@ -97,6 +97,7 @@ function wireInstallation(installation: NginxInstallation) {
     mode: installation.mode,
     version: installation.version,
     supports: installation.supports,
+    modules: Object.fromEntries(Object.entries(installation.modules).map(([name, paths]) => [name, { paths: [...paths] }])),
     runtimeDirectory: installation.runtime_directory,
     generationsDirectory: installation.generations_directory,
     ipv6: installation.ipv6,

@@ -127,6 +127,9 @@ function readNginx({ generation, filesChecksum, resolvedNames }: HealthReport, w
     mode: wire.mode,
     version: wire.version,
     supports: wire.supports,
+    ...(Object.keys(wire.modules).length > 0 && {
+      modules: Object.fromEntries(Object.entries(wire.modules).map(([name, { paths }]) => [name, paths])),
+    }),
     runtime_directory: wire.runtimeDirectory,
     generations_directory: wire.generationsDirectory,
     ipv6: wire.ipv6,

@@ -79,7 +79,7 @@ function renderedFrom(config: AgentConfig): RenderedDirective[] {
 
 /** An nginx that can do everything, so that every option is written. */
 const reference = {
-  facts: { supports: fullSupport, version: '1.30.0' },
+  facts: { supports: fullSupport, version: '1.30.0', modules: {} },
   mode: 'owned',
   digest: 'lint',
   runtime_directory: '/run/nxmesh',

@@ -2,8 +2,8 @@ import type { Settings } from '@nxmesh/model/settings'
 import { accessLogName } from '../access-log.ts'
 import { quote } from '../quote.ts'
 import type { Statement } from './custom-directives.ts'
-import { type PlacedSettings, writeEnvironment, writeSettings } from './settings.ts'
-import type { RenderTarget } from './target.ts'
+import type { Rendering } from './rendering.ts'
+import { writeEnvironment, writeSettings } from './settings.ts'
 import { ConfigWriter } from './writer.ts'
 
 /** What differs between the configuration that serves and the one that is only tested: a test must not touch what the running nginx uses. */
@@ -15,10 +15,12 @@ const mainDefaults = [
 ] as const
 
 /** Writes the whole configuration around http.conf. */
-export function renderMain(target: RenderTarget, settings: Settings, placed: PlacedSettings, purpose: Purpose): ConfigWriter {
+export function renderMain({ target, placed, uses }: Rendering, settings: Settings, purpose: Purpose): ConfigWriter {
   const writer = new ConfigWriter()
   const path = (name: string) => quote(`${target.runtime_directory}/${name}`)
   writer.line('# Written by NxMesh: changes made here are lost with the next configuration.')
+  const files = [...uses].sort().flatMap((module) => target.facts.modules[module] ?? [])
+  for (const file of new Set(files)) writer.line(`load_module ${quote(file)};`)
   if (target.worker_user !== undefined) writer.line(`user ${quote(target.worker_user)};`)
   writer.line(`pid ${path(purpose === 'serve' ? 'nginx.pid' : 'test.pid')};`)
   writer.line(purpose === 'serve' ? `error_log ${path('error.log')} warn;` : 'error_log stderr warn;')

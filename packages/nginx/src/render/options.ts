@@ -70,7 +70,7 @@ export function usableLines(
 
 /** Writes directives of typed options, each with its source; `prefix` is where their object stands, as `locations.0.`. */
 export function writeOptions(
-  { writer, shared }: Pick<Rendering, 'writer' | 'shared'>,
+  { writer, shared, uses }: Pick<Rendering, 'writer' | 'shared' | 'uses'>,
   lines: readonly OptionLine[],
   at: { source: LineSource; prefix: string; indent: string },
 ): void {
@@ -78,6 +78,7 @@ export function writeOptions(
     const source = { ...at.source, field: at.prefix + line.field }
     writer.from(source)
     writer.lines(at.indent + line.text)
+    if (line.needs === 'brotli') uses.add(line.needs)
     if (line.shared !== undefined && !shared.has(line.shared)) shared.set(line.shared, source)
   }
 }

@@ -1,4 +1,5 @@
 import type { TlsPolicy } from '@nxmesh/model/tls'
+import type { ModuleName } from '../facts.ts'
 import type { Report } from './report.ts'
 import type { PlacedSettings } from './settings.ts'
 import type { RenderedFile, RenderTarget } from './target.ts'
@@ -16,6 +17,8 @@ export interface Rendering {
   httpPort: number
   /** Of virtual hosts that say none. */
   policy: TlsPolicy
+  /** The modules that what is written needs. */
+  uses: Set<ModuleName>
   /** What options of virtual hosts and locations need in the http block: statements, with what each comes from. */
   shared: Map<string, LineSource>
   /** The files that they need, by path, and how the configuration names the folder of these. */

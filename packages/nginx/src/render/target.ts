@@ -6,7 +6,7 @@ import type { LineSource } from './writer.ts'
 
 /** The nginx that a config is rendered for. Paths are absolute. */
 export interface RenderTarget {
-  facts: Pick<NginxFacts, 'supports' | 'version'>
+  facts: Pick<NginxFacts, 'supports' | 'version' | 'modules'>
   /** `owned`: the whole nginx.conf is ours. `include`: one file inside the http block of the host's own nginx.conf. */
   mode: 'owned' | 'include'
   digest: string
