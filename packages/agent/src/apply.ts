@@ -86,7 +86,7 @@ export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyR
   const taken = await takenPorts(newListens(rendered.listens, master === undefined ? undefined : before), master, scope.ipv6)
   if (taken.length > 0) {
     await discard()
-    const findings = [...portFindings(taken, request.config.virtual_hosts), ...rendered.findings]
+    const findings = [...portFindings(taken, request.config), ...rendered.findings]
     return failed(taken.map((port) => port.reason).join('; '), 'host', findings)
   }
   const test = await testAndSync(scope, generation, binary, facts, request.signal).catch(async (cause: unknown) => {

@@ -1,3 +1,4 @@
+import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { describe, expect, test } from 'vitest'
 import type { LedgerState } from './ledger.ts'
 import { backoff, causeOf, firstTrouble, planNext, portFindings } from './plan.ts'
@@ -47,14 +48,25 @@ test('the first trouble is what nginx said, without date and process', () => {
   expect(firstTrouble('')).toBe('nginx gave no reason')
 })
 
-test('a taken port is told at each virtual host that wants it', () => {
-  const hosts = [
-    { id: '1', name: 'a', listen_port: 80 },
-    { id: '2', name: 'b', listen_port: 81 },
-  ]
-  const taken = [{ port: 80, transport: 'tcp', owner: undefined, reason: 'port 80 is taken' } as const]
+test('a taken port is told at each host that wants it', () => {
+  const hosts = {
+    virtual_hosts: [
+      { id: '1', name: 'a', listen_port: 80 },
+      { id: '2', name: 'b', listen_port: 81 },
+    ],
+    stream_hosts: [
+      { id: '3', name: 'c', listen_port: 81, protocol: 'udp' },
+      { id: '4', name: 'd', listen_port: 80, protocol: 'udp' },
+    ],
+  } as Pick<AgentConfig, 'virtual_hosts' | 'stream_hosts'>
+  const taken = [
+    { port: 80, transport: 'tcp', owner: undefined, reason: 'port 80 is taken' },
+    { port: 81, transport: 'udp', owner: undefined, reason: 'UDP port 81 is taken' },
+  ] as const
   expect(portFindings(taken, hosts)).toEqual([
     { severity: 'error', message: 'port 80 is taken', kind: 'virtual_host', id: '1', name: 'a', field: 'listen_port' },
+    { severity: 'error', message: 'UDP port 81 is taken', kind: 'virtual_host', id: '2', name: 'b', field: 'listen_port' },
+    { severity: 'error', message: 'UDP port 81 is taken', kind: 'stream_host', id: '3', name: 'c', field: 'listen_port' },
   ])
 })
 

@@ -1,4 +1,5 @@
 import type { Finding } from '@nxmesh/model/agent'
+import type { AgentConfig } from '@nxmesh/model/agent-config'
 import type { LedgerState } from './ledger.ts'
 import type { Taken } from './ports.ts'
 
@@ -41,12 +42,20 @@ export function firstTrouble(output: string): string {
   return (lines[index] ?? lines.find((line) => line.trim() !== '') ?? 'nginx gave no reason').trim()
 }
 
-/** One finding per port that nginx could not open, at the virtual hosts that asked for it. */
-export function portFindings(taken: readonly Taken[], hosts: readonly { id: string; name: string; listen_port: number }[]): Finding[] {
-  return taken.flatMap((port): Finding[] => {
-    const users = hosts.filter((host) => host.listen_port === port.port)
-    if (users.length === 0) return [{ severity: 'error', message: port.reason }]
-    return users.map(({ id, name }) => ({ severity: 'error', message: port.reason, kind: 'virtual_host', id, name, field: 'listen_port' }))
+/** One finding per port that nginx could not open, at the hosts that asked for it. */
+export function portFindings(
+  taken: readonly Taken[],
+  { virtual_hosts, stream_hosts = [] }: Pick<AgentConfig, 'virtual_hosts' | 'stream_hosts'>,
+): Finding[] {
+  return taken.flatMap(({ port, transport, reason }): Finding[] => {
+    const users = [
+      ...virtual_hosts.filter((host) => host.listen_port === port).map((host) => ({ kind: 'virtual_host' as const, ...host })),
+      ...stream_hosts
+        .filter((host) => host.listen_port === port && host.protocol === transport)
+        .map((host) => ({ kind: 'stream_host' as const, ...host })),
+    ]
+    if (users.length === 0) return [{ severity: 'error', message: reason }]
+    return users.map(({ kind, id, name }) => ({ severity: 'error', message: reason, kind, id, name, field: 'listen_port' }))
   })
 }
 

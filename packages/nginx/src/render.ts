@@ -15,6 +15,8 @@ import type { Rendering } from './render/rendering.ts'
 import { type Report, reportOn } from './render/report.ts'
 import { renderFallback, renderHost } from './render/server.ts'
 import { placeSettings } from './render/settings.ts'
+import { type PlannedStream, planStreams } from './render/stream/plan.ts'
+import { renderStream } from './render/stream/stream.ts'
 import { folderOf, type Listen, type Rendered, type RenderedFile, type RenderTarget } from './render/target.ts'
 import { nameUpstreams, renderUpstream } from './render/upstream.ts'
 import { ConfigWriter } from './render/writer.ts'
@@ -55,7 +57,11 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
   }
   renderHttpHead(rendering, ports)
   renderChallengeAnswers(rendering)
-  for (const upstream of config.upstreams) renderUpstream(writer, upstream, upstreams.get(upstream.id)!.name, target, report)
+  const streams = planStreams(config, target, { certificates: paths, taken: listensOf(ports) }, report)
+  const elsewhere = onlyInStreams(config)
+  for (const upstream of config.upstreams)
+    if (!elsewhere.has(upstream.id))
+      renderUpstream(writer, upstream, { name: upstreams.get(upstream.id)!.name, module: 'http' }, target, report)
   renderNamedProxies(rendering, config)
   for (const port of ports) {
     if (target.mode === 'owned' && !port.fallback) renderFallback(rendering, port)
@@ -65,6 +71,10 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
   writeShared(rendering)
   if (target.mode === 'include') reportLongNames(ports, report)
   const writers = new Map([['http.conf', writer]])
+  if (streams.length > 0) {
+    rendering.uses.add('stream')
+    writers.set('stream.conf', renderStream(rendering, config, streams))
+  }
   if (target.mode === 'owned') {
     writers.set('nginx.conf', renderMain(rendering, config.settings, 'serve'))
     writers.set('test.conf', renderMain(rendering, config.settings, 'test'))
@@ -74,9 +84,20 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
     files: [...texts, ...files, ...rendering.files.values()],
     sources: (file, line) => writers.get(file)?.sourceOf(line),
     health: healthOf(config, target),
-    listens: listensOf(ports),
+    listens: [...listensOf(ports), ...listensOfStreams(streams)].sort((a, b) => a.port - b.port),
     findings: report,
   }
+}
+
+function listensOfStreams(streams: readonly PlannedStream[]): Listen[] {
+  return streams.map(({ host }) => ({ port: host.listen_port, transport: host.protocol }))
+}
+
+/** The upstreams that stream hosts alone send to. */
+function onlyInStreams({ stream_hosts = [], virtual_hosts }: AgentConfig): Set<string> {
+  const inStreams = new Set(stream_hosts.flatMap(({ upstream_id }) => upstream_id ?? []))
+  for (const { locations } of virtual_hosts) for (const { upstream_id } of locations) inStreams.delete(upstream_id ?? '')
+  return inStreams
 }
 
 function listensOf(ports: ReturnType<typeof planPorts>): Listen[] {

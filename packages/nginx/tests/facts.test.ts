@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { parseVersion, probes } from '../src/facts.ts'
+import { loadLines, parseVersion, probes } from '../src/facts.ts'
 import { binaries } from './support/nginx-versions.ts'
 import { temporaryFolder, testFile } from './support/real-nginx.ts'
 
@@ -61,11 +61,11 @@ describe('parseVersion', () => {
 })
 
 describe.each(binaries)('nginx $facts.version', (binary) => {
-  test.each(probes)('the probe of $name agrees with the first guess', ({ name, text }) => {
+  test.each(probes)('the probe of $name agrees with what is known', ({ name, text, module }) => {
     using folder = temporaryFolder()
     mkdirSync(join(folder.path, 'temp'))
     const file = join(folder.path, 'probe.conf')
-    writeFileSync(file, text)
+    writeFileSync(file, loadLines((module && binary.facts.modules[module]) ?? []) + text)
     const { ok, output } = testFile(binary, folder.path, file)
     expect({ ok, output }).toMatchObject({ ok: binary.facts.supports[name] })
   })

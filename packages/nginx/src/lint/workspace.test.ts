@@ -45,6 +45,8 @@ test('no_agent', () => {
   expect(codes({ ...targeted({ type: 'all' }), agents: [] })).toEqual(['no_agent target_agents'])
   expect(codes({ ...targeted(on('a=1')), agents: [{ labels: { a: '1' } }] })).toEqual([])
   expect(codes(targeted({ type: 'agents', agent_ids: [id(4, 1)] }))).toEqual([])
+  const [found] = lintOf({ stream_hosts: [{ listen_port: 25, target_agents: on('a=1') }] })
+  expect(found).toMatchObject({ code: 'no_agent', object: { kind: 'stream_host', id: id(6, 1) } })
 })
 
 test('certificates that end, and nothing renews', () => {
@@ -63,6 +65,7 @@ test('certificates that end, and nothing renews', () => {
 test('unused_upstream and upstream_down', () => {
   const upstreams = [{ servers: [{ address: 'a' }] }, { servers: [{ address: 'b', down: true }] }]
   const draft = { ...location({ upstream_id: id(2, 2) }), upstreams }
+  expect(codes({ ...draft, stream_hosts: [{ listen_port: 25, upstream_id: id(2, 1) }] })).toEqual(['upstream_down servers'])
   expect(lintOf(draft).map(({ code, object }) => [code, object.id])).toEqual([
     ['upstream_down', id(2, 2)],
     ['unused_upstream', id(2, 1)],
@@ -73,8 +76,10 @@ test('unused_certificate', () => {
   const named = { ssl_certificate_id: id(3, 1) }
   const found = (draft: Parameters<typeof host>[0]) => lintOf({ certificates: [{}], virtual_hosts: [host(draft)] })
   expect(found({}).map(({ code, object }) => [code, object.id])).toEqual([['unused_certificate', id(3, 1)]])
-  expect(found(named).map(({ reason }) => reason)).toEqual(['the virtual hosts that name it have ssl_enabled off'])
+  expect(found(named).map(({ reason }) => reason)).toEqual(['the hosts that name it have ssl_enabled off'])
   expect(found({ ...named, ssl_enabled: true })).toEqual([])
+  const stream_hosts = [{ listen_port: 25, ...named, ssl_enabled: true }]
+  expect(codes({ certificates: [{}], stream_hosts })).toEqual([])
 })
 
 test('each finding says what it is about, why, what to do and who says so', () => {

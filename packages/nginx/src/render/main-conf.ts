@@ -37,6 +37,11 @@ export function renderMain({ target, placed, uses }: Rendering, settings: Settin
   const logs = purpose === 'serve' && target.access_log !== undefined
   writer.line(`    access_log ${logs ? `${quote(target.access_log!)} ${accessLogName}` : 'off'};`)
   writer.line('}')
+  if (uses.has('stream')) {
+    writer.line('stream {')
+    writer.line('    include stream.conf;')
+    writer.line('}')
+  }
   return writer
 }
 

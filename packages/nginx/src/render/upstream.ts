@@ -32,11 +32,17 @@ export function nameUpstreams(upstreams: readonly ConfigUpstream[]): UpstreamBlo
   return blocks
 }
 
+/** A block of an upstream and the module that reads it. */
+export interface UpstreamBlock {
+  name: string
+  module: 'http' | 'stream'
+}
+
 /** Writes an upstream block: balancing method first and `keepalive` last, as nginx before 1.27 wants it. */
 export function renderUpstream(
   writer: ConfigWriter,
   upstream: ConfigUpstream,
-  name: string,
+  { name, module }: UpstreamBlock,
   target: Pick<RenderTarget, 'facts' | 'marks' | 'resolver' | 'names'>,
   report: Report,
 ): void {
@@ -53,7 +59,8 @@ export function renderUpstream(
       writer.line('    least_conn;')
       break
     case 'ip_hash':
-      writer.line('    ip_hash;')
+      // Streams have no ip_hash; this one, too, goes by the client's address.
+      writer.line(module === 'http' ? '    ip_hash;' : '    hash $remote_addr;')
       break
     case 'round_robin':
     case 'weighted_round_robin':
@@ -63,11 +70,12 @@ export function renderUpstream(
   }
   if (resolver === undefined) {
     const marked = new Set(allowedMarks(upstream, target.marks?.[upstream.id] ?? []))
-    renderServers(writer, upstream, { source, marked, names: target.names, report })
+    renderServers(writer, upstream, { source, marked, names: target.names, report, module })
   } else renderAnswered(writer, upstream, { source, resolver })
   writer.from({ ...source, field: 'keepalive_connections' })
   // Where nginx keeps connections unasked it also keeps those that it asked the server to close, and the server does.
-  if (upstream.keepalive_connections > 0 || supports.keepalive_off) writer.line(`    keepalive ${upstream.keepalive_connections};`)
+  if (module === 'http' && (upstream.keepalive_connections > 0 || supports.keepalive_off))
+    writer.line(`    keepalive ${upstream.keepalive_connections};`)
   writer.from(source)
   writer.line('}')
 }
@@ -95,7 +103,13 @@ function renderAnswered(writer: ConfigWriter, upstream: ConfigUpstream, { source
 function renderServers(
   writer: ConfigWriter,
   upstream: ConfigUpstream,
-  { source, marked, names, report }: { source: Source; marked: ReadonlySet<string>; names: RenderTarget['names']; report: Report },
+  {
+    source,
+    marked,
+    names,
+    report,
+    module,
+  }: { source: Source; marked: ReadonlySet<string>; names: RenderTarget['names']; report: Report; module: UpstreamBlock['module'] },
 ): void {
   const onlyBackups = upstream.servers.every((server) => server.backup)
   let written = 0
@@ -125,7 +139,13 @@ function renderServers(
     written++
   }
   if (written > 0) return
-  reportOnUpstream(report, 'error', upstream, 'servers', 'has no server that can be used: requests are answered with 502')
+  reportOnUpstream(
+    report,
+    'error',
+    upstream,
+    'servers',
+    `has no server that can be used: ${module === 'http' ? 'requests are answered with 502' : 'connections are closed'}`,
+  )
   // nginx refuses an upstream without servers, but not one whose only server is down.
   writer.line('    server 127.0.0.1:1 down;')
 }

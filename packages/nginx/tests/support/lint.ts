@@ -1,7 +1,6 @@
-import { streamHost, type streamHostInput } from '@nxmesh/model/stream-host'
+import { streamHost } from '@nxmesh/model/stream-host'
 import { upstream } from '@nxmesh/model/upstream'
 import { virtualHost } from '@nxmesh/model/virtual-host'
-import type { z } from 'zod'
 import type { LintFinding } from '../../src/lint/finding.ts'
 import type { LintAgent, LintCertificate } from '../../src/lint/subject.ts'
 import { lint } from '../../src/lint.ts'
@@ -13,7 +12,6 @@ export const now = Date.parse('2026-03-01T00:00:00Z')
 export interface LintDraft extends Omit<ConfigDraft, 'certificates'> {
   certificates?: Partial<LintCertificate>[]
   agents?: Partial<LintAgent>[]
-  stream_hosts?: z.input<typeof streamHostInput>[]
 }
 
 type HostDraft = NonNullable<ConfigDraft['virtual_hosts']>[number]
@@ -28,7 +26,9 @@ export function lintOf(draft: LintDraft): LintFinding[] {
     virtual_hosts: config.virtual_hosts.map((host, at) =>
       virtualHost.parse({ ...host, ...made, target_agents: draft.virtual_hosts?.[at]?.target_agents ?? { type: 'all' } }),
     ),
-    stream_hosts: (draft.stream_hosts ?? []).map((each, at) => streamHost.parse({ ...each, id: id(6, at + 1), ...made })),
+    stream_hosts: (config.stream_hosts ?? []).map((host, at) =>
+      streamHost.parse({ ...host, ...made, target_agents: draft.stream_hosts?.[at]?.target_agents ?? { type: 'all' } }),
+    ),
     upstreams: config.upstreams.map((each) => upstream.parse({ ...each, ...made })),
     certificates: certificates.map((each, at) => ({
       id: id(3, at + 1),

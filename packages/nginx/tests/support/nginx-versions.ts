@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type NginxFacts, parseVersion } from '../../src/facts.ts'
 
@@ -13,13 +14,22 @@ const brought = fileURLToPath(new URL('../../../../.nginx', import.meta.url))
 /** Every nginx that this machine has, one per version: those that the project's script brought and the system's own. */
 export const binaries: readonly NginxBinary[] = findBinaries()
 
+// Where the packages that the project's script unpacks lie, and the system's own.
+function withStreams(path: string, facts: NginxFacts): NginxFacts {
+  const file = join(path.replace(/\/usr\/sbin\/nginx$/, ''), facts.modules_path, 'ngx_stream_module.so')
+  if (facts.supports.stream || !existsSync(file)) return facts
+  const built = (module: string) => facts.configure_arguments.includes(`--with-stream_${module}_module`)
+  const supports = { ...facts.supports, stream: true, stream_ssl: built('ssl'), stream_realip: built('realip') }
+  return { ...facts, supports, modules: { stream: [file] } }
+}
+
 function findBinaries(): NginxBinary[] {
   const labels = existsSync(brought) ? readdirSync(brought).sort() : []
   const paths = [...labels.map((label) => `${brought}/${label}/usr/sbin/nginx`), '/usr/sbin/nginx'].filter((path) => existsSync(path))
   const found = new Map<string, NginxBinary>()
   for (const path of paths) {
     const facts = parseVersion(spawnSync(path, ['-V'], { encoding: 'utf8' }).stderr)
-    if (facts && !found.has(facts.version)) found.set(facts.version, { path, facts })
+    if (facts && !found.has(facts.version)) found.set(facts.version, { path, facts: withStreams(path, facts) })
   }
   if (found.size === 0) throw new Error('these tests need an nginx: /usr/sbin/nginx')
   return [...found.values()]
