@@ -18,8 +18,9 @@ export const binaries: readonly NginxBinary[] = findBinaries()
 function withStreams(path: string, facts: NginxFacts): NginxFacts {
   const file = join(path.replace(/\/usr\/sbin\/nginx$/, ''), facts.modules_path, 'ngx_stream_module.so')
   if (facts.supports.stream || !existsSync(file)) return facts
-  const built = (module: string) => facts.configure_arguments.includes(`--with-stream_${module}_module`)
-  const supports = { ...facts.supports, stream: true, stream_ssl: built('ssl'), stream_realip: built('realip') }
+  // Debian's module has TLS in every release, real-ip where nginx itself is built with it.
+  const stream_realip = facts.configure_arguments.includes('--with-stream_realip_module')
+  const supports = { ...facts.supports, stream: true, stream_ssl: true, stream_realip }
   return { ...facts, supports, modules: { stream: [file] } }
 }
 
