@@ -8,21 +8,34 @@ import { buildText, testConfig } from './nginx.ts'
 type Loads = (facts: NginxFacts) => Promise<readonly string[]>
 
 /**
- * Learns what a binary can do, once per file: an upgrade in place is another file. `loads` says which modules a configuration of the host
+ * Learns what a binary can do, once per file and folder of modules: an upgrade in place is another file. `loads` says which modules a configuration of the host
  * loads, and those are all that can be used there; without it, modules that lie where the binary looks for them are tried.
  */
 export function binaryFacts(paths: DataPaths, loads?: Loads): (binary: string) => Promise<NginxFacts> {
-  const known = new Map<string, Promise<NginxFacts>>()
+  const known = new Map<string, Promise<{ facts: NginxFacts; modulesAt: number }>>()
   return async (binary) => {
     const found = await stat(binary).catch((cause: NodeJS.ErrnoException) => {
       throw new Error(`nginx cannot be run: ${cause.code === 'ENOENT' ? `there is no file ${binary}` : cause.message}`, { cause })
     })
     const key = `${found.dev}:${found.ino}:${found.mtimeMs}`
-    const facts = known.get(key) ?? learnOrRemember(binary, key, paths, loads)
-    known.set(key, facts)
-    facts.catch(() => known.delete(key))
-    return facts
+    const last = await known.get(key)?.catch(() => undefined)
+    if (last && last.modulesAt === (await changedAt(last.facts.modules_path))) return last.facts
+    const learning = learnOrRemember(binary, key, paths, loads).then(async (facts) => ({
+      facts,
+      modulesAt: await changedAt(facts.modules_path),
+    }))
+    known.set(key, learning)
+    learning.catch(() => known.delete(key))
+    return (await learning).facts
   }
+}
+
+/** When a file was last put into a folder or taken out of it. */
+async function changedAt(folder: string): Promise<number> {
+  return stat(folder).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  )
 }
 
 /** Trying a binary out needs a little room on the disk. Where there is none, what an earlier start learned of the same file still holds. */
