@@ -122,7 +122,7 @@ export function startReconciler(scope: Scope, report: (status: StatusReport) => 
     if (trigger !== 'retry' || !isSame(known, final)) report(final)
   }
 
-  // A server that had to be left out may be there now.
+  // What had to be left out may be there now.
   async function tellAnew(digest: string, findings: Finding[]): Promise<void> {
     const known = ledger.state.report
     if (known?.digest !== digest || known.status !== 'success' || JSON.stringify(known.findings) === JSON.stringify(findings)) return
@@ -221,6 +221,7 @@ export function startReconciler(scope: Scope, report: (status: StatusReport) => 
         if (outcome.kind === 'applied') {
           trouble = undefined
           seenRunning = true
+          await tellAnew(good.digest, outcome.findings)
         }
         return outcome
       })
