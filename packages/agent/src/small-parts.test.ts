@@ -1,11 +1,15 @@
 import 'reflect-metadata'
 import { generateKeyPairSync } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { scratch } from '@nxmesh/testkit/scratch'
 import * as x509 from '@peculiar/x509'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { certificateRequest } from './csr.ts'
 import { refusalIn } from './error-log.ts'
 import { frameReader } from './link/grpc.ts'
+import { readListsByName } from './lists-by-name.ts'
 import { parseSockets } from './ports.ts'
 import { cpuShare, cpuTimes } from './telemetry/host.ts'
 import { parseStubStatus, requestMeter } from './telemetry/stub-status.ts'
@@ -89,4 +93,16 @@ test('nginx that tries an address in use again has not refused yet', () => {
   expect(refusalIn([trying, line('still could not bind()')])).toBe(true)
   expect(refusalIn([line('unknown directive "x" in /a:1')])).toBe(true)
   expect(refusalIn(['2026/01/31 10:00:00 [alert] 1#1: worker process 7 exited on signal 11'])).toBe(false)
+})
+
+test('lists by name come from a file that holds such, and from no other', async () => {
+  await using directory = await scratch()
+  const path = join(directory.path, 'lists.json')
+  expect(await readListsByName(path)).toEqual({})
+  for (const text of ['', '[]', '[["a"]]', 'null', '"a"', '{"a":"b"}', '{"a":[1]}', '{"a":["b"],"c":[["d"]]}', '{"a":["b"']) {
+    await writeFile(path, text)
+    expect(await readListsByName(path), text).toEqual({})
+  }
+  await writeFile(path, '{"a":["b","c"],"d":[]}')
+  expect(await readListsByName(path)).toEqual({ a: ['b', 'c'], d: [] })
 })

@@ -86,8 +86,3 @@ const names: Record<keyof OptionsByPlace, readonly string[]> = {
   server: Object.keys(serverOptions),
   location: Object.keys(locationOptions),
 }
-
-/** Tells whether the upstream of a location is spoken to by gRPC. */
-export function speaksGrpc({ grpc_pass, upstream_protocol }: Pick<LocationOptions, 'grpc_pass' | 'upstream_protocol'>): boolean {
-  return grpc_pass !== undefined || upstream_protocol === 'grpc' || upstream_protocol === 'grpcs'
-}

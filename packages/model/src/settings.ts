@@ -32,7 +32,4 @@ export const settings = z
 
 export type Settings = z.infer<typeof settings>
 
-/** The port of HTTP where the settings say none. */
-export const defaultHttpPort = 80
-
 export const defaultSettings: Settings = { nginx_directives: {}, env_vars: {} }

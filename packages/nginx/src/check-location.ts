@@ -1,7 +1,7 @@
 import type { Location } from '@nxmesh/model/location'
 import { splitPath } from '@nxmesh/model/location-path'
-import { speaksGrpc } from '@nxmesh/model/options'
 import type { Problem, ProblemCode } from '@nxmesh/model/problem'
+import { speaksGrpc } from '@nxmesh/model/upstream-protocol'
 import { checkDirectives, checkExtra } from './check-directives.ts'
 import { checkOptions } from './check-options.ts'
 import { groupCount, regexProblem } from './check-regex.ts'

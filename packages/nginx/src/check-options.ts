@@ -1,6 +1,6 @@
-import { speaksGrpc } from '@nxmesh/model/options'
 import type { AuthBasicOptions } from '@nxmesh/model/options/auth-basic'
 import type { Problem } from '@nxmesh/model/problem'
+import { speaksGrpc } from '@nxmesh/model/upstream-protocol'
 import { guardsOf } from './render/guards.ts'
 import { type Options, optionLines } from './render/options.ts'
 

@@ -1,7 +1,7 @@
-import { speaksGrpc } from '@nxmesh/model/options'
 import type { Problem } from '@nxmesh/model/problem'
 import type { Settings } from '@nxmesh/model/settings'
 import type { UpstreamInput } from '@nxmesh/model/upstream'
+import { speaksGrpc } from '@nxmesh/model/upstream-protocol'
 import type { VirtualHostInput } from '@nxmesh/model/virtual-host'
 import { checkDirectives, checkExtra } from './check-directives.ts'
 import { checkLocation } from './check-location.ts'

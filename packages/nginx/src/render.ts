@@ -1,6 +1,6 @@
 import type { AgentConfig } from '@nxmesh/model/agent-config'
-import { speaksGrpc } from '@nxmesh/model/options'
-import { defaultHttpPort } from '@nxmesh/model/settings'
+import { defaultHttpPort } from '@nxmesh/model/http-port'
+import { speaksGrpc } from '@nxmesh/model/upstream-protocol'
 import { healthOf } from './health-marks.ts'
 import { renderCertificates } from './render/certificates.ts'
 import { renderChallengeAnswers } from './render/challenges.ts'

@@ -1,6 +1,6 @@
 import type { LocationOptions, ServerOptions, SettingsOptions } from '@nxmesh/model/options'
-import { upstreamProtocols } from '@nxmesh/model/options/grpc'
 import type { StreamOptions } from '@nxmesh/model/options/stream'
+import { upstreamProtocols } from '@nxmesh/model/upstream-protocol'
 
 type Samples<Options> = { [Name in keyof Required<Options>]: NonNullable<Options[Name]>[] }
 

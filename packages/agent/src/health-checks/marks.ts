@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Marks } from '@nxmesh/nginx/health-marks'
-import { z } from 'zod'
 import { type DataPaths, replaceFile } from '../durable.ts'
+import { readListsByName } from '../lists-by-name.ts'
 
 /** Which servers get no requests because they fail their checks. */
 export interface MarkStore {
@@ -13,11 +12,9 @@ export interface MarkStore {
   flush(): Promise<void>
 }
 
-const stored = z.record(z.string(), z.array(z.string()))
-
 export async function openMarks({ data }: Pick<DataPaths, 'data'>): Promise<MarkStore> {
   const path = join(data, 'health-marks.json')
-  let current = read(await readFile(path, 'utf8').catch(() => '{}'))
+  let current: Marks = await readListsByName(path)
   let saved: Marks = current
   let saving: Promise<void> | undefined
 
@@ -40,13 +37,5 @@ export async function openMarks({ data }: Pick<DataPaths, 'data'>): Promise<Mark
       saving ??= save()
     },
     flush: async () => saving,
-  }
-}
-
-function read(text: string): Marks {
-  try {
-    return stored.parse(JSON.parse(text))
-  } catch {
-    return {}
   }
 }

@@ -1,11 +1,10 @@
 import { ADDRCONFIG } from 'node:dns'
 import { lookup } from 'node:dns/promises'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ResolvedNames } from '@nxmesh/nginx/resolved-names'
-import { z } from 'zod'
 import { type DataPaths, replaceFile } from '../durable.ts'
+import { readListsByName } from '../lists-by-name.ts'
 import type { Log } from '../scope.ts'
 import { type KnownName, settled, unknownName } from './settle.ts'
 
@@ -26,12 +25,10 @@ const mostAddresses = 32
 // The system's own lookups block threads that the agent's files need too.
 const mostAtOnce = 2
 
-const stored = z.record(z.string(), z.array(z.string()))
-
 export async function openNames({ data }: Pick<DataPaths, 'data'>, log: Log, everyMs = usualMs): Promise<Names> {
   const path = join(data, 'names.json')
   const known = new Map<string, KnownName>()
-  for (const [name, addresses] of Object.entries(read(await readFile(path, 'utf8').catch(() => '{}')))) known.set(name, { addresses })
+  for (const [name, addresses] of Object.entries(await readListsByName(path))) known.set(name, { addresses })
   const learned = new Map<string, number>()
   const queue: (() => void)[] = []
   const stopping = new AbortController()
@@ -108,12 +105,4 @@ async function addressesOf(name: string): Promise<string[] | undefined> {
   const found = await lookup(name, { all: true, hints: ADDRCONFIG }).catch(() => [])
   const addresses = [...new Set(found.map(({ address }) => address))].sort().slice(0, mostAddresses)
   return addresses.length > 0 ? addresses : undefined
-}
-
-function read(text: string): Record<string, string[]> {
-  try {
-    return stored.parse(JSON.parse(text))
-  } catch {
-    return {}
-  }
 }

@@ -1,6 +1,6 @@
 import type { AgentConfig } from '@nxmesh/model/agent-config'
+import { defaultHttpPort } from '@nxmesh/model/http-port'
 import { parseServerNames } from '@nxmesh/model/server-name'
-import { defaultHttpPort } from '@nxmesh/model/settings'
 
 /** Which names an agent answers HTTP-01 challenges for, and with what. */
 export interface AnsweredNames {

@@ -1,6 +1,5 @@
 import { z } from 'zod'
-
-export const upstreamProtocols = ['http', 'grpc', 'grpcs'] as const
+import { upstreamProtocols } from '../upstream-protocol.ts'
 
 /** How the servers of a location's upstream are spoken to. */
 export const upstreamProtocol = z

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { seconds, size } from './units.ts'
+import { usualCache } from './usual-cache.ts'
 
 const year = 31_536_000
 const staleWhen = [
@@ -78,8 +79,10 @@ export const proxyCache = z
 /** Where answers are kept: one cache for all virtual hosts of an nginx. */
 export const proxyCachePath = z
   .strictObject({
-    max_size: size.default('1g').meta({ description: 'On the disk of each agent; what was used least goes first.' }),
-    inactive: seconds(1, year).default(600).meta({ description: 'What nobody asked for in so many seconds goes, however fresh.' }),
+    max_size: size.default(usualCache.max_size).meta({ description: 'On the disk of each agent; what was used least goes first.' }),
+    inactive: seconds(1, year)
+      .default(usualCache.inactive)
+      .meta({ description: 'What nobody asked for in so many seconds goes, however fresh.' }),
   })
   .meta({ id: 'ProxyCachePathOptions', description: 'The cache that all virtual hosts of an nginx share.' })
 

@@ -1,5 +1,5 @@
 import type { Location } from '@nxmesh/model/location'
-import { speaksGrpc } from '@nxmesh/model/options'
+import { speaksGrpc } from '@nxmesh/model/upstream-protocol'
 import { nameInPass } from '../resolved-names.ts'
 import type { ConnectionKind } from './headers.ts'
 import { type NamedProxy, namedProxyOf } from './named-proxies.ts'

@@ -1,6 +1,6 @@
 import type { AgentConfig, ConfigVirtualHost } from '@nxmesh/model/agent-config'
+import { defaultHttpPort } from '@nxmesh/model/http-port'
 import { parseServerNames } from '@nxmesh/model/server-name'
-import { defaultHttpPort } from '@nxmesh/model/settings'
 import { compareVersions } from '../facts.ts'
 import type { CertificateFiles, CertificatePaths } from './certificates.ts'
 import { type Report, reportOn } from './report.ts'

@@ -1,5 +1,5 @@
-import { speaksGrpc } from '@nxmesh/model/options'
 import type { TlsOptions } from '@nxmesh/model/tls'
+import { speaksGrpc } from '@nxmesh/model/upstream-protocol'
 import { accessLogName, virtualHostVariable } from '../access-log.ts'
 import { quote } from '../quote.ts'
 import { writeChallengeAnswer } from './challenges.ts'

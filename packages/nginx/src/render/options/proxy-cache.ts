@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type ProxyCacheOptions, type ProxyCachePathOptions, proxyCachePath } from '@nxmesh/model/options/proxy-cache'
+import type { ProxyCacheOptions, ProxyCachePathOptions } from '@nxmesh/model/options/proxy-cache'
+import { usualCache } from '@nxmesh/model/options/usual-cache'
 import { quote, template } from '../../quote.ts'
 import { line, type OptionLine } from './line.ts'
 
@@ -10,7 +11,7 @@ export interface Cache {
 }
 
 // A running nginx keeps a zone by its name and refuses another path or other levels for it, so that these are in the name.
-export function cacheOf(runtimeDirectory: string, options: ProxyCachePathOptions = proxyCachePath.parse({})): Cache {
+export function cacheOf(runtimeDirectory: string, options: ProxyCachePathOptions = usualCache): Cache {
   const where = `${quote(`${runtimeDirectory}/cache`)} levels=1:2`
   const zone = `nxmesh_cache_${createHash('sha256').update(where).digest('hex').slice(0, 16)}`
   const { max_size, inactive } = options
