@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { scratch } from '@nxmesh/testkit/scratch'
+import { build as bundleOf } from 'esbuild'
 import { beforeAll, expect, test } from 'vitest'
 
 const build = new URL('../build.mjs', import.meta.url).pathname
@@ -30,4 +31,19 @@ test('the bundle reads a config file, and refuses an unknown key by its name', a
   await writeFile(file, 'master: 127.0.0.1:1\nmode: owned\ncolour: red\n')
   const { code, stderr } = await run(bundle, '--config', file)
   expect([code, stderr]).toEqual([2, expect.stringContaining('colour')])
+})
+
+test('what goes on running holds the runtime of protobuf and no other package of others, above all no reader of settings', async () => {
+  const entryPoints = ['start.ts', 'telemetry/thread.ts'].map((file) => join(import.meta.dirname, '..', 'src', file))
+  const { metafile } = await bundleOf({
+    entryPoints,
+    outdir: 'none',
+    write: false,
+    metafile: true,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+  })
+  const packages = Object.keys(metafile.inputs).flatMap((path) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? [])
+  expect([...new Set(packages)]).toEqual(['@bufbuild/protobuf'])
 })

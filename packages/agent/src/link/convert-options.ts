@@ -1,5 +1,7 @@
 import { type Message, toJson } from '@bufbuild/protobuf'
-import { type OptionsByPlace, optionsOf } from '@nxmesh/model/options'
+import { optionShapes } from '@nxmesh/model/gen/option-shapes'
+import type { OptionsByPlace } from '@nxmesh/model/options'
+import { misfits } from '@nxmesh/model/shape'
 import { type Options, OptionsSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 
 /**
@@ -9,10 +11,10 @@ import { type Options, OptionsSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/a
 export function optionsOn<P extends keyof OptionsByPlace>(place: P, options: Options | undefined): OptionsByPlace[P] {
   if (!options) return {}
   refuseUnknown(options, `a ${place}`)
-  const read = optionsOf[place].safeParse(toJson(OptionsSchema, options, { useProtoFieldName: true, alwaysEmitImplicit: true }))
-  if (read.success) return read.data as OptionsByPlace[P]
-  const fields = read.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`)
-  throw new Error(`options of a ${place} are not known to this agent: ${fields.join('; ')}`)
+  const read: unknown = toJson(OptionsSchema, options, { useProtoFieldName: true, alwaysEmitImplicit: true })
+  const strange = misfits(optionShapes[place], read)
+  if (strange.length > 0) throw new Error(`options of a ${place} are not known to this agent: ${strange.join(', ')}`)
+  return read as OptionsByPlace[P]
 }
 
 /** Throws where a message, or one within it, has a field that this agent does not know. */

@@ -54,7 +54,7 @@ export const authBasic = z
       .min(1, 'must not be empty')
       .max(200, 'must be at most 200 characters')
       .regex(/^[\x20\x21\x23-\x5b\x5d-\x7e]*$/, 'must be printable ASCII without quotes and backslashes')
-      .refine((text) => text !== 'off', 'must not be "off": give "enabled": false')
+      .regex(/^(?!off$)/, 'must not be "off": give "enabled": false')
       .default('Restricted')
       .meta({ description: 'What browsers show where they ask.' }),
     users: z

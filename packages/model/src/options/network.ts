@@ -1,8 +1,11 @@
 import { z } from 'zod'
 
+const notOne = 'must be an IPv4 or IPv6 address, or a network such as 10.0.0.0/8'
+
 /** An address or a network in CIDR notation, as nginx's access, geo and real-ip modules take it. */
 export const network = z
   .string()
+  .regex(/^[0-9a-fA-F:.]+(\/\d{1,3})?$/, { error: notOne, abort: true })
   .superRefine((text, ctx) => {
     const message = networkProblem(text)
     if (message !== undefined) ctx.addIssue({ code: 'custom', message, params: { code: 'INVALID_FORMAT' } })
@@ -13,7 +16,7 @@ export const network = z
 function networkProblem(text: string): string | undefined {
   const [address = '', length, ...rest] = text.split('/')
   const bits = bitsOf(address)
-  if (bits === undefined || rest.length > 0) return 'must be an IPv4 or IPv6 address, or a network such as 10.0.0.0/8'
+  if (bits === undefined || rest.length > 0) return notOne
   if (length === undefined) return undefined
   if (!/^(0|[1-9]\d{0,2})$/.test(length) || Number(length) > bits.length) return `must have a prefix from 0 to ${bits.length}`
   return bits.slice(Number(length)).includes('1') ? `has bits set behind the first ${length}, which count for nothing` : undefined
