@@ -9,7 +9,14 @@ import { version } from './version.ts'
 const optionsVariable = 'NXMESH_AGENT_OPTIONS'
 // Small spaces and no optimising compiler suit a program that mostly waits; rendering a thousand hosts takes as long without. The quick
 // compilers stay: without them (--lite-mode, 8 MB less) reading a line of the access log takes eight times as long.
-const memoryFlags = ['--max-semi-space-size=1', '--v8-pool-size=1', '--no-opt', '--max-lazy', '--initial-heap-size=4', '--optimize-for-size']
+const memoryFlags = [
+  '--max-semi-space-size=1',
+  '--v8-pool-size=1',
+  '--no-opt',
+  '--max-lazy',
+  '--initial-heap-size=4',
+  '--optimize-for-size',
+]
 
 const log: Log = (level, message, fields = {}) => {
   const details = Object.entries(fields).map(([name, value]) => ` ${name}=${JSON.stringify(value)}`)
