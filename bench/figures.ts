@@ -16,8 +16,9 @@ export function rounded(value: number): string {
   return value.toFixed(value < 1 ? 3 : 2)
 }
 
-/** Prints a figure beside the limit it is held to. */
+/** Prints a figure beside the limit it is held to; beyond it, the program ends non-zero. */
 export function verdict(what: string, value: number, limit: number, unit: string): void {
-  const kept = value <= limit ? 'kept' : 'MISSED'
-  console.log(`  ${what}: ${rounded(value)} ${unit}, limit ${limit} ${unit}: ${kept}`)
+  const isKept = value <= limit
+  if (!isKept) process.exitCode = 1
+  console.log(`  ${what}: ${rounded(value)} ${unit}, limit ${limit} ${unit}: ${isKept ? 'kept' : 'MISSED'}`)
 }

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { canonicalJson } from './digest.ts'
+import type { AgentConfig } from './agent-config.ts'
+import { canonicalJson, digestOf } from './digest.ts'
 
 function shuffled(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shuffled)
@@ -23,4 +25,13 @@ test('canonical JSON is the same value, whatever the order of keys', () => {
 
 test('an absent member and an undefined one are the same', () => {
   expect(canonicalJson({ a: 1, b: undefined })).toBe(canonicalJson({ a: 1 }))
+})
+
+test('the digest is that of the canonical text', () => {
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.array(fc.jsonValue()), (members, list) => {
+      const config = { ...members, list } as unknown as AgentConfig
+      expect(digestOf(config)).toBe(createHash('sha256').update(canonicalJson(config)).digest('hex'))
+    }),
+  )
 })

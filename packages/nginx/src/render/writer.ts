@@ -10,14 +10,15 @@ export interface LineSource {
 
 /** Collects the lines of one file together with where each comes from. */
 export class ConfigWriter {
-  readonly #lines: string[] = []
+  #text = ''
+  #lines = 0
   readonly #starts: number[] = [1]
   readonly #sources: (LineSource | undefined)[] = [undefined]
 
   /** The lines written from here on come from this source. */
   from(source: LineSource | undefined): void {
     const last = this.#starts.length - 1
-    const line = this.#lines.length + 1
+    const line = this.#lines + 1
     if (this.#starts[last] === line) this.#sources[last] = source
     else {
       this.#starts.push(line)
@@ -27,22 +28,23 @@ export class ConfigWriter {
 
   /** Writes one line. */
   line(text: string): void {
-    this.#lines.push(text)
+    this.#text += `${text}\n`
+    this.#lines++
   }
 
   /** Writes text that may hold line breaks of its own. */
   lines(text: string): void {
-    if (text.includes('\n')) this.#lines.push(...text.split('\n'))
-    else this.#lines.push(text)
+    this.line(text)
+    if (text.includes('\n')) this.#lines += text.split('\n').length - 1
   }
 
   get text(): string {
-    return `${this.#lines.join('\n')}\n`
+    return this.#text
   }
 
   /** Where a line, counted from 1, comes from. */
   sourceOf(line: number): LineSource | undefined {
-    if (line > this.#lines.length) return undefined
+    if (line > this.#lines) return undefined
     let low = 0
     let high = this.#starts.length - 1
     while (low < high) {
