@@ -114,6 +114,26 @@ describe.each(usable)('nginx $facts.version', (binary) => {
     origin.close()
   })
 
+  test('datagrams of one client are one session, whichever worker is there', async () => {
+    const origin = createSocket('udp4')
+    await new Promise<void>((resolve) => origin.bind(0, '127.0.0.1', resolve))
+    origin.on('message', (_, { port, address }) => origin.send(`${port}`, port, address))
+    const port = await freePort()
+    const host = { protocol: 'udp' as const, listen_port: port, proxy: { timeout: 60 } }
+    const settings = { nginx_directives: { worker_processes: '4' } }
+    await using _server = await serve(binary, to(`127.0.0.1:${origin.address().port}`, host, { settings }))
+    const client = createSocket('udp4')
+    const seen = new Set<string>()
+    for (let at = 0; at < 50; at++) {
+      const answer = new Promise<string>((resolve) => client.once('message', (message) => resolve(message.toString())))
+      client.send('ask', port, '127.0.0.1')
+      seen.add(await answer)
+    }
+    expect(seen.size).toBe(1)
+    client.close()
+    origin.close()
+  })
+
   test('the PROXY protocol is sent, and taken from who is trusted', async () => {
     await using origin = await named('origin')
     const [front, back] = await twoPorts()
@@ -213,6 +233,7 @@ describe.each(usable)('nginx $facts.version', (binary) => {
         const host = config.stream_hosts![0]!
         host.name = name
         host.proxy = { upload_rate: rate, ssl: true, ssl_name: address }
+        host.access = { rules: [{ action: 'allow', address: rate }] }
         if (binary.facts.supports.stream_realip) host.accept_proxy_protocol = { trusted: [address] }
         const { output, rendered } = testRendered(binary, config)
         // Whatever nginx says is about these values: their lines are still the only ones of the server.
