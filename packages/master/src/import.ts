@@ -5,6 +5,7 @@ import { isEqual } from '@nxmesh/model/field-changes'
 import type { AgentImportInput, ImportInput, ImportProblem, ImportResult } from '@nxmesh/model/import'
 import type { Problem } from '@nxmesh/model/problem'
 import type { Settings } from '@nxmesh/model/settings'
+import type { StreamHost } from '@nxmesh/model/stream-host'
 import type { Upstream } from '@nxmesh/model/upstream'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
 import { checkSettings } from '@nxmesh/nginx/check'
@@ -24,7 +25,9 @@ import type { Database } from './db/schema.ts'
 import { insertDocument } from './documents.ts'
 import { readHostConfig } from './host-config.ts'
 import { conflictsAmong } from './host-conflicts.ts'
+import { hostPortConflicts, streamPortConflicts } from './port-conflicts.ts'
 import { getSettings, writeSettings } from './settings.ts'
+import { streamProblems } from './stream-hosts.ts'
 import { uuidv7 } from './uuid.ts'
 import { problemsOf } from './virtual-hosts.ts'
 
@@ -64,11 +67,12 @@ async function importSources(ctx: Ctx, actor: Actor, workspaceId: string, source
     const result = { ...planned, dry_run: how.dry_run, version: config.version + (changes.length > 0 ? 1 : 0) }
     if (changes.length === 0) return unchanged(result)
     const { name } = await db.selectFrom('workspaces').select('name').where('id', '=', workspaceId).executeTakeFirstOrThrow()
-    const { virtual_hosts, upstreams } = planned
+    const { virtual_hosts, stream_hosts, upstreams } = planned
+    const counts = [`${virtual_hosts.length} virtual hosts`, ...(stream_hosts.length > 0 ? [`${stream_hosts.length} stream hosts`] : [])]
     return {
       result,
       changes,
-      summary: `imported ${virtual_hosts.length} virtual hosts and ${upstreams.length} upstreams from a configuration of nginx`,
+      summary: `imported ${counts.join(', ')} and ${upstreams.length} upstreams from a configuration of nginx`,
       deed: {
         object: { kind: 'workspace', id: workspaceId, name },
         before: { version: config.version },
@@ -119,6 +123,7 @@ function plan(ctx: Ctx, workspace_id: string, config: WorkspaceConfig, sources: 
   const taken = new Set(config.upstreams.map(({ name }) => name))
   return {
     virtual_hosts: imported.virtual_hosts.map((host): VirtualHost => ({ ...host, target_agents: how.target_agents, ...stored })),
+    stream_hosts: imported.stream_hosts.map((host): StreamHost => ({ ...host, target_agents: how.target_agents, ...stored })),
     upstreams: imported.upstreams.map((upstream): Upstream => ({ ...upstream, name: freeName(upstream.name, taken), ...stored })),
     settings: merged.settings,
     certificates: imported.certificates,
@@ -152,25 +157,32 @@ function freeName(wanted: string, taken: Set<string>): string {
 async function requireSoundTogether(db: Kysely<Database>, workspaceId: string, config: WorkspaceConfig, planned: Planned): Promise<void> {
   const agents = await labelsOfAgents(db, workspaceId)
   const agentIds = new Set(agents.map(({ id }) => id))
-  const { virtual_hosts, upstreams, settings } = planned
+  const { virtual_hosts, stream_hosts, upstreams, settings } = planned
   const then: WorkspaceConfig = {
     ...config,
     virtual_hosts: [...config.virtual_hosts, ...virtual_hosts],
+    stream_hosts: [...config.stream_hosts, ...stream_hosts],
     upstreams: [...config.upstreams, ...upstreams],
     settings,
   }
   const under = (prefix: string, problems: Problem[]) => problems.map((problem) => ({ ...problem, field: `${prefix}.${problem.field}` }))
   const problems = [
     ...virtual_hosts.flatMap((host, at) => under(`virtual_hosts.${at}`, problemsOf(then, host, agentIds))),
+    ...stream_hosts.flatMap((host, at) => under(`stream_hosts.${at}`, streamProblems(then, host, agentIds))),
     ...under('settings', checkSettings(settings)),
   ]
   if (problems.length > 0) throw invalid(problems)
   const conflicts = conflictsAmong(then, virtual_hosts, agents)
   if (conflicts.length > 0) throw new ApiError('CONFLICT', 'virtual hosts would claim the same name and port', conflicts)
+  const ports = [
+    ...virtual_hosts.flatMap((host, at) => under(`virtual_hosts.${at}`, hostPortConflicts(then, host, agents))),
+    ...stream_hosts.flatMap((host, at) => under(`stream_hosts.${at}`, streamPortConflicts(then, host, agents))),
+  ]
+  if (ports.length > 0) throw new ApiError('CONFLICT', 'hosts would have the same port', ports)
 }
 
 async function write(db: Kysely<Database>, workspaceId: string, config: WorkspaceConfig, planned: Planned): Promise<ConfigChange[]> {
-  const { upstreams, virtual_hosts, settings } = planned
+  const { upstreams, virtual_hosts, stream_hosts, settings } = planned
   const changes: ConfigChange[] = []
   for (const upstream of upstreams) {
     await insertDocument(db, 'upstreams', upstream)
@@ -179,6 +191,10 @@ async function write(db: Kysely<Database>, workspaceId: string, config: Workspac
   for (const host of virtual_hosts) {
     await insertDocument(db, 'virtual_hosts', host)
     changes.push(...created('virtual_host', host).changes)
+  }
+  for (const host of stream_hosts) {
+    await insertDocument(db, 'stream_hosts', host)
+    changes.push(...created('stream_host', host).changes)
   }
   return [...changes, ...(await changeSettings(db, workspaceId, config.settings, settings))]
 }

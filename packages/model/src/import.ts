@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { settings } from './settings.ts'
+import { streamHost } from './stream-host.ts'
 import { id } from './text.ts'
 import { upstream } from './upstream.ts'
 import { virtualHost } from './virtual-host.ts'
@@ -17,7 +18,7 @@ export const importLine = z
     ...place,
     directive: z.string().meta({ description: 'Its name and arguments, as they are written.' }),
     outcome: z.enum(importOutcomes),
-    object: z.strictObject({ kind: z.enum(['virtual_host', 'upstream', 'settings']), name: z.string() }).optional(),
+    object: z.strictObject({ kind: z.enum(['virtual_host', 'stream_host', 'upstream', 'settings']), name: z.string() }).optional(),
     field: z.string().optional(),
     message: z.string().optional(),
   })
@@ -102,6 +103,7 @@ export const importResult = z
     dry_run: z.boolean(),
     version: z.int().meta({ description: 'The version of the workspace now.' }),
     virtual_hosts: z.array(virtualHost),
+    stream_hosts: z.array(streamHost),
     upstreams: z.array(upstream),
     settings,
     certificates: z.array(importCertificate),

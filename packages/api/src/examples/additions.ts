@@ -176,6 +176,7 @@ export const additions = {
           updated_at: '2026-02-15T14:30:00Z',
         },
       ],
+      stream_hosts: [],
       upstreams: [],
       settings: { nginx_directives: {}, env_vars: {} },
       certificates: [

@@ -1,4 +1,4 @@
-import type { ConfigUpstream, ConfigVirtualHost } from '@nxmesh/model/agent-config'
+import type { ConfigStreamHost, ConfigUpstream, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import type { ImportCertificate, ImportLine } from '@nxmesh/model/import'
 import type { Settings } from '@nxmesh/model/settings'
 import type { CertificateUse, FindCertificate } from './certificate-use.ts'
@@ -10,12 +10,14 @@ import { folderOf } from './path.ts'
 import { importServer, type ServerContext } from './server.ts'
 import { importSettings } from './settings.ts'
 import type { Include, SourceDirective } from './source.ts'
+import { importStreams } from './stream.ts'
 import { everything } from './text.ts'
 import { passedTo, readUpstream } from './upstreams.ts'
 
 /** What a configuration becomes. */
 export interface Imported {
   virtual_hosts: ConfigVirtualHost[]
+  stream_hosts: ConfigStreamHost[]
   upstreams: ConfigUpstream[]
   settings: Settings
   certificates: ImportCertificate[]
@@ -32,7 +34,7 @@ const writtenInServers = new Set(['root', 'proxy_http_version', 'http2', 'http3'
 const empty = { add_header: [], proxy_set_header: [] }
 
 /**
- * Turns a configuration, as it was read, into virtual hosts, upstreams and settings. A server is taken whole or not at all: what the
+ * Turns a configuration, as it was read, into virtual hosts, stream hosts, upstreams and settings. A server is taken whole or not at all: what the
  * fields of an object do not hold is kept as it is, in its place. There is a line for each directive that says what became of it.
  */
 export function importConfig(sources: Sources, { newId, findCertificate }: ImportOptions): Imported {
@@ -42,7 +44,7 @@ export function importConfig(sources: Sources, { newId, findCertificate }: Impor
   const within = (name: string) => blocks(name).flatMap(({ block = [] }) => block)
   const http = within('http')
   const servers = http.filter(({ name, block }) => name === 'server' && block)
-  for (const block of [...blocks('http'), ...blocks('events')])
+  for (const block of [...blocks('http'), ...blocks('events'), ...blocks('stream')])
     ledger.set(block, { outcome: 'replaced', message: 'NxMesh writes this block itself' })
   const upstreams = importUpstreams(http, servers, newId, ledger)
   const certificates: CertificateUse = {
@@ -64,9 +66,10 @@ export function importConfig(sources: Sources, { newId, findCertificate }: Impor
   }
   const hosts = servers.flatMap((server) => importServer(server, context))
   noteInherited(http, ledger)
+  const streams = importStreams(within('stream'), { newId, certificates, ledger })
   const settings = importSettings(
     {
-      main: directives.filter(({ name }) => name !== 'http' && name !== 'events'),
+      main: directives.filter(({ name }) => name !== 'http' && name !== 'events' && name !== 'stream'),
       events: within('events'),
       http: http.filter((directive) => directive.name !== 'server'),
     },
@@ -74,8 +77,9 @@ export function importConfig(sources: Sources, { newId, findCertificate }: Impor
   )
   return {
     virtual_hosts: hosts.map(({ host }) => host),
-    upstreams,
-    settings,
+    stream_hosts: streams.stream_hosts,
+    upstreams: [...upstreams, ...streams.upstreams],
+    settings: { ...settings, ...(streams.stream_directives.length > 0 && { stream_directives: streams.stream_directives }) },
     certificates: [...certificates.used].map(([path, { server_names, id }]) => ({ path, server_names, certificate_id: id ?? null })),
     lines: inOrderOfReading([...linesOf(ledger, directives), ...sources.includes.flatMap(lineOf)], read),
   }

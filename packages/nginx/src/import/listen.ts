@@ -13,7 +13,7 @@ export interface Listen {
 
 export type ReadListen = { ok: true; listen: Listen } | { ok: false; message: string }
 
-const socketOptions =
+export const socketOptions =
   /^(backlog|rcvbuf|sndbuf|fastopen|setfib|so_keepalive|accept_filter|ipv6only|multipath)(=.*)?$|^(deferred|bind|reuseport|spdy)$/
 
 /** Reads `listen`. What listens on one address only is refused, as NxMesh would open it to all. Source: nginx core module, "listen". */
@@ -33,7 +33,8 @@ export function readListen(args: readonly string[]): ReadListen {
   return { ok: true, listen }
 }
 
-function portOf(address: string): number | undefined {
+/** The port of an address that stands for all addresses; undefined for others. */
+export function portOf(address: string): number | undefined {
   const parts = /^(?:(\*|\[::\]|0\.0\.0\.0)(?::(\d{1,5}))?|(\d{1,5}))$/.exec(address)
   if (!parts) return undefined
   const port = Number(parts[3] ?? parts[2] ?? 80)

@@ -17,17 +17,21 @@ export function mergeSettings(
     }
     return { ...present[group], ...added }
   }
-  const extra = [...(present.extra_directives ?? [])]
-  for (const [at, text] of (imported.extra_directives ?? []).entries()) {
-    const known = extra.indexOf(text)
-    fields.set(`extra_directives.${at}`, `extra_directives.${known === -1 ? extra.length : known}`)
-    if (known === -1) extra.push(text)
+  const append = (list: 'extra_directives' | 'stream_directives') => {
+    const all = [...(present[list] ?? [])]
+    for (const [at, text] of (imported[list] ?? []).entries()) {
+      const known = all.indexOf(text)
+      fields.set(`${list}.${at}`, `${list}.${known === -1 ? all.length : known}`)
+      if (known === -1) all.push(text)
+    }
+    return all.length > 0 ? { [list]: all } : {}
   }
   const settings = {
     ...present,
     nginx_directives: take('nginx_directives'),
     env_vars: take('env_vars'),
-    ...(extra.length > 0 && { extra_directives: extra }),
+    ...append('extra_directives'),
+    ...append('stream_directives'),
   }
   return { settings, lines: lines.map((line) => moved(line, fields)) }
 }

@@ -8,6 +8,7 @@ import { answersNobody } from './nobody.ts'
 import { absolute } from './path.ts'
 import { replacedBecause } from './replaced.ts'
 import type { SourceDirective } from './source.ts'
+import { readStreamListen } from './stream-listen.ts'
 
 /** What a configuration says, by block: its statements in an order of their own where their order says nothing. */
 export type NormalForm = Map<string, string[]>
@@ -43,7 +44,7 @@ export function normalForm(directives: readonly SourceDirective[], reading: Read
   put(
     form,
     'main',
-    directives.filter(({ name }) => name !== 'http' && name !== 'events'),
+    directives.filter(({ name }) => name !== 'http' && name !== 'events' && name !== 'stream' && name !== 'load_module'),
     reading,
   )
   put(form, 'events', within('events'), reading)
@@ -69,6 +70,7 @@ export function normalForm(directives: readonly SourceDirective[], reading: Read
     )
   }
   putServers(form, servers, http, reading)
+  putStreams(form, within('stream'), reading)
   return form
 }
 
@@ -115,6 +117,52 @@ function putServers(form: NormalForm, servers: readonly SourceDirective[], http:
       for (const header of levels.add_header) said.push(statementOf(header, reading))
       for (const location of locations) putLocation(form, context, location, levels, reading)
     }
+  }
+}
+
+function putStreams(form: NormalForm, stream: readonly SourceDirective[], reading: Reading): void {
+  const apart = (name: string) => name === 'server' || name === 'upstream' || name.startsWith('ssl_certificate')
+  if (stream.length > 0) {
+    const common = stream.filter((directive) => !apart(directive.name) && !isOurStream(directive))
+    put(form, 'stream', common, reading)
+  }
+  for (const { name: kind, args, block = [] } of stream) {
+    const name = reading.upstreams.get(args[0] ?? '') ?? args[0] ?? ''
+    // A server that is named by its address alone says the same as an upstream of it.
+    const isAddress = block.every((own) => own.name === 'zone' || (own.name === 'server' && own.args.length === 1 && own.args[0] === name))
+    if (kind !== 'upstream' || isAddress || form.has(`stream upstream ${name}`)) continue
+    put(
+      form,
+      `stream upstream ${name}`,
+      block.filter((own) => own.name !== 'zone'),
+      reading,
+    )
+  }
+  for (const { name, block } of stream) if (name === 'server' && block) putStreamServer(form, block, stream, reading)
+}
+
+/** What NxMesh needs in the block for itself. */
+function isOurStream({ name, args }: SourceDirective): boolean {
+  return (
+    name === 'ssl_session_timeout' || name === 'ssl_session_tickets' || (name === 'limit_conn_zone' && /nxmesh_stream/.test(args.join(' ')))
+  )
+}
+
+function putStreamServer(form: NormalForm, block: readonly SourceDirective[], stream: readonly SourceDirective[], reading: Reading): void {
+  const listens = block.filter(({ name }) => name === 'listen').flatMap(({ args }) => readStreamListen(args))
+  const usable = listens.filter((listen) => typeof listen !== 'string')
+  const certificate = [...block, ...stream].find(({ name }) => name === 'ssl_certificate')?.args[0]
+  for (const port of new Set(usable.map((listen) => `${listen.protocol} ${listen.port}`))) {
+    const own = usable.filter((listen) => `${listen.protocol} ${listen.port}` === port)
+    const ssl = own.some((listen) => listen.ssl)
+    const statements = block.filter(
+      ({ name }) => name !== 'listen' && !name.startsWith('ssl_certificate') && (ssl || name === 'ssl_preread' || !name.startsWith('ssl_')),
+    )
+    put(form, `stream server ${port}`, statements, reading)
+    const said = form.get(`stream server ${port}`)!
+    if (own.some(({ proxyProtocol }) => proxyProtocol)) said.push('proxy_protocol of clients')
+    if (ssl && certificate !== undefined)
+      said.push(`ssl_certificate ${quote(reading.certificates.get(absolute(certificate, reading.folder)) ?? certificate)}`)
   }
 }
 

@@ -11,7 +11,8 @@ import { folderOf } from './path.ts'
 
 const runtime = '/nxmesh'
 const modules = ['ssl', 'v2', 'v3', 'stub_status'].map((module) => `--with-http_${module}_module`).join(' ')
-const facts = parseVersion(`nginx version: nginx/1.26.3\nbuilt with OpenSSL 3.0.0\nconfigure arguments: ${modules}\n`)!
+const streams = '--with-stream --with-stream_ssl_module --with-stream_realip_module'
+const facts = parseVersion(`nginx version: nginx/1.26.3\nbuilt with OpenSSL 3.0.0\nconfigure arguments: ${modules} ${streams}\n`)!
 
 /**
  * Writes what was imported as an agent would, reads it as nginx would, and compares it with what was read before: every directive
@@ -21,6 +22,7 @@ export function differencesAfterImport(sources: Sources, imported: Imported): Im
   const ids = imported.certificates.flatMap(({ certificate_id }) => certificate_id ?? [])
   const config: AgentConfig = {
     virtual_hosts: imported.virtual_hosts,
+    ...(imported.stream_hosts.length > 0 && { stream_hosts: imported.stream_hosts }),
     upstreams: imported.upstreams,
     certificates: Object.fromEntries(ids.map((id) => [id, standIn(id)])),
     settings: imported.settings,
@@ -29,7 +31,11 @@ export function differencesAfterImport(sources: Sources, imported: Imported): Im
   const files = new Map(rendered.files.filter(({ path }) => path.endsWith('.conf')).map(({ path, text }) => [`${runtime}/${path}`, text]))
   const again = readSources(files, `${runtime}/nginx.conf`)
   const blocks = nameUpstreams(imported.upstreams)
-  const upstreams = new Map(imported.upstreams.map(({ id, name }) => [blocks.get(id)!.name, name]))
+  const upstreams = new Map(
+    imported.upstreams.flatMap(({ id, name }) =>
+      [blocks.get(id)!.name, `${blocks.get(id)!.name}_stream`].map((block) => [block, name] as const),
+    ),
+  )
   const certificates = new Map(ids.map((id) => [`${runtime}/certificates/${id}.pem`, id]))
   const before = normalForm(sources.directives, {
     upstreams: new Map(),

@@ -1,0 +1,142 @@
+import type { ConfigStreamHost, ConfigUpstream } from '@nxmesh/model/agent-config'
+import { streamHostInput } from '@nxmesh/model/stream-host'
+import { isServerAddress, upstreamInput } from '@nxmesh/model/upstream'
+import { checkStreamHost } from '../check-stream.ts'
+import { type CertificateUse, useCertificate } from './certificate-use.ts'
+import { keep } from './families.ts'
+import { type Entry, type Ledger, noteWhole } from './ledger.ts'
+import type { Obstacle } from './location.ts'
+import { noteKept } from './nested.ts'
+import { replacedBecause } from './replaced.ts'
+import type { SourceDirective } from './source.ts'
+import { readStreamListen, type StreamListen } from './stream-listen.ts'
+
+/** What a server of a stream block is read with. */
+export interface StreamContext {
+  /** By the name of the block, or the address where there is none; grows by those that a server names by address. */
+  upstreams: Map<string, ConfigUpstream>
+  certificates: CertificateUse
+  newId: () => string
+  ledger: Ledger
+}
+
+const fields = new Set(['listen', 'proxy_pass', 'ssl_certificate', 'ssl_certificate_key'])
+
+/** Reads a server of a stream block into stream hosts, one for each port: whole, or not at all. */
+export function importStreamServer(server: SourceDirective, context: StreamContext): ConfigStreamHost[] {
+  const ledger: Ledger = new Map()
+  const read = readServer(server, context, ledger)
+  if (Array.isArray(read)) {
+    for (const [directive, entry] of ledger) context.ledger.set(directive, entry)
+    return read
+  }
+  const { directive, message } = read
+  noteWhole(context.ledger, server, { outcome: 'left_out', message: `its server is left out: ${message}` })
+  if (directive !== server) context.ledger.set(directive, { outcome: 'left_out', message })
+  return []
+}
+
+function readServer(server: SourceDirective, context: StreamContext, ledger: Ledger): ConfigStreamHost[] | Obstacle {
+  const block = server.block!
+  const listens = listensOf(server)
+  if (!(listens instanceof Map)) return listens
+  const pass = block.find(({ name }) => name === 'proxy_pass')
+  const upstream = pass && upstreamFor(pass.args[0] ?? '', context)
+  const hosts: ConfigStreamHost[] = []
+  for (const listen of listens.values()) {
+    const name = `${listen.protocol} ${listen.port}`
+    const entry = (outcome: Entry['outcome'], field: string, message?: string): Entry => ({
+      outcome,
+      object: { kind: 'stream_host', name },
+      field,
+      ...(message !== undefined && { message }),
+    })
+    const certificate = useCertificateOf(server, listen, context)
+    if (certificate && certificate.id === undefined) return { directive: certificate.directive ?? server, message: certificate.message }
+    const kept = block.filter((directive) => isKept(directive, listen.ssl) || (directive === pass && !upstream))
+    const { custom_directives, extra_directives, fields: places } = keep(kept)
+    const read = streamHostInput.safeParse({
+      name,
+      protocol: listen.protocol,
+      listen_port: listen.port,
+      upstream_id: upstream?.id,
+      ssl_enabled: listen.ssl,
+      ssl_certificate_id: certificate?.id ?? null,
+      ...(listen.proxyProtocol && { accept_proxy_protocol: {} }),
+      custom_directives,
+      ...(extra_directives.length > 0 && { extra_directives }),
+    })
+    if (!read.success)
+      return { directive: server, message: read.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`)[0]! }
+    const [problem] = checkStreamHost(read.data, upstream)
+    if (problem) {
+      const culprit = [...places].find(([, field]) => field === problem.field)?.[0]
+      return { directive: culprit ?? pass ?? server, message: problem.message }
+    }
+    ledger.set(server, { outcome: 'imported', object: { kind: 'stream_host', name } })
+    for (const directive of block) noteField(directive, { ledger, entry, upstream, ssl: listen.ssl })
+    for (const [directive, field] of places) noteKept(ledger, directive, entry('kept', field))
+    const { target_agents: _all, ...host } = read.data
+    hosts.push({ id: context.newId(), ...host })
+  }
+  return hosts
+}
+
+/** Every `listen` of a server by protocol and port, IPv4 and IPv6 together. */
+function listensOf(server: SourceDirective): Map<string, StreamListen> | Obstacle {
+  const found = new Map<string, StreamListen>()
+  for (const directive of server.block!) {
+    if (directive.name !== 'listen') continue
+    const read = readStreamListen(directive.args)
+    if (typeof read === 'string') return { directive, message: read }
+    const key = `${read.protocol} ${read.port}`
+    const known = found.get(key)
+    found.set(key, {
+      ...read,
+      ssl: read.ssl || known?.ssl === true,
+      proxyProtocol: read.proxyProtocol || known?.proxyProtocol === true,
+    })
+  }
+  return found.size > 0 ? found : { directive: server, message: 'it listens nowhere' }
+}
+
+/** The upstream that a `proxy_pass` names, or one of the single server that it leads to; undefined where a variable decides. */
+function upstreamFor(pass: string, { upstreams, newId }: StreamContext): ConfigUpstream | undefined {
+  const known = upstreams.get(pass)
+  if (known || pass.includes('$') || !isServerAddress(pass) || !/:\d+$|^unix:/.test(pass)) return known
+  const upstream = { id: newId(), ...upstreamInput.parse({ name: pass, servers: [{ address: pass }] }) }
+  upstreams.set(pass, upstream)
+  return upstream
+}
+
+function useCertificateOf(server: SourceDirective, { ssl }: StreamListen, { certificates }: StreamContext) {
+  return ssl ? useCertificate(server, [], certificates) : undefined
+}
+
+function isKept({ name, args }: SourceDirective, ssl: boolean): boolean {
+  return !fields.has(name) && replacedBecause(name, args) === undefined && (ssl || name === 'ssl_preread' || !name.startsWith('ssl_'))
+}
+
+interface Noting {
+  ledger: Ledger
+  entry: (outcome: Entry['outcome'], field: string, message?: string) => Entry
+  upstream: ConfigUpstream | undefined
+  ssl: boolean
+}
+
+function noteField(directive: SourceDirective, { ledger, entry, upstream, ssl }: Noting): void {
+  const { name, args } = directive
+  const because = replacedBecause(name, args)
+  if (name === 'listen') {
+    const read = readStreamListen(args)
+    const dropped = typeof read === 'string' ? [] : read.dropped
+    const message = dropped.length > 0 ? `${dropped.join(', ')} is left out: the agent decides how sockets are made` : undefined
+    ledger.set(directive, entry('imported', 'listen_port', message))
+  } else if (name === 'proxy_pass' && upstream) ledger.set(directive, entry('imported', 'upstream_id'))
+  else if (name === 'ssl_certificate' || name === 'ssl_certificate_key') {
+    const unused = { outcome: 'left_out', message: 'has no effect: no port of this server speaks TLS' } as const
+    ledger.set(directive, ssl ? entry('imported', 'ssl_certificate_id') : unused)
+  } else if (because !== undefined) ledger.set(directive, { outcome: 'replaced', message: because })
+  else if (!isKept(directive, ssl) && name !== 'proxy_pass')
+    ledger.set(directive, { outcome: 'left_out', message: 'has no effect: no port of this server speaks TLS' })
+}

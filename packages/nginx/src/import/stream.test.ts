@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest'
+import { id } from '../../tests/support/config.ts'
+import { importConfig } from './import.ts'
+import { readSources } from './includes.ts'
+import { differencesAfterImport } from './proof.ts'
+
+function imported(stream: string, certificate?: string) {
+  const sources = readSources(new Map([['/etc/nginx/nginx.conf', `events {}\nstream {\n${stream}\n}\n`]]), '/etc/nginx/nginx.conf')
+  expect(sources.problems).toEqual([])
+  let ids = 0
+  const found = importConfig(sources, { newId: () => id(1, ++ids), findCertificate: () => certificate && id(3, Number(certificate)) })
+  const differences = differencesAfterImport(sources, found)
+    .filter(({ context }) => context.startsWith('stream'))
+    .map(({ change, context, directive }) => `${change} ${context}: ${directive}`)
+  return { ...found, differences, left: found.lines.filter(({ outcome }) => outcome === 'left_out').map(({ message }) => message) }
+}
+
+test('servers become stream hosts, and where they lead to upstreams', () => {
+  const { stream_hosts, upstreams, differences, left } = imported(`
+    upstream databases { least_conn; zone db 64k; server 10.0.0.1:5432 weight=2; server db.internal:5432 backup; }
+    server { listen 5432; listen [::]:5432; proxy_pass databases; proxy_timeout 1h; allow 10.0.0.0/8; deny all; }
+    server { listen 53 udp reuseport; proxy_pass dns.internal:53; proxy_responses 1; }
+    server { listen 3306; listen 3307; proxy_pass dns.internal:53; }
+  `)
+  expect(left).toEqual([])
+  expect(differences).toEqual([])
+  expect(upstreams.map(({ name, algorithm, servers }) => [name, algorithm, servers.length])).toEqual([
+    ['databases', 'least_connections', 2],
+    ['dns.internal:53', 'round_robin', 1],
+  ])
+  expect(stream_hosts.map(({ protocol, listen_port, upstream_id }) => [protocol, listen_port, upstream_id])).toEqual([
+    ['tcp', 5432, upstreams[0]!.id],
+    ['udp', 53, upstreams[1]!.id],
+    ['tcp', 3306, upstreams[1]!.id],
+    ['tcp', 3307, upstreams[1]!.id],
+  ])
+  expect(stream_hosts[0]).toMatchObject({ custom_directives: { proxy_timeout: '1h' }, extra_directives: ['allow 10.0.0.0/8', 'deny all'] })
+})
+
+test('what a variable decides stays with what it needs', () => {
+  const { stream_hosts, settings, differences, left } = imported(`
+    map $ssl_preread_server_name $to { a.test one; default two; }
+    upstream one { server 10.0.0.1:443; }
+    upstream two { hash $remote_addr consistent; server 10.0.0.2:443; }
+    server { listen 443; ssl_preread on; proxy_pass $to; proxy_protocol on; }
+  `)
+  expect(left).toEqual([])
+  expect(differences).toEqual(['added stream: map_hash_bucket_size 128'])
+  expect(stream_hosts).toMatchObject([
+    { custom_directives: { ssl_preread: 'on', proxy_protocol: 'on' }, extra_directives: ['proxy_pass $to'] },
+  ])
+  expect(settings.stream_directives?.map((text) => text.split(' ', 2).join(' '))).toEqual([
+    'map $ssl_preread_server_name',
+    'upstream one',
+    'upstream two',
+  ])
+})
+
+test('TLS takes the certificate that stands for the file, and the PROXY protocol is asked for', () => {
+  const server = 'server { listen 993 ssl proxy_protocol; ssl_certificate /c.pem; ssl_certificate_key /k.pem; proxy_pass 10.0.0.1:143; }'
+  expect(imported(server, '1')).toMatchObject({
+    stream_hosts: [{ ssl_enabled: true, ssl_certificate_id: id(3, 1), accept_proxy_protocol: { trusted: [] } }],
+    certificates: [{ path: '/c.pem', certificate_id: id(3, 1) }],
+    left: [],
+    differences: expect.not.arrayContaining([expect.stringMatching(/^removed/)]),
+  })
+  expect(imported(server).left).toContainEqual(expect.stringContaining('no certificate of the workspace stands for "/c.pem"'))
+})
+
+test.each([
+  ['server { listen 10.0.0.1:25; proxy_pass 10.0.0.2:25; }', 'listens on "10.0.0.1:25"'],
+  ['server { listen 5000-5010; proxy_pass 10.0.0.2:25; }', 'listens on "5000-5010"'],
+  ['server { listen 25; proxy_pass 10.0.0.2:25; js_access x; }', '"js_access" is not allowed'],
+  ['server { listen 25; }', 'is required where no directive says where it goes'],
+  ['js_import x.js;', '"js_import" is not allowed'],
+])('%s is left out whole, and told', (text, reason) => {
+  const { stream_hosts, left, differences } = imported(text)
+  expect(stream_hosts).toEqual([])
+  expect(left).toContainEqual(expect.stringContaining(reason))
+  expect(differences).not.toEqual([])
+})
