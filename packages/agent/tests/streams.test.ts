@@ -106,7 +106,7 @@ describe.each(streamBinaries)('streams on nginx $label', ({ path }) => {
     await until('it serves again', async () => (await greeting(port)) === 'a')
   })
 
-  test('a reload keeps connections, and the port may change its protocol and its kind', async () => {
+  test('hazard 106: a reload keeps connections, and the port may change its protocol and its kind', async () => {
     await using bench = await openBench()
     await using a = await startOrigin('a')
     await using b = await startOrigin('b')

@@ -31,7 +31,7 @@ test.each([
     ['10.0.0.1:1', '[::1]', 'db.test'],
     ['servers.1.address INVALID_VALUE', 'servers.2.address INVALID_VALUE'],
   ],
-])('servers %j need ports', (addresses, problems) => {
+])('hazard 103: servers %j need ports', (addresses, problems) => {
   const { servers } = configOf({ upstreams: [{ servers: addresses.map((address) => ({ address })) }] }).upstreams[0]!
   expect(portProblems({ servers }).map(({ field, code }) => `${field} ${code}`)).toEqual(problems)
   expect(check({ upstream_id }, addresses)).toEqual(problems.map(() => 'upstream_id INVALID_VALUE'))
@@ -61,7 +61,7 @@ describe('directives of a stream host', () => {
     'proxy_pass a_block',
     'pass 10.0.0.1:1',
     'return "a; } b"',
-  ])('%s leads somewhere', (text) => expect(check({ extra_directives: [text] })).toEqual([]))
+  ])('hazard 102: %s leads somewhere', (text) => expect(check({ extra_directives: [text] })).toEqual([]))
 
   test.each([
     ['proxy_pass db.test:5432', 'INVALID_VALUE'],
@@ -81,7 +81,7 @@ describe('directives of a stream host', () => {
     ['ssl_certificate /x', 'NOT_ALLOWED'],
     ['ssl_session_cache shared:a:1m', 'NOT_ALLOWED'],
     ['server { listen 1; }', 'NOT_ALLOWED'],
-  ])('%s is refused', (text, code) => {
+  ])('hazard 102: %s is refused', (text, code) => {
     expect(check({ extra_directives: ['return x', text] })).toEqual([`extra_directives.1 ${code}`])
   })
 

@@ -71,7 +71,7 @@ describe.each(usable)('nginx $facts.version', (binary) => {
     expect(await say(port, '\0 raw \xff')).toBe('origin \0 raw \xff\n')
   })
 
-  test('one upstream serves a location and a stream host at once', async () => {
+  test('hazard 104: one upstream serves a location and a stream host at once', async () => {
     await using origin = await startBackend()
     const [port, http] = await twoPorts()
     const virtual_hosts = [{ server_name: '_', listen_port: http, locations: [{ path: '/', upstream_id: id(2, 1) }] }]
@@ -114,7 +114,7 @@ describe.each(usable)('nginx $facts.version', (binary) => {
     origin.close()
   })
 
-  test('datagrams of one client are one session, whichever worker is free', async () => {
+  test('hazard 101: datagrams of one client are one session, whichever worker is free', async () => {
     const origin = createSocket('udp4')
     await new Promise<void>((resolve) => origin.bind(0, '127.0.0.1', resolve))
     const sessions = new Set<number>()
@@ -174,7 +174,7 @@ describe.each(usable)('nginx $facts.version', (binary) => {
     first.destroy()
   })
 
-  test('servers: those marked or down get nothing, and the client chooses one by its address', async () => {
+  test('hazard 103: servers: those marked or down get nothing, and the client chooses one by its address', async () => {
     await using a = await named('a')
     await using b = await named('b')
     const upstreams = [
@@ -281,7 +281,7 @@ describe('what cannot be served is left out and told', () => {
     expect(findings(config, over)).toMatchObject({ streams: false, found: [`stream_host ${field}`] })
   })
 
-  test('the rest is served, with the ports that it takes', () => {
+  test('hazard 105: the rest is served, with the ports that it takes', () => {
     const stream_hosts = [
       { listen_port: 25, upstream_id: id(2, 1) },
       { listen_port: 25, upstream_id: id(2, 1) },
