@@ -7,11 +7,14 @@ import type { AgentConfig, ConfigStreamHost } from '@nxmesh/model/agent-config'
 import { streamHostInput } from '@nxmesh/model/stream-host'
 import { type UpstreamInput, upstreamInput } from '@nxmesh/model/upstream'
 import { newChain } from '@nxmesh/testkit/certificates'
+import { hasModule, withOwnModules } from '@nxmesh/testkit/own-modules'
 import { describe, expect, test } from 'vitest'
 import { stopNginx } from '../src/nginx.ts'
 import { hostNginx } from './host-nginx.ts'
-import { streamBinaries, withItsModules } from './stream-nginx.ts'
-import { answering, applyOn, ask, desired, freePort, host, mastersOf, openBench, startOn, until } from './testing.ts'
+import { answering, applyOn, ask, desired, distinctBinaries, freePort, host, mastersOf, openBench, startOn, until } from './testing.ts'
+
+// Distributions ship streams as a module of its own.
+const streamBinaries = distinctBinaries().filter(({ path }) => hasModule(path, 'ngx_stream_module.so'))
 
 const upstreamId = '00000000-0000-7000-8002-000000000001'
 const streamId = '00000000-0000-7000-8006-000000000001'
@@ -92,7 +95,7 @@ describe.each(streamBinaries)('streams on nginx $label', ({ path }) => {
     await using bench = await openBench()
     await using origin = await startOrigin('a')
     const port = await freePort()
-    const nginx = await withItsModules(bench, path)
+    const nginx = await withOwnModules(path, bench.directory)
     await using agent = await startOn(bench, { nginx })
     const config = desired(1, { upstreams: [upstream([`localhost:${origin.port}`])], stream_hosts: [stream(port)] })
     const result = await applyOn(agent, bench, config)
@@ -112,7 +115,7 @@ describe.each(streamBinaries)('streams on nginx $label', ({ path }) => {
     await using b = await startOrigin('b')
     using udp = await startUdpOrigin('datagrams')
     const port = await freePort()
-    await using agent = await startOn(bench, { nginx: await withItsModules(bench, path) })
+    await using agent = await startOn(bench, { nginx: await withOwnModules(path, bench.directory) })
     let version = 0
     const apply = async (config: Partial<AgentConfig>) => {
       const result = await applyOn(agent, bench, desired(++version, config))
@@ -145,7 +148,7 @@ describe.each(streamBinaries)('streams on nginx $label', ({ path }) => {
     using first = await startUdpOrigin('first')
     using second = await startUdpOrigin('second')
     const port = await freePort()
-    await using agent = await startOn(bench, { nginx: await withItsModules(bench, path) })
+    await using agent = await startOn(bench, { nginx: await withOwnModules(path, bench.directory) })
     const to = (version: number, { address }: { address: string }) =>
       applyOn(agent, bench, desired(version, { upstreams: [upstream([address])], stream_hosts: [stream(port, { protocol: 'udp' })] }))
     expect((await to(1, first)).status).toBe('success')
@@ -167,7 +170,7 @@ describe.each(streamBinaries)('streams on nginx $label', ({ path }) => {
     const squatter = createSocket('udp4')
     squatter.bind(port, '0.0.0.0')
     await once(squatter, 'listening')
-    await using agent = await startOn(bench, { nginx: await withItsModules(bench, path) })
+    await using agent = await startOn(bench, { nginx: await withOwnModules(path, bench.directory) })
     const config = (protocol: 'tcp' | 'udp'): Partial<AgentConfig> => ({
       upstreams: [upstream([a.address])],
       stream_hosts: [stream(port, { protocol })],
@@ -188,7 +191,7 @@ describe.each(streamBinaries)('streams on nginx $label', ({ path }) => {
     const [one, other] = [await newChain({ names: ['a.test'] }), await newChain({ names: ['a.test'] })]
     const material = { certificate_pem: one.certPem, private_key_pem: other.keyPem, domain: 'a.test', expires_at: 0 }
     const id = '00000000-0000-7000-8003-000000000001'
-    await using agent = await startOn(bench, { nginx: await withItsModules(bench, path) })
+    await using agent = await startOn(bench, { nginx: await withOwnModules(path, bench.directory) })
     const tls = stream(await freePort(), { ssl_enabled: true, ssl_certificate_id: id })
     const config = { upstreams: [upstream([a.address])], stream_hosts: [tls], certificates: { [id]: { id, ...material } } }
     const result = await applyOn(agent, bench, desired(1, config))
@@ -227,7 +230,7 @@ describe.each(oldestAndNewest)('health of streams on nginx $label', ({ path }) =
     await using a = await startOrigin('a')
     await using b = await startOrigin('b')
     const port = await freePort()
-    await using agent = await startOn(bench, { nginx: await withItsModules(bench, path) })
+    await using agent = await startOn(bench, { nginx: await withOwnModules(path, bench.directory) })
     const config = { upstreams: [upstream([a.address, b.address], { health_check: check })], stream_hosts: [stream(port)] }
     expect((await applyOn(agent, bench, desired(1, config))).status).toBe('success')
     await until('both are up', async () => (await agent.health()).servers.filter(({ state }) => state === 'up').length === 2)
@@ -248,7 +251,7 @@ describe.each(oldestAndNewest)('health of streams on nginx $label', ({ path }) =
     await using bench = await openBench()
     await using a = await startOrigin('a')
     const [port, http] = [await freePort(), await freePort()]
-    await using agent = await startOn(bench, { nginx: await withItsModules(bench, path) })
+    await using agent = await startOn(bench, { nginx: await withOwnModules(path, bench.directory) })
     const locations = [{ path: '/', upstream_id: upstreamId, custom_headers: [], rewrite_rules: [], custom_directives: {} }]
     const config = {
       upstreams: [upstream([a.address], { health_check: check })],
