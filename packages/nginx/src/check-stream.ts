@@ -3,22 +3,24 @@ import type { StreamHostInput } from '@nxmesh/model/stream-host'
 import type { UpstreamInput } from '@nxmesh/model/upstream'
 import { contextsFor } from './directive-contexts.ts'
 import { type ReadStatement, readExtra, readStatement, type Statement } from './render/custom-directives.ts'
-import { type StreamContext, streamContextsFor } from './stream-directives.ts'
+import { streamOptionLines } from './render/stream/options.ts'
+import { type StreamContext, streamAnswers, streamContextsFor } from './stream-directives.ts'
 
 type StreamHost = Omit<StreamHostInput, 'name' | 'target_agents'>
-
-const answers = new Set(['proxy_pass', 'return', 'pass'])
 
 /** Checks a stream host, already valid by its schema, against nginx's rules; `upstream` is the one that it names, where that is known. */
 export function checkStreamHost(host: StreamHost, upstream: UpstreamInput | undefined): Problem[] {
   const { problems, statements } = readAll(host)
-  const answer = statements.find(({ statement }) => answers.has(statement.name))
+  const answer = statements.find(({ statement }) => streamAnswers.has(statement.name))
   if (host.upstream_id === undefined && !answer && problems.length === 0)
     problems.push({ field: 'upstream_id', message: 'is required where no directive says where it goes', code: 'REQUIRED' })
   if (host.upstream_id !== undefined && answer)
     problems.push({ field: answer.field, message: `"${answer.statement.name}" cannot be set beside upstream_id`, code: 'CONFLICT' })
+  const set = new Map(streamOptionLines(host, '').map(({ name, field }) => [name, field]))
   for (const { field, statement } of statements) {
-    const message = statement.name === 'proxy_pass' ? passProblem(statement.args[0] ?? '') : undefined
+    const option = set.get(statement.name)
+    if (option !== undefined) problems.push({ field, message: `"${statement.name}" is set by ${option} already`, code: 'CONFLICT' })
+    const message = passProblem(statement)
     if (message !== undefined) problems.push({ field, message, code: 'INVALID_VALUE' })
   }
   problems.push(...protocolProblems(host), ...tlsProblems(host))
@@ -28,7 +30,9 @@ export function checkStreamHost(host: StreamHost, upstream: UpstreamInput | unde
 
 /** Checks the directives of the settings' stream block. */
 export function checkStreamDirectives(directives: readonly string[] | undefined, path: string): Problem[] {
-  return (directives ?? []).flatMap((text, at) => problemsOf(readExtra(text, 'stream'), `${path}.${at}`, 'stream'))
+  return (directives ?? []).flatMap((text, at) =>
+    problemsOf(readExtra(text, 'stream'), { field: `${path}.${at}`, name: nameOf(text), context: 'stream' }),
+  )
 }
 
 /** The servers of an upstream that no stream host can send to, as they have no port. Source: nginx stream upstream module, "server". */
@@ -47,20 +51,36 @@ interface Placed {
 function readAll({ custom_directives, extra_directives = [] }: StreamHost) {
   const problems: Problem[] = []
   const statements: Placed[] = []
-  const take = (field: string, read: ReadStatement) => {
-    const found = problemsOf(read, field, 'server')
+  const take = (field: string, name: string, read: ReadStatement) => {
+    const found = problemsOf(read, { field, name, context: 'server' })
     problems.push(...found)
     if (read.ok && found.length === 0) statements.push({ field, statement: read.statement })
   }
   for (const [name, value] of Object.entries(custom_directives))
-    take(`custom_directives.${name}`, readStatement(name, value, 'stream_host'))
-  for (const [at, text] of extra_directives.entries()) take(`extra_directives.${at}`, readExtra(text, 'stream_host'))
+    take(`custom_directives.${name}`, name, readStatement(name, value, 'stream_host'))
+  for (const [at, text] of extra_directives.entries()) take(`extra_directives.${at}`, nameOf(text), readExtra(text, 'stream_host'))
   return { problems, statements }
 }
 
 const nouns: Record<StreamContext, string> = { stream: 'the stream block', server: 'a stream host' }
 
-function problemsOf(read: ReadStatement, field: string, context: StreamContext): Problem[] {
+// What HTTP has another place for.
+const ours: Readonly<Record<string, string>> = {
+  server: 'add a stream host instead',
+  listen: 'use the fields protocol and listen_port',
+  server_name: 'a port belongs to one stream host; ssl_preread and a map of $ssl_preread_server_name choose by name',
+  location: 'streams have none',
+}
+
+function nameOf(text: string): string {
+  return /^\s*([a-z0-9_]+)/.exec(text)?.[1] ?? ''
+}
+
+function problemsOf(
+  read: ReadStatement,
+  { field, name: written, context }: { field: string; name: string; context: StreamContext },
+): Problem[] {
+  if (Object.hasOwn(ours, written)) return [{ field, message: `"${written}" cannot be set here: ${ours[written]}`, code: 'NOT_ALLOWED' }]
   if (!read.ok) return [{ field, message: read.message, code: read.reason === 'refused' ? 'NOT_ALLOWED' : 'INVALID_FORMAT' }]
   const { name } = read.statement
   const allowed = streamContextsFor(name)
@@ -77,10 +97,12 @@ function problemsOf(read: ReadStatement, field: string, context: StreamContext):
 const ofHttp =
   /^(add_header|add_trailer|expires|root|index|error_page|auth_basic.*|client_.*|gzip.*|http2_.*|http3_.*|keepalive_.*|limit_req.*|proxy_cache.*|proxy_set_.*|proxy_hide_header|proxy_redirect|real_ip_.*|satisfy|send_timeout|server_tokens|types|default_type|fastcgi_.*|grpc_.*|uwsgi_.*|scgi_.*)$/
 
-/** What nginx could not load, or only as long as a name server answers. */
-function passProblem(address: string): string | undefined {
+/** Where a directive cannot lead: nginx would not load it, or only as long as a name server answers. Source: nginx stream proxy and pass modules. */
+export function passProblem({ name, args: [address = ''] }: Pick<Statement, 'name' | 'args'>): string | undefined {
+  if (name !== 'proxy_pass' && name !== 'pass') return undefined
   if (address.includes('$') || address.startsWith('unix:/')) return undefined
   if (/^(\d+(\.\d+){3}|\[[0-9a-fA-F:.]+\]):\d+$/.test(address)) return undefined
+  if (name === 'pass') return 'must be a variable, unix:/path or an IP address with a port'
   // A block of the settings.
   if (/^[A-Za-z0-9_.-]+$/.test(address) && !/^\d+(\.\d+){3}$/.test(address)) return undefined
   return 'must be a variable, an upstream of stream_directives, unix:/path or an IP address with a port; for a host name use upstream_id'

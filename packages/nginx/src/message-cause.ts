@@ -4,6 +4,7 @@ import { listeningMessages } from './message-causes/listening.ts'
 import { locationMessages } from './message-causes/locations.ts'
 import type { MessagePattern } from './message-causes/pattern.ts'
 import { requestMessages } from './message-causes/requests.ts'
+import { streamMessages } from './message-causes/streams.ts'
 import { syntaxMessages } from './message-causes/syntax.ts'
 import { tlsMessages } from './message-causes/tls.ts'
 import { upstreamMessages } from './message-causes/upstreams.ts'
@@ -21,6 +22,7 @@ export interface MessageCause {
 // What is said of requests comes before what files say of themselves, and the general words of the reader come last.
 const patterns: readonly MessagePattern[] = [
   ...requestMessages,
+  ...streamMessages,
   ...tlsMessages,
   ...upstreamMessages,
   ...listeningMessages,

@@ -29,6 +29,9 @@ const groups: readonly (readonly [contexts: readonly StreamContext[], names: rea
 
 const contextsOf = new Map(groups.flatMap(([contexts, names]) => names.map((name) => [name, contexts] as const)))
 
+/** The directives that say where a connection goes or what it is answered. A server has one of them. */
+export const streamAnswers: ReadonlySet<string> = new Set(['proxy_pass', 'pass', 'return'])
+
 /**
  * Where nginx allows a directive within its stream block; undefined for names that its own stream modules do not have. Source: the "Context"
  * line of each directive in the documentation of the ngx_stream_* modules.

@@ -26,7 +26,7 @@ interface Case extends ConfigDraft {
 const folder = fileURLToPath(new URL('../src/render/fixtures', import.meta.url))
 const divider = '\n----------\n'
 const modules =
-  '--prefix=/usr/share/nginx --with-http_ssl_module --with-http_v2_module --with-http_v3_module --with-http_stub_status_module'
+  '--prefix=/usr/share/nginx --with-http_ssl_module --with-http_v2_module --with-http_v3_module --with-http_stub_status_module --with-stream --with-stream_ssl_module --with-stream_realip_module'
 
 describe.each(readdirSync(folder).filter((file) => file.endsWith('.fixture')))('%s', (file) => {
   const text = readFileSync(`${folder}/${file}`, 'utf8')

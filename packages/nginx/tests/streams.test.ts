@@ -71,7 +71,7 @@ describe.each(usable)('nginx $facts.version', (binary) => {
     expect(await say(port, '\0 raw \xff')).toBe('origin \0 raw \xff\n')
   })
 
-  test('one upstream serves a location and a stream host at once', async () => {
+  test('hazard 104: one upstream serves a location and a stream host at once', async () => {
     await using origin = await startBackend()
     const [port, http] = await twoPorts()
     const virtual_hosts = [{ server_name: '_', listen_port: http, locations: [{ path: '/', upstream_id: id(2, 1) }] }]
@@ -114,6 +114,31 @@ describe.each(usable)('nginx $facts.version', (binary) => {
     origin.close()
   })
 
+  test('hazard 101: datagrams of one client are one session, whichever worker is free', async () => {
+    const origin = createSocket('udp4')
+    await new Promise<void>((resolve) => origin.bind(0, '127.0.0.1', resolve))
+    const sessions = new Set<number>()
+    let last = Promise.withResolvers<void>()
+    origin.on('message', (message, { port }) => {
+      sessions.add(port)
+      if (message.toString() === 'last') last.resolve()
+    })
+    const port = await freePort()
+    const host = { protocol: 'udp' as const, listen_port: port, proxy: { timeout: 60 } }
+    const settings = { nginx_directives: { worker_processes: '4' } }
+    await using _server = await serve(binary, to(`127.0.0.1:${origin.address().port}`, host, { settings }))
+    const client = createSocket('udp4')
+    for (let round = 0; round < 20; round++) {
+      last = Promise.withResolvers()
+      for (let at = 0; at < 30; at++) client.send('more', port, '127.0.0.1')
+      client.send('last', port, '127.0.0.1')
+      await last.promise
+    }
+    expect(sessions.size).toBe(1)
+    client.close()
+    origin.close()
+  })
+
   test('the PROXY protocol is sent, and taken from who is trusted', async () => {
     await using origin = await named('origin')
     const [front, back] = await twoPorts()
@@ -149,7 +174,7 @@ describe.each(usable)('nginx $facts.version', (binary) => {
     first.destroy()
   })
 
-  test('servers: those marked or down get nothing, and the client chooses one by its address', async () => {
+  test('hazard 103: servers: those marked or down get nothing, and the client chooses one by its address', async () => {
     await using a = await named('a')
     await using b = await named('b')
     const upstreams = [
@@ -213,6 +238,7 @@ describe.each(usable)('nginx $facts.version', (binary) => {
         const host = config.stream_hosts![0]!
         host.name = name
         host.proxy = { upload_rate: rate, ssl: true, ssl_name: address }
+        host.access = { rules: [{ action: 'allow', address: rate }] }
         if (binary.facts.supports.stream_realip) host.accept_proxy_protocol = { trusted: [address] }
         const { output, rendered } = testRendered(binary, config)
         // Whatever nginx says is about these values: their lines are still the only ones of the server.
@@ -255,7 +281,7 @@ describe('what cannot be served is left out and told', () => {
     expect(findings(config, over)).toMatchObject({ streams: false, found: [`stream_host ${field}`] })
   })
 
-  test('the rest is served, with the ports that it takes', () => {
+  test('hazard 105: the rest is served, with the ports that it takes', () => {
     const stream_hosts = [
       { listen_port: 25, upstream_id: id(2, 1) },
       { listen_port: 25, upstream_id: id(2, 1) },

@@ -7,20 +7,22 @@ export interface Target {
   upstream: { id: string; name: string }
   address: string
   to: { host: string; port: number } | { socketPath: string }
-  /** The Host header. */
-  host: string
+  /** The Host header of a request; without one a connection is all that is asked for. */
+  host: string | undefined
   check: HealthCheck
 }
 
-/** The servers that a config asks to be probed, each once for an upstream. */
+/** The servers that a config asks to be probed, each once for an upstream. What only stream hosts send to need not speak HTTP. */
 export function targetsOf(config: AgentConfig): Target[] {
+  const connected = new Set(config.stream_hosts?.flatMap(({ protocol, upstream_id }) => (protocol === 'tcp' ? (upstream_id ?? []) : [])))
   return config.upstreams.filter(isChecked).flatMap((upstream) => {
     const hosts = config.virtual_hosts.filter((host) => host.locations.some((location) => location.upstream_id === upstream.id))
-    if (hosts.length === 0) return []
+    if (hosts.length === 0 && !connected.has(upstream.id)) return []
     const addresses = new Set(usableServers(upstream).map((server) => server.address))
     return [...addresses].map((address): Target => {
       const to = destinationOf(address)
-      const host = hostHeader(hosts, upstream) ?? ('host' in to ? address : 'localhost')
+      const named = hostHeader(hosts, upstream) ?? ('host' in to ? address : 'localhost')
+      const host = hosts.length === 0 ? undefined : named
       return { upstream: { id: upstream.id, name: upstream.name }, address, to, host, check: upstream.health_check! }
     })
   })

@@ -29,8 +29,9 @@ export function readCustomDirectives(
     if (read.ok) statements.push({ ...read.statement, field })
     else refuse(field, read.message)
   }
+  const own = level === 'stream_host' ? level : 'custom'
   for (const name in custom_directives) {
-    if (Object.hasOwn(custom_directives, name)) take(`custom_directives.${name}`, readStatement(name, custom_directives[name]!))
+    if (Object.hasOwn(custom_directives, name)) take(`custom_directives.${name}`, readStatement(name, custom_directives[name]!, own))
   }
   for (const [at, text] of extra_directives.entries()) take(`extra_directives.${at}`, readExtra(text, level))
   return statements.length === 0 ? none : { names: new Set(statements.map(({ name }) => name)), statements }

@@ -7,6 +7,8 @@ export interface Broken {
   /** Text of an http block; `main` is a whole file instead. */
   http?: string
   main?: string
+  /** Text of a stream block, for binaries that have one. */
+  stream?: string
   /** Files beside it, by name. */
   files?: Record<string, string>
   /** The first version that says so, and the first that no longer does. */
@@ -183,6 +185,21 @@ export const brokenConfigs: readonly Broken[] = [
 
   { code: 'missing_folder', http: 'server { access_log /no/such/folder/l; }' },
   { code: 'missing_folder', http: 'include no-such.conf;' },
+  { code: 'stream_without_answer', stream: 'server { listen 127.0.0.1:18479; }', until: '1.29' },
+  { code: 'stream_port_twice', stream: 'server { listen 18479; return a; } server { listen 18479; return b; }', until: '1.25.5' },
+  { code: 'conflicting_server_name', stream: 'server { listen 18479; return a; } server { listen 18479; return b; }', since: '1.25.5' },
+  { code: 'not_for_udp', stream: 'server { listen 18479 udp ssl; return a; }' },
+  { code: 'not_for_udp', stream: 'server { listen 18479 udp proxy_protocol; return a; }' },
+  { code: 'no_listen', stream: 'server { return a; }' },
+  { code: 'pass_without_address', stream: 'server { listen 18479; pass a.test:80; }', since: '1.25.5' },
+  { code: 'unknown_directive', stream: 'server { listen 18479; pass 127.0.0.1:80; }', until: '1.25.5' },
+  { code: 'no_port_in_upstream', stream: 'server { listen 18479; proxy_pass nothing; }' },
+  { code: 'host_not_found', stream: 'server { listen 18479; proxy_pass nothing.invalid:80; }' },
+  { code: 'duplicate_directive', stream: 'server { listen 18479; proxy_pass 127.0.0.1:1; proxy_pass 127.0.0.1:2; }' },
+  { code: 'misplaced_directive', stream: 'server { listen 18479; add_header A b; return a; }' },
+  { code: 'unknown_zone', stream: 'server { listen 18479; limit_conn z 1; return a; }' },
+  { code: 'unsupported_by_balancing', stream: 'upstream u { hash $remote_addr; server 127.0.0.1:1; server 127.0.0.1:2 backup; }' },
+  { code: 'no_certificate', stream: 'server { listen 18479 ssl; return a; }' },
   { code: 'unknown_user', main: 'user no_such_user; events {} http { }' },
   { code: 'no_events', main: 'http { }' },
   { code: 'module_missing', main: 'load_module no-such.so; events {}' },

@@ -1,5 +1,6 @@
 import type { AgentConfig, ConfigStreamHost } from '@nxmesh/model/agent-config'
-import { portProblems } from '../../check-stream.ts'
+import { passProblem, portProblems } from '../../check-stream.ts'
+import { streamAnswers } from '../../stream-directives.ts'
 import type { CertificateFiles, CertificatePaths } from '../certificates.ts'
 import { type CustomStatements, readCustomDirectives } from '../read-custom.ts'
 import { type Report, reportOnStream } from '../report.ts'
@@ -65,11 +66,13 @@ function obstacleOnHost(host: ConfigStreamHost, { mode, facts }: RenderTarget): 
 function obstacleOnTheWay(
   { upstream_id }: ConfigStreamHost,
   upstream: AgentConfig['upstreams'][number] | undefined,
-  { names }: CustomStatements,
+  { statements }: CustomStatements,
 ): Obstacle | undefined {
   if (upstream_id === undefined) {
-    const goes = ['proxy_pass', 'return', 'pass'].some((name) => names.has(name))
-    return goes ? undefined : { field: 'upstream_id', reason: 'nothing says where it goes' }
+    const answer = statements.find(({ name }) => streamAnswers.has(name))
+    if (!answer) return { field: 'upstream_id', reason: 'nothing says where it goes' }
+    const reason = passProblem(answer)
+    return reason === undefined ? undefined : { field: answer.field, reason: `"${answer.name}" ${reason}` }
   }
   if (!upstream) return { field: 'upstream_id', reason: 'its upstream is not on this agent' }
   const [problem] = portProblems(upstream)

@@ -5,21 +5,22 @@ import { readCustomDirectives } from '../read-custom.ts'
 import type { Rendering } from '../rendering.ts'
 import { reportOnSettings } from '../report.ts'
 import { writeSettings } from '../settings.ts'
+import { sessionDirectives } from '../tls.ts'
 import { nameUpstreams, renderUpstream } from '../upstream.ts'
 import { ConfigWriter } from '../writer.ts'
 import type { PlannedStream } from './plan.ts'
 import { renderStreamServer } from './server.ts'
 
 // The cache of HTTP's sessions is another module's, and nginx refuses one name for both.
-const sessions = ['ssl_session_cache shared:nxmesh_stream_tls:10m;', 'ssl_session_timeout 1d;', 'ssl_session_tickets off;']
+const sessions = sessionDirectives.map(([name, value]) => [name, value.replace('nxmesh_tls', 'nxmesh_stream_tls')] as const)
 
 /** Writes what stands in the stream block: the settings' directives, the upstreams and a server for each host. Source: nginx stream core module. */
 export function renderStream(rendering: Rendering, config: AgentConfig, planned: readonly PlannedStream[]): ConfigWriter {
   const writer = new ConfigWriter()
   const { target, report, names } = { ...rendering, names: nameUpstreams(config.upstreams) }
   writer.line(`# Written by NxMesh for ${target.digest}: changes made here are lost with the next configuration.`)
-  writeDirectives(writer, config, rendering)
-  if (planned.some(({ files }) => files)) for (const line of sessions) writer.line(line)
+  const settings = writeDirectives(writer, config, rendering)
+  if (planned.some(({ files }) => files)) for (const [name, value] of sessions) if (!settings.has(name)) writer.line(`${name} ${value};`)
   const used = new Set(planned.flatMap(({ host }) => host.upstream_id ?? []))
   const inHttp = new Set(config.virtual_hosts.flatMap(({ locations }) => locations.flatMap(({ upstream_id }) => upstream_id ?? [])))
   const blocks = new Map<string, string>()
@@ -30,12 +31,13 @@ export function renderStream(rendering: Rendering, config: AgentConfig, planned:
     // What is wrong with a server is said once.
     renderUpstream(writer, upstream, { name, module: 'stream' }, target, inHttp.has(upstream.id) ? [] : report)
   }
-  for (const each of planned) renderStreamServer({ ...rendering, writer }, each, blocks)
+  for (const each of planned) renderStreamServer({ ...rendering, writer }, each, { blocks, settings })
   writer.from(undefined)
   return writer
 }
 
-function writeDirectives(writer: ConfigWriter, { settings }: AgentConfig, { report }: Rendering): void {
+/** Writes the settings' directives and gives their names. */
+function writeDirectives(writer: ConfigWriter, { settings }: AgentConfig, { report }: Rendering): ReadonlySet<string> {
   const directives = { custom_directives: {}, extra_directives: settings.stream_directives }
   const { statements, names } = readCustomDirectives(directives, 'stream', (field, message) =>
     reportOnSettings(report, 'error', fieldOf(field), `is left out: ${message}`),
@@ -49,6 +51,7 @@ function writeDirectives(writer: ConfigWriter, { settings }: AgentConfig, { repo
     ordered.map((statement) => ({ ...statement, field: fieldOf(statement.field) })),
     '',
   )
+  return names
 }
 
 function fieldOf(field: string): string {
