@@ -57,7 +57,13 @@ export function ownedInstallation(paths: DataPaths, binary: string): Installatio
 }
 
 /** The host's nginx.conf stays; one line in its http block includes ours. The agent never edits it. */
-export function includeInstallation(paths: DataPaths, binary: string, facts: NginxFacts, conf: string | undefined): Installation {
+export function includeInstallation(
+  paths: DataPaths,
+  binary: string,
+  facts: NginxFacts,
+  conf: string | undefined,
+  testMs?: number,
+): Installation {
   const main = conf ?? facts.conf_path
   const include = join(paths.current, 'http.conf')
   const binaryName = basename(binary)
@@ -95,7 +101,7 @@ export function includeInstallation(paths: DataPaths, binary: string, facts: Ngi
         const copy = join(mirror, basename(main))
         await writeFile(copy, candidate.text, { mode: 0o600 })
         const errorLog = testFacts.supports.error_log_option
-        const result = await testConfig({ binary: testBinary, prefix: testFacts.prefix, conf: copy, errorLog }, signal)
+        const result = await testConfig({ binary: testBinary, prefix: testFacts.prefix, conf: copy, errorLog }, signal, testMs)
         return { ok: result.ok, output: result.output.replaceAll(`${mirror}/`, `${dirname(main)}/`) }
       } finally {
         await rm(mirror, { recursive: true, force: true })

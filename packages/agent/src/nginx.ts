@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { readFile, readlink, rm, stat } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { allProcesses, childrenOf, commandLine, executable, isAlive, type ProcessStat, processStat } from './processes.ts'
 import { isListening } from './unix-http.ts'
@@ -25,6 +26,9 @@ export interface Worker {
   shuttingDown: boolean
 }
 
+// Thousands of certificates on a slow disk take tens of seconds, names that no server answers for minutes. A FIFO that is included takes for ever.
+const patienceMs = 300_000
+
 /** The version and build options of a binary: the text of `nginx -V`. */
 export async function buildText(binary: string): Promise<string> {
   const { ok, output } = await run(binary, ['-V'], {})
@@ -33,14 +37,18 @@ export async function buildText(binary: string): Promise<string> {
 }
 
 /** Runs `nginx -t` on a config. The config must name a pid file and logs of its own: nginx opens both even when it only tests. */
-export function testConfig(invocation: NginxInvocation, signal?: AbortSignal): Promise<RunResult> {
+export function testConfig(invocation: NginxInvocation, signal?: AbortSignal, timeoutMs = patienceMs): Promise<RunResult> {
   const quiet = invocation.errorLog ? ['-e', 'stderr'] : []
-  return run(invocation.binary, ['-t', ...quiet, ...argumentsOf(invocation)], { user: invocation.user, signal })
+  return run(invocation.binary, ['-t', ...quiet, ...argumentsOf(invocation)], { user: invocation.user, signal, timeoutMs })
 }
 
 /** Starts nginx as a daemon in a session of its own, so that it outlives the agent. Resolves once it holds its ports or has given up. */
-export async function startNginx(invocation: NginxInvocation, env: Record<string, string> = {}): Promise<RunResult> {
-  return run(invocation.binary, argumentsOf(invocation), { env })
+export async function startNginx(
+  invocation: NginxInvocation,
+  env: Record<string, string> = {},
+  timeoutMs = patienceMs,
+): Promise<RunResult> {
+  return run(invocation.binary, argumentsOf(invocation), { env, timeoutMs })
 }
 
 /** Tells a master to load its config again. It answers nothing: ask the workers. */
@@ -148,9 +156,10 @@ interface RunOptions {
   user?: NginxInvocation['user']
   signal?: AbortSignal | undefined
   env?: Record<string, string>
+  timeoutMs?: number
 }
 
-function run(binary: string, args: string[], { user, signal, env = {} }: RunOptions): Promise<RunResult> {
+function run(binary: string, args: string[], { user, signal, env = {}, timeoutMs = patienceMs }: RunOptions): Promise<RunResult> {
   const { promise, resolve, reject } = Promise.withResolvers<RunResult>()
   const child = spawn(binary, args, {
     argv0: binary.startsWith('/proc/') ? 'nginx' : binary,
@@ -170,15 +179,25 @@ function run(binary: string, args: string[], { user, signal, env = {} }: RunOpti
   child.stdout.on('data', keep)
   child.stderr.on('data', keep)
   child.on('error', (cause: NodeJS.ErrnoException) => {
+    clearTimeout(limit)
     if (cause.name === 'AbortError') return reject(cause)
     resolve({ ok: false, output: `cannot run ${binary}: ${cause.message}` })
   })
+  let tooLong = ''
+  const limit = setTimeout(async () => {
+    // With "daemon off" the process that was started is the one that serves.
+    if (child.pid !== undefined && (await isMaster(child.pid, basename(binary)))) return resolve({ ok: true, output: '' })
+    tooLong = `nginx: [emerg] nginx ${args[0] === '-t' ? '-t ' : ''}had not read its configuration after ${timeoutMs / 1000} s and was ended: does it include a pipe, or a file on a disk that does not answer?\n`
+    child.kill('SIGKILL')
+  }, timeoutMs)
   const finish = (code: number | null, killedBy: NodeJS.Signals | null) => {
     clearTimeout(patience)
+    clearTimeout(limit)
     child.stdout.destroy()
     child.stderr.destroy()
     const output = Buffer.concat(chunks).toString()
-    resolve({ ok: code === 0, output: killedBy ? `${output}\n${binary} was ended by ${killedBy}` : output })
+    const why = tooLong || (killedBy && `\n${binary} was ended by ${killedBy}`) || ''
+    resolve({ ok: code === 0, output: `${output}${why}` })
   }
   // A daemon keeps the pipe open when its config logs to standard error, so "close" may never come after "exit".
   let patience: NodeJS.Timeout | undefined

@@ -25,6 +25,7 @@ const hostCauses = [
   /host not found|could not be resolved/,
   /Too many open files|Cannot allocate memory/,
   /Cannot assign requested address/,
+  /had not read its configuration after/,
   /Permission denied|Operation not permitted|Read-only file system/,
 ]
 

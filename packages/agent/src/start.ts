@@ -48,6 +48,8 @@ export interface Overrides {
   telemetry?: Partial<TelemetryLimits>
   /** Milliseconds between two looks at the certificates of the host. */
   certificatesEvery?: number
+  /** Milliseconds that nginx may take to test a host's config. */
+  testMs?: number
   /** Milliseconds between two questions for the addresses of a name. */
   namesEvery?: number
 }
@@ -77,7 +79,9 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
   const facts = await factsOf(options.nginx)
   const hostConf = hostConfOf(facts)
   const installation: Installation =
-    options.mode === 'owned' ? ownedInstallation(paths, options.nginx) : includeInstallation(paths, options.nginx, facts, options.nginxConf)
+    options.mode === 'owned'
+      ? ownedInstallation(paths, options.nginx)
+      : includeInstallation(paths, options.nginx, facts, options.nginxConf, overrides.testMs)
   const marks = await openMarks(paths)
   const names = opening.use(await openNames(paths, log, overrides.namesEvery))
   const answerer = facts.supports.upstream_resolve ? await openAnswerer(paths, log) : undefined

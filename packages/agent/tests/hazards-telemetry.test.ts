@@ -36,7 +36,9 @@ function follow(bench: Bench) {
     },
   }
   const path = join(bench.data, 'runtime/access.log')
-  const follower = openFollower({ path, kind, progress, processName: 'nginx', savedAt: 0, fromEnd: false })
+  const places = { path, aside: join(bench.data, 'telemetry'), processName: 'nginx', savedAt: 0, fromEnd: false, mostUnpacked: 0 }
+  const onLoss = (message: string) => expect.unreachable(message)
+  const follower = openFollower({ ...places, kind, progress, onLoss })
   const found: Record<string, string>[] = []
   return {
     path,

@@ -7,6 +7,8 @@ import type { Counters } from './counters.ts'
 export interface Cut {
   sequence: number
   file: string
+  /** What the log is known by, in whatever file it is by now; absent where it had no whole line. */
+  head?: string | undefined
   start: number
   end: number
   lines: number
@@ -18,10 +20,21 @@ export interface Progress {
   /** The number of the last cut. */
   last: number
   /** Where the next one begins; absent before the first. */
-  place: { file: string; offset: number } | null
+  place: Place | null
   cuts: Cut[]
   /** Lines that were let go because there was no room for them, or that were gone when they were to be read. */
   dropped: number
+  /** The heads of the logs that were read last, so that a copy of one is not taken for a new one. */
+  read?: string[]
+}
+
+/** A place in a log. */
+export interface Place {
+  file: string
+  head?: string | undefined
+  offset: number
+  /** What has not changed after that, in milliseconds since the epoch, was read or is none of ours. */
+  since?: number
 }
 
 /** What is known of all that was read. The counters are those of the lines before each `place`, so the two can never disagree. */

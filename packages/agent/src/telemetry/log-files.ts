@@ -1,51 +1,135 @@
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { headOf, packedHeadOf } from './head.ts'
 
-/** A log, or what it was before it was rotated. */
+/** A log, what it was before it was rotated, or a copy of that. */
 export interface LogFile {
   path: string
   /** Device and inode: it keeps them when it is renamed. */
   id: string
+  /** What the log in it is known by, wherever it is copied to; undefined before its first whole line. */
+  head: string | undefined
   size: number
   changedAt: number
+  /** Whether it is packed with gzip. Its size is that of the log in it. */
+  isPacked: boolean
 }
 
-const compressed = /\.(gz|bz2|xz|zst)$/
+/** The files of one log. */
+export interface LogFiles {
+  /** In the order they were written in; the one that is written now is the last. With a head, those of any name that have it are among them. */
+  list(head?: string): LogFile[]
+  /** Leaves a file out as long as it is as it is: it turned out to be of no use. */
+  leaveOut(file: LogFile): void
+  /** Notes that the head of a file is not what it seemed. */
+  doubt(file: LogFile): void
+}
+
+const packed = /\.gz$/
+const packedOtherwise = /\.(bz2|xz|zst|lz4|lzma|Z)$/
 const mostLooks = 10
 const ours = /\.\d{13}$/
 
-/** A log and its former files, in the order they were written in; the one that is written now is the last. */
-export function logFiles(path: string): LogFile[] {
-  let files = look(path)
-  // Whoever renames files while they are looked at can hide one of them.
-  for (let looks = 0; looks < mostLooks; looks++) {
-    const before = files
-    files = look(path)
-    if (
-      files.length === before.length &&
-      files.every(({ id, path: place }, index) => id === before[index]!.id && place === before[index]!.path)
-    )
-      break
+/** @param aside Where this agent puts what it has to unpack. */
+export function openLogFiles(path: string, aside: string): LogFiles {
+  const isNamedSo = namesOf(basename(path))
+  const leftOut = new Set<string>()
+  // Of those seen last, by id.
+  let heads = new Map<string, Known>()
+
+  function look(head: string | undefined): LogFile[] {
+    const seen: typeof heads = new Map()
+    // Looked at first: if it is renamed or copied meanwhile, it is seen here or there.
+    const present = fileAt(path, seen)
+    const files: LogFile[] = []
+    const add = (place: string, isWanted: (file: LogFile) => boolean) => {
+      const file = fileAt(place, seen)
+      if (file && isWanted(file) && !leftOut.has(stampOf(file))) files.push(file)
+    }
+    for (const name of readdirSync(dirname(path))) {
+      if (name === basename(path)) continue
+      if (isNamedSo(name)) add(join(dirname(path), name), () => true)
+      else if (head !== undefined) add(join(dirname(path), name), (file) => file.head === head)
+    }
+    for (const name of readdirSync(aside)) if (isNamedSo(name) && isRotatedByUs(name)) add(join(aside, name), () => true)
+    heads = seen
+    files.sort((a, b) => rotationOf(a) - rotationOf(b) || (a.path < b.path ? -1 : 1))
+    return present && !files.some(({ id }) => id === present.id) ? [...files, present] : files
   }
-  return files
+
+  function fileAt(place: string, seen: typeof heads): LogFile | undefined {
+    const found = statSync(place, { throwIfNoEntry: false })
+    if (!found?.isFile()) return undefined
+    const id = idOf(found)
+    const stamp = `${found.size} ${found.mtimeMs} ${found.ctimeMs}`
+    const before = heads.get(id)
+    const known = before?.stamp === stamp ? before : learn(place, found.size, stamp)
+    if (!known) return undefined
+    seen.set(id, known)
+    return { path: place, id, head: known.head, size: known.size, changedAt: found.mtimeMs, isPacked: packed.test(place) }
+  }
+
+  return {
+    list(head) {
+      let files = look(head)
+      // Whoever renames or empties files while they are looked at can hide one of them.
+      for (let looks = 0; looks < mostLooks; looks++) {
+        const before = files
+        files = look(head)
+        if (files.length === before.length && files.every((file, index) => isSame(file, before[index]!))) break
+      }
+      return files
+    },
+    leaveOut: (file) => void leftOut.add(stampOf(file)),
+    doubt: ({ id }) => void heads.delete(id),
+  }
 }
 
-function look(path: string): LogFile[] {
-  const name = basename(path)
-  const files: LogFile[] = []
-  // Looked at first: if it is renamed meanwhile, it is seen here or there.
-  const present = fileAt(path)
-  for (const other of readdirSync(dirname(path))) {
-    if (!other.startsWith(`${name}.`) || compressed.test(other)) continue
-    const file = fileAt(join(dirname(path), other))
-    if (file) files.push(file)
+/** One file of each log: of several that begin alike the one that holds most; a packed one where no other goes as far as is needed. */
+export function onePerLog(files: readonly LogFile[], path: string, need: { head: string | undefined; size: number }): LogFile[] {
+  const best = new Map<string, LogFile>()
+  const rank = ({ head, size, isPacked }: LogFile) => (isPacked ? 1 : head === need.head && size < need.size ? 0 : 2)
+  for (const file of files) {
+    const key = file.head ?? file.id
+    const other = best.get(key)
+    const more = other ? rank(file) - rank(other) || file.size - other.size || (file.path === path ? 1 : 0) : 1
+    if (more > 0) best.set(key, file)
   }
-  files.sort((a, b) => rotationOf(a) - rotationOf(b) || (a.path < b.path ? -1 : 1))
-  return present && !files.some(({ id }) => id === present.id) ? [...files, present] : files
+  return files.filter((file) => best.get(file.head ?? file.id) === file)
 }
 
-// One that we rotated tells when; a late writer may still change it.
-function rotationOf({ path, changedAt }: LogFile): number {
+interface Known {
+  stamp: string
+  head: string | undefined
+  size: number
+}
+
+function learn(path: string, size: number, stamp: string): Known | undefined {
+  let file: number
+  try {
+    file = openSync(path, 'r')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    if (code === 'EACCES' || code === 'EPERM') return { stamp, head: undefined, size }
+    throw cause
+  }
+  try {
+    return packed.test(path) ? { stamp, ...packedHeadOf(file, size) } : { stamp, head: headOf(file), size }
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** What a rotated log or a copy is called: access.log.1, access.log-20260301, access.1.log, each also packed. */
+function namesOf(log: string): (name: string) => boolean {
+  const [stem, ending] = log.split(/(?=\.[^.]*$)/).map((part) => RegExp.escape(part)) as [string, string | undefined]
+  const numbered = new RegExp(`^${stem}[.-]\\d[\\d.-]*${ending ?? ''}(\\.gz)?$`)
+  return (name) => (name.startsWith(`${log}.`) || name.startsWith(`${log}-`) || numbered.test(name)) && !packedOtherwise.test(name)
+}
+
+/** When what is in a file was written last. One that we rotated tells when; a late writer may still change it. */
+export function rotationOf({ path, changedAt }: LogFile): number {
   return isRotatedByUs(path) ? Number(path.slice(-13)) : changedAt
 }
 
@@ -58,47 +142,14 @@ export function isRotatedByUs(path: string): boolean {
   return ours.test(path)
 }
 
-// nginx's processes let go of a rotated log one after another. Where they cannot be looked at, quiet has to do.
-const quietMs = 10_000
-
-/** Whether some process of nginx may still write to a file. */
-export function mayBeWritten({ id, changedAt }: LogFile, processName: string, now: number): boolean {
-  let blind = false
-  for (const pid of readdirSync('/proc')) {
-    if (!/^\d+$/.test(pid) || nameOf(pid) !== processName.slice(0, 15)) continue
-    try {
-      for (const fd of readdirSync(`/proc/${pid}/fd`)) if (idAt(`/proc/${pid}/fd/${fd}`) === id) return true
-    } catch (cause) {
-      // One that has just ended has no files any more.
-      if ((cause as NodeJS.ErrnoException).code === 'EACCES') blind = true
-    }
-  }
-  return blind && now - changedAt < quietMs
-}
-
-function nameOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
-  } catch {
-    return ''
-  }
-}
-
-function idAt(path: string): string | undefined {
-  try {
-    if (!readlinkSync(path).startsWith('/')) return undefined
-  } catch {
-    return undefined
-  }
-  const found = statSync(path, { throwIfNoEntry: false })
-  return found && idOf(found)
-}
-
-function fileAt(path: string): LogFile | undefined {
-  const found = statSync(path, { throwIfNoEntry: false })
-  return found?.isFile() ? { path, id: idOf(found), size: found.size, changedAt: found.mtimeMs } : undefined
-}
-
 export function idOf({ dev, ino }: { dev: number; ino: number }): string {
   return `${dev}:${ino}`
+}
+
+function isSame(a: LogFile, b: LogFile): boolean {
+  return a.id === b.id && a.path === b.path && a.head === b.head
+}
+
+function stampOf({ id, size, changedAt }: LogFile): string {
+  return `${id} ${size} ${changedAt}`
 }

@@ -12,6 +12,7 @@ export interface BatchName {
 
 /** What the thread that follows the logs is started with. */
 export interface ThreadSetting {
+  /** Beside it goes what a rotation of others would take away. */
   checkpoint: string
   accessLog: string
   /** Absent where the error log is not known. */
@@ -52,3 +53,5 @@ export type ToThread =
 export type FromThread =
   | { kind: 'batch'; batch: BatchName; bytes: Uint8Array<ArrayBuffer> }
   | { kind: 'trouble'; message: string | undefined }
+  /** Lines that were never read cannot be read any more. */
+  | { kind: 'loss'; message: string }

@@ -2,7 +2,8 @@ import { rename, stat } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { reloadNginx, reopenLogs } from '../nginx.ts'
 import type { Scope } from '../scope.ts'
-import { idOf, type LogFile, mayBeWritten, rotatedName } from './log-files.ts'
+import { idOf, type LogFile, rotatedName } from './log-files.ts'
+import { mayBeWritten } from './writers.ts'
 
 const letGoMs = 5000
 const reloadPauseMs = 600_000
@@ -17,7 +18,7 @@ export function openRotation({ installation, log }: Pick<Scope, 'installation' |
   let areWorkersShutOut = false
   let reloadedAt = Number.NEGATIVE_INFINITY
 
-  async function isLetGo(file: LogFile): Promise<boolean> {
+  async function isLetGo(file: Pick<LogFile, 'id' | 'changedAt'>): Promise<boolean> {
     const begun = performance.now()
     while (mayBeWritten(file, installation.binaryName, Date.now())) {
       if (performance.now() - begun > letGoMs) return false
@@ -37,7 +38,7 @@ export function openRotation({ installation, log }: Pick<Scope, 'installation' |
       if (master === undefined) return
       if (!areWorkersShutOut) {
         reopenLogs(master)
-        if (await isLetGo({ path: former, id: idOf(found), size: found.size, changedAt: Date.now() })) return
+        if (await isLetGo({ id: idOf(found), changedAt: Date.now() })) return
         areWorkersShutOut = true
         const words =
           'the workers of nginx cannot open logs below the data directory; to rotate them nginx is reloaded, every ten minutes at most'

@@ -65,6 +65,7 @@ export function startShipping(setting: ThreadSetting, log: Log): Shipping {
       queue.push(message)
       return flush()
     }
+    if (message.kind === 'loss') return log('warn', 'lines of a log of nginx are lost', { error: message.message })
     if (message.message === undefined) log('info', 'the logs of nginx are followed again')
     else log('error', 'the logs of nginx cannot be followed; they are read later', { error: message.message })
   }

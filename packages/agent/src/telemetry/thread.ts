@@ -1,5 +1,6 @@
 import { readlinkSync } from 'node:fs'
 import { setPriority } from 'node:os'
+import { dirname } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Sample } from '../link/batches.ts'
 import type { Request } from './access-line.ts'
@@ -73,7 +74,9 @@ interface Due {
 }
 
 function follow(log: string, kind: LogKind, progress: Progress, fromEnd: boolean): Followed {
-  const follower = openFollower({ path: log, kind, progress, processName, savedAt: checkpoint.at, fromEnd })
+  const onLoss = (message: string) => say({ kind: 'loss', message })
+  const place = { path: log, aside: dirname(path), mostUnpacked: limits.mostBacklog }
+  const follower = openFollower({ ...place, kind, progress, processName, savedAt: checkpoint.at, fromEnd, onLoss })
   return { follower, progress, underWay: new Set(), isBehind: false }
 }
 
@@ -111,9 +114,11 @@ function cutMore(log: Followed): Due[] {
 }
 
 function post({ log, cut, bytes }: Due): void {
+  const again = bytes ?? log.follower.again(cut)
+  if (!again) return
   log.underWay.add(cut.sequence)
   const batch: BatchName = { kind: 'logs', spool: log.progress.spool, sequence: cut.sequence }
-  say({ kind: 'batch', batch, bytes: bytes ?? log.follower.again(cut) })
+  say({ kind: 'batch', batch, bytes: again })
 }
 
 function hear({ kind, spool, sequence }: BatchName, outcome: Outcome): void {
