@@ -2,6 +2,7 @@ import type { Problem } from '@nxmesh/model/problem'
 import type { StreamHostInput } from '@nxmesh/model/stream-host'
 import type { UpstreamInput } from '@nxmesh/model/upstream'
 import { contextsFor } from './directive-contexts.ts'
+import { nothingMore } from './directive-rules.ts'
 import { type ReadStatement, readExtra, readStatement, type Statement } from './render/custom-directives.ts'
 import { type StreamContext, streamContextsFor } from './stream-directives.ts'
 
@@ -28,7 +29,7 @@ export function checkStreamHost(host: StreamHost, upstream: UpstreamInput | unde
 
 /** Checks the directives of the settings' stream block. */
 export function checkStreamDirectives(directives: readonly string[] | undefined, path: string): Problem[] {
-  return (directives ?? []).flatMap((text, at) => problemsOf(readExtra(text, 'stream'), `${path}.${at}`, 'stream'))
+  return (directives ?? []).flatMap((text, at) => problemsOf(readExtra(text, 'stream', nothingMore), `${path}.${at}`, 'stream'))
 }
 
 /** The servers of an upstream that no stream host can send to, as they have no port. Source: nginx stream upstream module, "server". */
@@ -53,8 +54,8 @@ function readAll({ custom_directives, extra_directives = [] }: StreamHost) {
     if (read.ok && found.length === 0) statements.push({ field, statement: read.statement })
   }
   for (const [name, value] of Object.entries(custom_directives))
-    take(`custom_directives.${name}`, readStatement(name, value, 'stream_host'))
-  for (const [at, text] of extra_directives.entries()) take(`extra_directives.${at}`, readExtra(text, 'stream_host'))
+    take(`custom_directives.${name}`, readStatement(name, value, 'stream_host', nothingMore))
+  for (const [at, text] of extra_directives.entries()) take(`extra_directives.${at}`, readExtra(text, 'stream_host', nothingMore))
   return { problems, statements }
 }
 

@@ -53,6 +53,8 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
     folder: folderOf(target),
     ...challenges,
   }
+  if (ports.some(({ hosts }) => hosts.some(({ lua }) => lua)) || [...placed.http, ...placed.server].some(({ lua }) => lua))
+    rendering.uses.add('lua')
   renderHttpHead(rendering, ports)
   renderChallengeAnswers(rendering)
   for (const upstream of config.upstreams) renderUpstream(writer, upstream, upstreams.get(upstream.id)!.name, target, report)

@@ -11,7 +11,8 @@ import { folderOf } from './path.ts'
 
 const runtime = '/nxmesh'
 const modules = ['ssl', 'v2', 'v3', 'stub_status'].map((module) => `--with-http_${module}_module`).join(' ')
-const facts = parseVersion(`nginx version: nginx/1.26.3\nbuilt with OpenSSL 3.0.0\nconfigure arguments: ${modules}\n`)!
+const known = parseVersion(`nginx version: nginx/1.26.3\nbuilt with OpenSSL 3.0.0\nconfigure arguments: ${modules}\n`)!
+const facts = { ...known, supports: { ...known.supports, lua: true } }
 
 /**
  * Writes what was imported as an agent would, reads it as nginx would, and compares it with what was read before: every directive
