@@ -62,16 +62,18 @@ export async function ensureNginx() {
   return which('nginx')
 }
 
+const isAbsent = ({ command, file }) => (file === undefined ? which(command) === undefined : !existsSync(file))
+
 /**
- * Installs the distribution packages whose command is absent.
- * @param {{ package: string, command: string }[]} wanted the command proves that the package is there
+ * Installs the distribution packages that are absent.
+ * @param {{ package: string, command?: string, file?: string }[]} wanted the command, or the file, proves that the package is there
  */
 export async function ensurePackages(wanted) {
-  if (wanted.some(({ command }) => which(command) === undefined)) await alone(() => installPackages(wanted))
+  if (wanted.some(isAbsent)) await alone(() => installPackages(wanted))
 }
 
 async function installPackages(wanted) {
-  const missing = wanted.filter(({ command }) => which(command) === undefined).map((entry) => entry.package)
+  const missing = wanted.filter(isAbsent).map((entry) => entry.package)
   if (missing.length === 0) return
   const names = missing.join(' ')
   if (which('apt-get') === undefined) throw new Refusal(`Missing on this machine: ${names}. Please install what your system calls so.`)
@@ -81,7 +83,7 @@ async function installPackages(wanted) {
   const options = ['-q', '-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=300', '-o', 'Dpkg::Options::=--force-confold']
   const update = await run('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=300', 'update'], { env })
   const install = await withoutServices(() => run('apt-get', [...options, 'install', ...missing], { env }))
-  const absent = wanted.filter(({ command }) => which(command) === undefined)
+  const absent = wanted.filter(isAbsent)
   if (install.ok && absent.length === 0) return
   // A third party's broken source fails the update without spoiling the install, so it is told only when both fail.
   throw new Refusal(`apt-get could not install ${names}:\n${tail([update.ok ? '' : update.output, install.output].join('\n').trim())}`)

@@ -9,7 +9,7 @@ import { lintDocument } from './lint-document.mjs'
 import { bringNginxVersions } from './nginx-versions.mjs'
 import { closingLine } from './quiet-reporter.mjs'
 
-/** What suites use of the distribution, each with the command that proves its presence. */
+/** What suites use of the distribution, each with the command or the file that proves its presence. */
 const PACKAGES = [
   { package: 'patchelf', command: 'patchelf' },
   { package: 'faketime', command: 'faketime' },
@@ -22,6 +22,8 @@ const PACKAGES = [
   { package: 'prometheus', command: 'promtool' },
   { package: 'pebble', command: 'pebble' },
   { package: 'bind9', command: 'named' },
+  { package: 'libnginx-mod-http-brotli-filter', file: '/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so' },
+  { package: 'libnginx-mod-http-lua', file: '/usr/lib/nginx/modules/ngx_http_lua_module.so' },
 ]
 
 // No test may take longer than this (each has a timeout of its own); beyond it a worker is stuck where no timeout reaches.

@@ -36,7 +36,7 @@ export async function firstStart(
       .insertInto('organization_members')
       .values({ organization_id: organization.id, user_id: user.id, role: 'owner', created_at: now })
       .execute()
-    const workspace = newWorkspace(ctx, organization.id, { name: 'Default', slug: 'default' })
+    const workspace = newWorkspace(ctx, organization.id, { name: 'Default', slug: 'default', lua_allowed: false })
     await db.insertInto('workspaces').values(workspace).execute()
     await insertDefaultRules(ctx, db, workspace.id)
   })

@@ -9,6 +9,7 @@ import type { StreamHost } from '@nxmesh/model/stream-host'
 import type { Upstream } from '@nxmesh/model/upstream'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
 import { checkSettings } from '@nxmesh/nginx/check'
+import type { Allowed } from '@nxmesh/nginx/directive-rules'
 import type { FindCertificate } from '@nxmesh/nginx/import/certificate-use'
 import { splitDump } from '@nxmesh/nginx/import/dump'
 import { importConfig } from '@nxmesh/nginx/import/import'
@@ -25,6 +26,7 @@ import type { Database } from './db/schema.ts'
 import { insertDocument } from './documents.ts'
 import { readHostConfig } from './host-config.ts'
 import { conflictsAmong } from './host-conflicts.ts'
+import { allowedIn } from './lua-allowed.ts'
 import { hostPortConflicts, streamPortConflicts } from './port-conflicts.ts'
 import { getSettings, writeSettings } from './settings.ts'
 import { streamProblems } from './stream-hosts.ts'
@@ -61,8 +63,9 @@ interface How {
 
 async function importSources(ctx: Ctx, actor: Actor, workspaceId: string, sources: Sources, how: How): Promise<ImportResult> {
   return changeConfig(ctx, actor, workspaceId, async ({ db }, config) => {
-    const planned = plan(ctx, workspaceId, config, sources, how)
-    await requireSoundTogether(db, workspaceId, config, planned)
+    const allowed = await allowedIn(db, workspaceId)
+    const planned = plan(ctx, workspaceId, config, sources, { ...how, allowed })
+    await requireSoundTogether(db, workspaceId, config, planned, allowed)
     const changes = how.dry_run ? [] : await write(db, workspaceId, config, planned)
     const result = { ...planned, dry_run: how.dry_run, version: config.version + (changes.length > 0 ? 1 : 0) }
     if (changes.length === 0) return unchanged(result)
@@ -114,8 +117,9 @@ function fromDump(text: string): Sources {
   return readSources(dump.files, dump.main)
 }
 
-function plan(ctx: Ctx, workspace_id: string, config: WorkspaceConfig, sources: Sources, how: How): Planned {
-  const imported = importConfig(sources, { newId: () => uuidv7(ctx.now()), findCertificate: finder(config, how) })
+function plan(ctx: Ctx, workspace_id: string, config: WorkspaceConfig, sources: Sources, how: How & { allowed: Allowed }): Planned {
+  const { allowed } = how
+  const imported = importConfig(sources, { newId: () => uuidv7(ctx.now()), findCertificate: finder(config, how), allowed })
   const differences = differencesAfterImport(sources, imported)
   const merged = mergeSettings(config.settings, imported.settings, imported.lines)
   const now = timestamp(ctx)
@@ -154,7 +158,13 @@ function freeName(wanted: string, taken: Set<string>): string {
   return name
 }
 
-async function requireSoundTogether(db: Kysely<Database>, workspaceId: string, config: WorkspaceConfig, planned: Planned): Promise<void> {
+async function requireSoundTogether(
+  db: Kysely<Database>,
+  workspaceId: string,
+  config: WorkspaceConfig,
+  planned: Planned,
+  allowed: Allowed,
+): Promise<void> {
   const agents = await labelsOfAgents(db, workspaceId)
   const agentIds = new Set(agents.map(({ id }) => id))
   const { virtual_hosts, stream_hosts, upstreams, settings } = planned
@@ -167,9 +177,9 @@ async function requireSoundTogether(db: Kysely<Database>, workspaceId: string, c
   }
   const under = (prefix: string, problems: Problem[]) => problems.map((problem) => ({ ...problem, field: `${prefix}.${problem.field}` }))
   const problems = [
-    ...virtual_hosts.flatMap((host, at) => under(`virtual_hosts.${at}`, problemsOf(then, host, agentIds))),
+    ...virtual_hosts.flatMap((host, at) => under(`virtual_hosts.${at}`, problemsOf(then, host, agentIds, allowed))),
     ...stream_hosts.flatMap((host, at) => under(`stream_hosts.${at}`, streamProblems(then, host, agentIds))),
-    ...under('settings', checkSettings(settings)),
+    ...under('settings', checkSettings(settings, allowed)),
   ]
   if (problems.length > 0) throw invalid(problems)
   const conflicts = conflictsAmong(then, virtual_hosts, agents)

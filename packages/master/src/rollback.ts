@@ -20,6 +20,7 @@ import type { Database } from './db/schema.ts'
 import { type DocumentTable, insertDocument, readDocument, replaceDocument } from './documents.ts'
 import { conflictsAmong } from './host-conflicts.ts'
 import { requireNamesKept } from './in-use.ts'
+import { allowedIn } from './lua-allowed.ts'
 import { hostPortConflicts, streamPortConflicts } from './port-conflicts.ts'
 import { readRevision } from './revisions.ts'
 import { getSettings, writeSettings } from './settings.ts'
@@ -123,14 +124,15 @@ async function requireSoundTogether(
   { upstreams, hosts, streams }: ReturnType<typeof stepsTo>,
 ): Promise<void> {
   const agents = await labelsOfAgents(db, workspaceId)
+  const allowed = await allowedIn(db, workspaceId)
   const agentIds = new Set(agents.map((agent) => agent.id))
   const touched = <T>({ changed: some, back }: Steps<T>) => [...some.map(({ after }) => after), ...back]
   const then = { ...target, version: config.version }
   const problems = [
     ...touched(upstreams).flatMap((upstream) => under(`upstreams.${upstream.id}`, checkUpstream(upstream))),
-    ...touched(hosts).flatMap((host) => under(`virtual_hosts.${host.id}`, problemsOf(then, host, agentIds))),
+    ...touched(hosts).flatMap((host) => under(`virtual_hosts.${host.id}`, problemsOf(then, host, agentIds, allowed))),
     ...then.stream_hosts.flatMap((host) => under(`stream_hosts.${host.id}`, streamProblems(then, host, agentIds))),
-    ...(isEqual(config.settings, target.settings) ? [] : under('settings', checkSettings(target.settings))),
+    ...(isEqual(config.settings, target.settings) ? [] : under('settings', checkSettings(target.settings, allowed))),
   ]
   if (problems.length > 0) throw invalid(problems)
   const conflicts = conflictsAmong(then, touched(hosts), agents)

@@ -10,6 +10,7 @@ import type { Ctx } from './ctx.ts'
 import type { Database } from './db/schema.ts'
 import { requireMatch, type Tagged } from './etag.ts'
 import { requireNamesKept } from './in-use.ts'
+import { allowedIn } from './lua-allowed.ts'
 import { patched } from './patched.ts'
 
 export async function getSettings(ctx: Pick<Ctx, 'db'>, workspaceId: string): Promise<Tagged<Settings>> {
@@ -34,7 +35,7 @@ export async function updateSettings(
     requireMatch(ifMatch, revision)
     const after = patched(settingsSchema, before, patch)
     if (isEqual(before, after)) return unchanged({ body: before, revision })
-    const problems = checkSettings(after)
+    const problems = checkSettings(after, await allowedIn(db, workspaceId))
     if (problems.length > 0) throw invalid(problems)
     requireNamesKept(config, { ...config, settings: after }, 'nginx_directives')
     const result = await writeSettings(db, workspaceId, after, revision)

@@ -7,6 +7,7 @@ import { withoutHashes } from '@nxmesh/model/options/auth-basic'
 import type { Problem } from '@nxmesh/model/problem'
 import { type VirtualHost, type VirtualHostInput, virtualHostInput } from '@nxmesh/model/virtual-host'
 import { checkVirtualHost } from '@nxmesh/nginx/check'
+import type { Allowed } from '@nxmesh/nginx/directive-rules'
 import { foreignNames } from '@nxmesh/nginx/shared-names'
 import type { Kysely } from 'kysely'
 import type { Actor } from './access.ts'
@@ -21,6 +22,7 @@ import { getDocument, insertDocument, listDocuments, readDocument, replaceDocume
 import type { Tagged } from './etag.ts'
 import { hostConflicts } from './host-conflicts.ts'
 import { requireNamesKept } from './in-use.ts'
+import { allowedIn } from './lua-allowed.ts'
 import { patched } from './patched.ts'
 import { hostPortConflicts } from './port-conflicts.ts'
 import { targetProblems } from './target-problems.ts'
@@ -98,7 +100,7 @@ function inputOf(host: VirtualHost, patch: VirtualHostPatch): Partial<VirtualHos
 
 async function requireSound(db: Kysely<Database>, config: WorkspaceConfig, host: VirtualHost): Promise<void> {
   const agents = await labelsOfAgents(db, host.workspace_id)
-  const problems = problemsOf(config, host, new Set(agents.map((agent) => agent.id)))
+  const problems = problemsOf(config, host, new Set(agents.map((agent) => agent.id)), await allowedIn(db, host.workspace_id))
   if (problems.length > 0) throw invalid(problems)
   const conflicts = hostConflicts(config, host.id, host, agents)
   if (conflicts.length > 0) throw new ApiError('CONFLICT', 'another virtual host claims the same name and port', conflicts)
@@ -107,9 +109,9 @@ async function requireSound(db: Kysely<Database>, config: WorkspaceConfig, host:
 }
 
 /** What is wrong with a virtual host by itself and in what it refers to. */
-export function problemsOf(config: WorkspaceConfig, host: VirtualHost, agentIds: Set<string>): Problem[] {
+export function problemsOf(config: WorkspaceConfig, host: VirtualHost, agentIds: Set<string>, allowed: Allowed): Problem[] {
   return [
-    ...checkVirtualHost(host),
+    ...checkVirtualHost(host, allowed),
     ...unknownReferences(config, host, agentIds),
     ...foreignNames(host, config.virtual_hosts, config.settings),
   ]

@@ -1,6 +1,8 @@
 import { ApiError } from '@nxmesh/api/errors'
-import type { Patch } from '@nxmesh/api/merge-patch'
 import type { Paging } from '@nxmesh/api/route'
+import type { WorkspacePatch } from '@nxmesh/api/routes/workspaces'
+import type { WorkspaceConfig } from '@nxmesh/model/agent-config'
+import { isEqual } from '@nxmesh/model/field-changes'
 import { defaultSettings } from '@nxmesh/model/settings'
 import { type Workspace, type WorkspaceInput, workspaceInput } from '@nxmesh/model/workspace'
 import type { Kysely, Selectable } from 'kysely'
@@ -12,10 +14,12 @@ import { type Ctx, timestamp } from './ctx.ts'
 import type { Database } from './db/schema.ts'
 import { transaction } from './db/transaction.ts'
 import { requireMatch, type Tagged } from './etag.ts'
+import { requireNoLua } from './lua-allowed.ts'
 import { rangeOf } from './page.ts'
 import { patched } from './patched.ts'
 import { refusingDuplicate } from './unique.ts'
 import { uuidv7 } from './uuid.ts'
+import { loadWorkspaceConfig } from './workspace-config.ts'
 
 const taken = 'a workspace with this slug exists already in the organization'
 
@@ -39,11 +43,11 @@ export async function createWorkspace(ctx: Ctx, organizationId: string, input: W
   return tagged(row)
 }
 
-export function newWorkspace(ctx: Pick<Ctx, 'now'>, organizationId: string, input: WorkspaceInput): Row {
+export function newWorkspace(ctx: Pick<Ctx, 'now'>, organizationId: string, { name, slug, lua_allowed }: WorkspaceInput): Row {
   const now = timestamp(ctx)
   const settings = JSON.stringify(defaultSettings)
   const common = { version: 0, settings, revision: 1, settings_revision: 1, created_at: now, updated_at: now }
-  return { id: uuidv7(ctx.now()), organization_id: organizationId, ...input, ...common }
+  return { id: uuidv7(ctx.now()), organization_id: organizationId, name, slug, lua_allowed: Number(lua_allowed), ...common }
 }
 
 export async function getWorkspace(ctx: Pick<Ctx, 'db'>, id: string): Promise<Tagged<Workspace>> {
@@ -53,21 +57,20 @@ export async function getWorkspace(ctx: Pick<Ctx, 'db'>, id: string): Promise<Ta
 export async function updateWorkspace(
   ctx: Ctx,
   id: string,
-  patch: Patch<WorkspaceInput>,
+  patch: WorkspacePatch,
   ifMatch: string | undefined,
 ): Promise<Tagged<Workspace>> {
   return refusingDuplicate('slug', taken, () =>
     transaction(ctx, async ({ db }) => {
       const before = await readRow(db, id)
       requireMatch(ifMatch, before.revision)
-      const input = patched(workspaceInput, { name: before.name, slug: before.slug }, patch)
-      if (input.name === before.name && input.slug === before.slug) return tagged(before)
-      const after = { ...before, ...input, updated_at: timestamp(ctx), revision: before.revision + 1 }
-      await db
-        .updateTable('workspaces')
-        .set({ ...input, updated_at: after.updated_at, revision: after.revision })
-        .where('id', '=', id)
-        .execute()
+      const own = { name: before.name, slug: before.slug, lua_allowed: before.lua_allowed === 1 }
+      const input = patched(workspaceInput, own, patch)
+      if (isEqual(input, own)) return tagged(before)
+      if (own.lua_allowed && !input.lua_allowed) requireNoLua(await readConfig(db, id))
+      const columns = { ...input, lua_allowed: Number(input.lua_allowed), updated_at: timestamp(ctx), revision: before.revision + 1 }
+      const after = { ...before, ...columns }
+      await db.updateTable('workspaces').set(columns).where('id', '=', id).execute()
       await audit(ctx, db, { workspaceId: id, object: objectOf(after), before: shown(before), after: shown(after) })
       return tagged(after)
     }),
@@ -87,14 +90,20 @@ export async function deleteWorkspace(ctx: Ctx, id: string, force: boolean, ifMa
 
 type Row = Selectable<Database['workspaces']>
 
+async function readConfig(db: Kysely<Database>, id: string): Promise<WorkspaceConfig> {
+  const config = await loadWorkspaceConfig(db, id)
+  if (!config) throw new ApiError('NOT_FOUND', 'workspace not found')
+  return config
+}
+
 async function readRow(db: Kysely<Database>, id: string): Promise<Row> {
   const row = await db.selectFrom('workspaces').selectAll().where('id', '=', id).executeTakeFirst()
   if (!row) throw new ApiError('NOT_FOUND', 'workspace not found')
   return row
 }
 
-function shown({ settings: _settings, settings_revision: _revision, revision: _own, version, ...row }: Row): Workspace {
-  return { ...row, config_version: version }
+function shown({ settings: _settings, settings_revision: _revision, revision: _own, version, lua_allowed, ...row }: Row): Workspace {
+  return { ...row, lua_allowed: lua_allowed === 1, config_version: version }
 }
 
 // The config changes without the workspace itself.

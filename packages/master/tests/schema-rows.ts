@@ -169,6 +169,13 @@ export const schemaRows: Record<string, [table: string, ...parts: Record<string,
   ],
   '0011-alert-waits': [['alert_waits', { agent_id: 'a1', rule_id: 'ar1', since: time }]],
   '0012-stream-hosts': [['stream_hosts', document('sh1', { name: 'Database', protocol: 'tcp', listen_port: 5432, upstream_id: 'up1' })]],
+  '0013-lua-allowed': [
+    [
+      'workspaces',
+      { id: 'w2', organization_id: 'o1', name: 'Scripted', slug: 'scripted', version: 1, lua_allowed: 1 },
+      { settings: '{"nginx_directives":{},"env_vars":{}}', created_at: time, updated_at: time },
+    ],
+  ],
 }
 
 /** Puts the rows of one migration into a database that has just seen it. */

@@ -1,7 +1,16 @@
 import { z } from 'zod'
 import { id, name, slug, timestamp } from './text.ts'
 
-export const workspaceInput = z.strictObject({ name, slug }).meta({ id: 'WorkspaceInput' })
+export const workspaceInput = z
+  .strictObject({
+    name,
+    slug,
+    lua_allowed: z.boolean().default(false).meta({
+      description:
+        'Whether directives of its configuration may hold Lua, which runs on the hosts of its agents and, in `init_by_lua_block`, with the rights of the master process of nginx.',
+    }),
+  })
+  .meta({ id: 'WorkspaceInput' })
 
 export type WorkspaceInput = z.infer<typeof workspaceInput>
 

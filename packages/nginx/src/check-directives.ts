@@ -1,7 +1,7 @@
 import type { Problem } from '@nxmesh/model/problem'
 import { statusCodeProblem } from './check-status-codes.ts'
 import { contextsFor } from './directive-contexts.ts'
-import type { DirectiveContext } from './directive-rules.ts'
+import type { Allowed, DirectiveContext } from './directive-rules.ts'
 import { type Level, type ReadStatement, readExtra, readStatement } from './render/custom-directives.ts'
 
 const nouns: Record<DirectiveContext, string> = {
@@ -17,8 +17,11 @@ export function checkDirectives(
   directives: Readonly<Record<string, string>>,
   path: string,
   contextOf: (name: string) => DirectiveContext,
+  allowed: Allowed,
 ): Problem[] {
-  return Object.entries(directives).flatMap(([name, value]) => problemsOf(readStatement(name, value), `${path}.${name}`, contextOf))
+  return Object.entries(directives).flatMap(([name, value]) =>
+    problemsOf(readStatement(name, value, 'custom', allowed), `${path}.${name}`, contextOf),
+  )
 }
 
 /** Checks extra directives in the same way. */
@@ -27,8 +30,9 @@ export function checkExtra(
   path: string,
   level: Level,
   contextOf: (name: string) => DirectiveContext,
+  allowed: Allowed,
 ): Problem[] {
-  return (directives ?? []).flatMap((text, at) => problemsOf(readExtra(text, level), `${path}.${at}`, contextOf))
+  return (directives ?? []).flatMap((text, at) => problemsOf(readExtra(text, level, allowed), `${path}.${at}`, contextOf))
 }
 
 function problemsOf(read: ReadStatement, field: string, contextOf: (name: string) => DirectiveContext): Problem[] {
@@ -39,6 +43,7 @@ function problemsOf(read: ReadStatement, field: string, contextOf: (name: string
   const context = contextOf(name)
   const allowed = contextsFor(name)
   if (allowed === undefined || allowed.includes(context)) return []
-  const message = `"${name}" is not allowed in ${nouns[context]}, only in ${allowed.map((other) => nouns[other]).join(' or ')}`
+  const places = allowed.length === 0 ? 'an upstream block' : allowed.map((other) => nouns[other]).join(' or ')
+  const message = `"${name}" is not allowed in ${nouns[context]}, only in ${places}`
   return [{ field, message, code: 'NOT_ALLOWED' }]
 }

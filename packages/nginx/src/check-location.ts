@@ -5,13 +5,14 @@ import { speaksGrpc } from '@nxmesh/model/upstream-protocol'
 import { checkDirectives, checkExtra } from './check-directives.ts'
 import { checkOptions } from './check-options.ts'
 import { groupCount, regexProblem } from './check-regex.ts'
+import type { Allowed } from './directive-rules.ts'
 import { headerDirection } from './header-direction.ts'
 import { literal, maxTokenBytes, quote, template } from './quote.ts'
 import { hasUri, uriMessage } from './render/location-content.ts'
 import { locationPattern } from './render/location-path.ts'
 
 /** Checks one location by nginx's rules; `path` is where it stands in the input, as `locations.0`. */
-export function checkLocation(location: Location, path: string): Problem[] {
+export function checkLocation(location: Location, path: string, allowed: Allowed): Problem[] {
   const problems: Problem[] = []
   const add = (field: string, code: ProblemCode, message: string) => problems.push({ field: `${path}.${field}`, message, code })
   const { modifier, pattern } = splitPath(location.path)
@@ -73,9 +74,9 @@ export function checkLocation(location: Location, path: string): Problem[] {
   const custom = `${path}.custom_directives`
   return [
     ...problems,
-    ...checkDirectives(location.custom_directives, custom, () => 'location'),
+    ...checkDirectives(location.custom_directives, custom, () => 'location', allowed),
     ...checkOptions(location, location.custom_directives, { options: `${path}.`, custom }),
-    ...checkExtra(location.extra_directives, `${path}.extra_directives`, 'location', () => 'location'),
+    ...checkExtra(location.extra_directives, `${path}.extra_directives`, 'location', () => 'location', allowed),
   ]
 }
 

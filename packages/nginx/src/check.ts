@@ -8,21 +8,22 @@ import { checkLocation } from './check-location.ts'
 import { checkOptions } from './check-options.ts'
 import { checkRedirect } from './check-redirect.ts'
 import { checkStreamDirectives } from './check-stream.ts'
+import { type Allowed, nothingMore } from './directive-rules.ts'
 import { repeatedKey } from './map-keys.ts'
 import { maxTokenBytes, quote } from './quote.ts'
 import { locationKey } from './render/location-path.ts'
 import { settingContext } from './render/settings.ts'
 
 /** Checks a virtual host, already valid by its schema, against nginx's rules. Fields are dotted paths into the input. */
-export function checkVirtualHost(input: Omit<VirtualHostInput, 'name' | 'target_agents'>): Problem[] {
-  const problems = checkDirectives(input.custom_directives, 'custom_directives', () => 'server')
+export function checkVirtualHost(input: Omit<VirtualHostInput, 'name' | 'target_agents'>, allowed: Allowed = nothingMore): Problem[] {
+  const problems = checkDirectives(input.custom_directives, 'custom_directives', () => 'server', allowed)
   problems.push(...checkOptions(input, input.custom_directives, { options: '', custom: 'custom_directives' }))
-  problems.push(...checkExtra(input.extra_directives, 'extra_directives', 'server', () => 'server'))
+  problems.push(...checkExtra(input.extra_directives, 'extra_directives', 'server', () => 'server', allowed))
   if (input.tls && !input.ssl_enabled) problems.push({ field: 'tls', message: 'is only for hosts with ssl_enabled', code: 'NOT_ALLOWED' })
   problems.push(...checkRedirect(input))
   const first = new Map<string, number>()
   for (const [at, location] of input.locations.entries()) {
-    problems.push(...checkLocation(location, `locations.${at}`))
+    problems.push(...checkLocation(location, `locations.${at}`, allowed))
     if (speaksGrpc(location) && !input.http2_enabled) {
       const field = `locations.${at}.${location.grpc_pass === undefined ? 'upstream_protocol' : 'grpc_pass'}`
       problems.push({
@@ -56,10 +57,10 @@ export function checkUpstream(input: Pick<UpstreamInput, 'algorithm' | 'servers'
 const steersPrograms = /^(LD_.*|GLIBC_TUNABLES|GCONV_PATH|MALLOC_.*|OPENSSL_.*|PERL5.*|PERLLIB|NGINX|NGINX_.*)$/
 
 /** Checks the settings of a workspace, already valid by their schema, against nginx's rules. */
-export function checkSettings(input: Settings): Problem[] {
-  const problems = checkDirectives(input.nginx_directives, 'nginx_directives', settingContext)
+export function checkSettings(input: Settings, allowed: Allowed = nothingMore): Problem[] {
+  const problems = checkDirectives(input.nginx_directives, 'nginx_directives', settingContext, allowed)
   problems.push(...checkOptions(input, input.nginx_directives, { options: '', custom: 'nginx_directives' }))
-  problems.push(...checkExtra(input.extra_directives, 'extra_directives', 'settings', settingContext))
+  problems.push(...checkExtra(input.extra_directives, 'extra_directives', 'settings', settingContext, allowed))
   problems.push(...checkStreamDirectives(input.stream_directives, 'stream_directives'))
   problems.push(...checkMaps(input))
   for (const [name, value] of Object.entries(input.env_vars)) {

@@ -36,7 +36,8 @@ export function definedBySettings({ nginx_directives, extra_directives }: Settin
   return names
 }
 
-const defining = new Set(['set', 'auth_request_set', 'map', 'geo', 'split_clients', 'rewrite', 'if'])
+const setting = new Set(['set', 'auth_request_set', 'set_by_lua', 'set_by_lua_block', 'set_by_lua_file'])
+const defining = new Set([...setting, 'map', 'geo', 'split_clients', 'rewrite', 'if'])
 const zoned = /^(?:limit_req_zone|limit_conn_zone|\w+_cache_path)$/
 
 function addDefinitions(names: Set<string>, directives: Readonly<Record<string, string>>): void {
@@ -57,7 +58,7 @@ function addExtra(names: Set<string>, directives: readonly string[] = []): void 
 
 function addFrom(names: Set<string>, { name, args, block }: Directive): void {
   const values = args.map(({ value }) => value)
-  if (name === 'set' || name === 'auth_request_set') addVariable(names, values[0])
+  if (setting.has(name)) addVariable(names, values[0])
   else if (name === 'map' || name === 'split_clients') addVariable(names, values[1])
   else if (name === 'geo') addVariable(names, values.at(-1))
   else if (name === 'rewrite' || name === 'if') for (const value of values) addCaptures(names, value)

@@ -34,6 +34,24 @@ const groups: readonly (readonly [contexts: readonly DirectiveContext[], names: 
     words(`alias internal limit_except empty_gif flv mp4 hls memcached_pass fastcgi_pass uwsgi_pass scgi_pass grpc_pass random_index image_filter
       f4f`),
   ],
+  // Of lua-nginx-module.
+  [
+    ['http'],
+    words(`init_by_lua init_by_lua_block init_by_lua_file init_worker_by_lua init_worker_by_lua_block init_worker_by_lua_file
+      exit_worker_by_lua_block exit_worker_by_lua_file ssl_session_store_by_lua_block ssl_session_store_by_lua_file
+      ssl_session_fetch_by_lua_block ssl_session_fetch_by_lua_file rewrite_by_lua_no_postpone access_by_lua_no_postpone
+      lua_shared_dict lua_package_path lua_package_cpath lua_capture_error_log lua_sa_restart lua_regex_cache_max_entries
+      lua_regex_match_limit lua_load_resty_core lua_thread_cache_max_entries lua_max_running_timers lua_max_pending_timers
+      lua_malloc_trim lua_worker_thread_vm_pool_size`),
+  ],
+  [
+    ['http', 'server'],
+    words(`server_rewrite_by_lua_block server_rewrite_by_lua_file ssl_client_hello_by_lua_block ssl_client_hello_by_lua_file
+      ssl_certificate_by_lua_block ssl_certificate_by_lua_file`),
+  ],
+  [['server', 'location'], words('set_by_lua set_by_lua_block set_by_lua_file')],
+  [['location'], words('content_by_lua content_by_lua_block content_by_lua_file')],
+  [[], words('balancer_by_lua_block balancer_by_lua_file balancer_keepalive')],
 ]
 
 const contextsOf = new Map(groups.flatMap(([contexts, names]) => names.map((name) => [name, contexts] as const)))
@@ -43,7 +61,8 @@ export const contextNames: readonly string[] = [...contextsOf.keys()]
 
 /**
  * Where nginx allows a directive, when that is not all of http, server and location; undefined for those and for names that this
- * table does not know. Source: the "Context" line of each directive in nginx's documentation.
+ * table does not know, empty for what stands only in an upstream. Source: the "Context" line of each directive in nginx's
+ * documentation; of Lua, lua-nginx-module's table of commands.
  */
 export function contextsFor(name: string): readonly DirectiveContext[] | undefined {
   return contextsOf.get(name)

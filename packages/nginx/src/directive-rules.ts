@@ -1,10 +1,11 @@
 import { accessLogName } from './access-log.ts'
+import { isLua } from './lua-directives.ts'
 
 /** Where a custom directive is put. */
 export type DirectiveContext = 'main' | 'events' | 'http' | 'server' | 'location'
 
 const codeOrFiles =
-  /^(include|load_module|ssl_engine|ssl_conf_command|ssl_password_file|perl.*|js_.*|lua_.*|.*_by_lua|.*_by_lua_(block|file)|njs_.*|xslt_stylesheet|.*_temp_path|proxy_store|proxy_store_access|fastcgi_store|uwsgi_store|scgi_store|modsecurity_rules_(file|remote)|google_perftools_profiles|geoip_.*|geoip2|create_full_put_path|dav_.*|passenger.*|init_worker_by.*|exec.*)$/
+  /^(include|load_module|ssl_engine|ssl_conf_command|ssl_password_file|perl.*|js_.*|njs_.*|xslt_stylesheet|.*_temp_path|proxy_store|proxy_store_access|fastcgi_store|uwsgi_store|scgi_store|modsecurity_rules_(file|remote)|google_perftools_profiles|geoip_.*|geoip2|create_full_put_path|dav_.*|passenger.*|exec.*)$/
 
 const ours: Readonly<Record<string, string>> = {
   server: 'add a virtual host instead',
@@ -39,10 +40,19 @@ const ours: Readonly<Record<string, string>> = {
 const takenFormats = new Set(['combined', accessLogName])
 const logs = new Set(['access_log', 'error_log'])
 
+/** What a workspace lets those do who write its configuration, beyond what every workspace does. */
+export interface Allowed {
+  lua: boolean
+}
+
+export const nothingMore: Allowed = { lua: false }
+export const everything: Allowed = { lua: true }
+
 /** Says why a directive may not be set by users, or undefined when it may. Unknown names are left to nginx, whose modules differ from host to host. */
-export function refusal(name: string, args: readonly string[]): string | undefined {
+export function refusal(name: string, args: readonly string[], { lua }: Allowed): string | undefined {
   const reason = Object.hasOwn(ours, name) ? ours[name] : undefined
   if (reason !== undefined) return `"${name}" cannot be set here: ${reason}`
+  if (isLua(name)) return lua ? undefined : `"${name}" is not allowed: it runs code on the host, and lua_allowed of the workspace is false`
   if (reachesHost(name)) return `"${name}" is not allowed: it runs code or reaches files of the host`
   if (logs.has(name) && !(args.length === 1 && args[0] === 'off')) return `"${name}" may only be "off"`
   if (name === 'log_format' && takenFormats.has(args[0] ?? '')) return `"log_format" cannot have the name "${args[0]}": it is taken`
@@ -51,5 +61,5 @@ export function refusal(name: string, args: readonly string[]): string | undefin
 
 /** Tells whether a directive runs code, or reads or writes files of its own choice, already while nginx reads the configuration. */
 export function reachesHost(name: string): boolean {
-  return codeOrFiles.test(name)
+  return isLua(name) || codeOrFiles.test(name)
 }

@@ -55,6 +55,8 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
     folder: folderOf(target),
     ...challenges,
   }
+  if (ports.some(({ hosts }) => hosts.some(({ lua }) => lua)) || [...placed.http, ...placed.server].some(({ lua }) => lua))
+    rendering.uses.add('lua')
   renderHttpHead(rendering, ports)
   renderChallengeAnswers(rendering)
   const streams = planStreams(config, target, { certificates: paths, taken: listensOf(ports) }, report)

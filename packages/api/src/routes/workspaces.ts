@@ -80,3 +80,5 @@ export const updateSettings = route({
 })
 
 export type SettingsPatch = Patch<z.input<typeof settings>>
+
+export type WorkspacePatch = Patch<z.input<typeof workspaceInput>>

@@ -64,9 +64,11 @@ interface Workspaces {
   /** The config version: raised by one with each change to what agents must serve. */
   version: number
   settings: string
+  /** 1 where the configuration may hold Lua. */
+  lua_allowed: Generated<number>
   created_at: string
   updated_at: string
-  /** Raised by one with each change of its name or slug, and with each change of its settings. */
+  /** Raised by one with each change of the workspace itself, and with each change of its settings. */
   revision: Generated<number>
   settings_revision: Generated<number>
 }

@@ -1,6 +1,7 @@
 import type { ConfigStreamHost, ConfigUpstream, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import type { ImportCertificate, ImportLine } from '@nxmesh/model/import'
 import type { Settings } from '@nxmesh/model/settings'
+import { type Allowed, nothingMore } from '../directive-rules.ts'
 import type { CertificateUse, FindCertificate } from './certificate-use.ts'
 import { headersWithin } from './header-sets.ts'
 import type { Sources } from './includes.ts'
@@ -27,6 +28,7 @@ export interface Imported {
 export interface ImportOptions {
   newId: () => string
   findCertificate: FindCertificate
+  allowed?: Allowed
 }
 
 /** Directives of the http block that NxMesh writes in each server, where they would hide those above. */
@@ -37,7 +39,7 @@ const empty = { add_header: [], proxy_set_header: [] }
  * Turns a configuration, as it was read, into virtual hosts, stream hosts, upstreams and settings. A server is taken whole or not at all: what the
  * fields of an object do not hold is kept as it is, in its place. There is a line for each directive that says what became of it.
  */
-export function importConfig(sources: Sources, { newId, findCertificate }: ImportOptions): Imported {
+export function importConfig(sources: Sources, { newId, findCertificate, allowed = nothingMore }: ImportOptions): Imported {
   const { directives, read } = sources
   const ledger: Ledger = new Map()
   const blocks = (name: string) => directives.filter((directive) => directive.name === name && directive.block)
@@ -62,6 +64,7 @@ export function importConfig(sources: Sources, { newId, findCertificate }: Impor
     upstreamIds: new Map(upstreams.map(({ name, id }) => [name, id])),
     certificates,
     newId,
+    allowed,
     ledger,
   }
   const hosts = servers.flatMap((server) => importServer(server, context))
@@ -73,6 +76,7 @@ export function importConfig(sources: Sources, { newId, findCertificate }: Impor
       events: within('events'),
       http: http.filter((directive) => directive.name !== 'server'),
     },
+    allowed,
     ledger,
   )
   return {

@@ -1,6 +1,7 @@
 import { type Header, type Location, location as locationSchema, proxyPass, type RewriteRule, rewriteRule } from '@nxmesh/model/location'
 import { checkLocation } from '../check-location.ts'
 import { regexProblem } from '../check-regex.ts'
+import type { Allowed } from '../directive-rules.ts'
 import { familyOf, keep } from './families.ts'
 import { customHeader, forgotten, type HeaderLevels, headersWithin } from './header-sets.ts'
 import type { Entry, Ledger } from './ledger.ts'
@@ -19,6 +20,7 @@ export interface LocationInput {
   directive: SourceDirective
   inherited: HeaderLevels
   upstreamIds: ReadonlyMap<string, string>
+  allowed: Allowed
   ledger: Ledger
   /** What says where a directive went: `field` is seen from the location. */
   entry: (outcome: Entry['outcome'], field: string, message?: string) => Entry
@@ -39,7 +41,7 @@ const headerNames = new Set(['add_header', 'proxy_set_header'])
 
 /** Reads a location block into the fields of a location; what they do not hold is kept as it is. */
 export function readLocation(input: LocationInput): ReadLocation {
-  const { directive, ledger, entry, inherited } = input
+  const { directive, ledger, entry, inherited, allowed } = input
   const block = directive.block ?? []
   const fail = (culprit: SourceDirective, message: string): ReadLocation => ({ ok: false, obstacle: { directive: culprit, message } })
   const draft: { [field: string]: unknown; custom_headers: Header[] } = { path: pathOf(directive.args), custom_headers: [] }
@@ -55,7 +57,7 @@ export function readLocation(input: LocationInput): ReadLocation {
   const proxies = draft.proxy_pass !== undefined || draft.upstream_id !== undefined
   for (const child of rest) {
     if (child.name === 'location' || child.name === 'proxy_pass') continue
-    const message = refusedBecause(child.name, child.args)
+    const message = refusedBecause(child.name, child.args, allowed)
     if (message !== undefined) return fail(child, message)
   }
   if (proxies) {
@@ -84,7 +86,7 @@ export function readLocation(input: LocationInput): ReadLocation {
     const [{ path, message } = { path: [], message: '' }] = read.error.issues
     return fail(directive, `${path.join('.')} ${message}`)
   }
-  const [problem] = checkLocation(read.data, '')
+  const [problem] = checkLocation(read.data, '', allowed)
   if (!problem) return { ok: true, location: read.data }
   const culprit = [...fields].find(([, field]) => problem.field === `.${field}`)?.[0]
   return fail(culprit ? written.get(culprit)! : directive, problem.message)

@@ -225,6 +225,7 @@ function statementOf(directive: SourceDirective, reading: Reading): string {
   const { name, block } = directive
   const args = directive.args.map((argument) => argument.replaceAll(`\${${dollarVariable}}`, '$'))
   const words = [name, ...argumentsOf(name, args, reading)].map(quote).join(' ')
+  if (directive.lua !== undefined) return `${words} {${directive.lua}}`
   if (!block) return words
   const inner = block
     .filter((child) => dataBlocks.has(name) || replacedBecause(child.name, child.args) === undefined)

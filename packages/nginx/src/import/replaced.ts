@@ -1,3 +1,5 @@
+import { moduleFiles } from '../facts.ts'
+
 /** What NxMesh does by itself, so that nothing is lost where a configuration's own words for it are not taken over. */
 const replaced: Readonly<Record<string, string>> = {
   user: 'the agent chooses the user of the workers',
@@ -17,8 +19,12 @@ const replaced: Readonly<Record<string, string>> = {
   scgi_temp_path: 'the agent has a folder of its own',
 }
 
+const loaded = new Set<string>(Object.values(moduleFiles).flat(2))
+
 /** Why a directive need not be taken over, or undefined where it must. */
 export function replacedBecause(name: string, args: readonly string[]): string | undefined {
   if (name === 'access_log' && args[0] === 'off') return undefined
+  if (name === 'load_module' && loaded.has(args[0]?.split('/').at(-1) ?? ''))
+    return 'the agent loads this module where a configuration needs it'
   return Object.hasOwn(replaced, name) ? replaced[name] : undefined
 }

@@ -3,6 +3,7 @@ import type { ImportLine } from '@nxmesh/model/import'
 import type { Location } from '@nxmesh/model/location'
 import { virtualHostInput } from '@nxmesh/model/virtual-host'
 import { checkVirtualHost } from '../check.ts'
+import type { Allowed } from '../directive-rules.ts'
 import { type CertificateUse, useCertificate } from './certificate-use.ts'
 import { keep } from './families.ts'
 import { type HeaderLevels, headersWithin } from './header-sets.ts'
@@ -27,6 +28,7 @@ export interface ServerContext {
   upstreamIds: ReadonlyMap<string, string>
   certificates: CertificateUse
   newId: () => string
+  allowed: Allowed
   ledger: Ledger
 }
 
@@ -76,7 +78,7 @@ function readServer(server: SourceDirective, context: ServerContext, ledger: Led
   })
   ledger.set(server, { outcome: 'imported', object: { kind: 'virtual_host', name } })
   const certificate = useCertificate(server, names, context.certificates)
-  const obstacle = noteFields(server, { ledger, entry, refused, certificate })
+  const obstacle = noteFields(server, { ledger, entry, refused, certificate, allowed: context.allowed })
   if (obstacle) return obstacle
   const levels = headersWithin(block, context.headers)
   const locations = readLocations(server, levels, context, ledger, entry)
@@ -110,7 +112,7 @@ function readServer(server: SourceDirective, context: ServerContext, ledger: Led
       const [{ path, message } = { path: [], message: '' }] = parsed.error.issues
       return { directive: server, message: `${path.join('.')} ${message}` }
     }
-    const [problem] = checkVirtualHost(parsed.data)
+    const [problem] = checkVirtualHost(parsed.data, context.allowed)
     if (problem) {
       const culprit = [...places].find(([, field]) => field === problem.field)?.[0]
       return { directive: culprit ? written.get(culprit)! : server, message: problem.message }
@@ -139,7 +141,13 @@ interface Noting {
 
 function noteFields(
   server: SourceDirective,
-  { ledger, entry, refused, certificate }: Noting & { refused: string[]; certificate: ReturnType<typeof useCertificate> },
+  {
+    ledger,
+    entry,
+    refused,
+    certificate,
+    allowed,
+  }: Noting & { refused: string[]; certificate: ReturnType<typeof useCertificate>; allowed: Allowed },
 ): Obstacle | undefined {
   for (const directive of server.block!) {
     const { name, args } = directive
@@ -165,7 +173,7 @@ function noteFields(
     else if (name === 'add_header' || name === 'proxy_set_header') ledger.set(directive, entry('imported', 'locations'))
     else if (because !== undefined) ledger.set(directive, { outcome: 'replaced', message: because })
     else if (name !== 'location') {
-      const message = refusedBecause(name, args)
+      const message = refusedBecause(name, args, allowed)
       if (message !== undefined) return { directive, message }
       if (name.startsWith('ssl_'))
         ledger.set(directive, { outcome: 'left_out', message: 'has no effect: no port of this server speaks TLS' })
@@ -184,7 +192,7 @@ function noteTaken(server: SourceDirective, ledger: Ledger, entry: Noting['entry
 function readLocations(
   server: SourceDirective,
   inherited: HeaderLevels,
-  { upstreamIds }: ServerContext,
+  { upstreamIds, allowed }: ServerContext,
   ledger: Ledger,
   entry: Noting['entry'],
 ): Location[] | Obstacle {
@@ -197,7 +205,7 @@ function readLocations(
     }
     const at = locations.length
     const placed: Noting['entry'] = (outcome, field, message) => entry(outcome, `locations.${at}.${field}`, message)
-    const read = readLocation({ directive, inherited, upstreamIds, ledger, entry: placed })
+    const read = readLocation({ directive, inherited, upstreamIds, allowed, ledger, entry: placed })
     if (!read.ok) return read.obstacle
     locations.push(read.location)
   }

@@ -1,5 +1,6 @@
 import { type Settings, settings as settingsSchema } from '@nxmesh/model/settings'
 import { checkSettings } from '../check.ts'
+import { type Allowed, nothingMore } from '../directive-rules.ts'
 import { quote } from '../quote.ts'
 import { mimeTypes } from '../render/mime-types.ts'
 import { settingContext } from '../render/settings.ts'
@@ -20,6 +21,7 @@ const entry = (outcome: Entry['outcome'], field: string, message?: string): Entr
 /** Reads the directives around the servers into settings; each is taken by itself, as one that cannot be had makes no other wrong. */
 export function importSettings(
   { main, events, http }: { main: readonly SourceDirective[]; events: readonly SourceDirective[]; http: readonly SourceDirective[] },
+  allowed: Allowed,
   ledger: Ledger,
 ): Settings {
   const settings: Settings = { nginx_directives: {}, env_vars: {} }
@@ -27,9 +29,9 @@ export function importSettings(
   const types = typesOf(http, ledger)
   const usable = [
     ...(types ? [types] : []),
-    ...main.filter((directive) => isUsable(directive, 'main', ledger)),
-    ...events.filter((directive) => isUsable(directive, 'events', ledger)),
-    ...http.filter((directive) => isUsable(directive, 'http', ledger)),
+    ...main.filter((directive) => isUsable(directive, 'main', allowed, ledger)),
+    ...events.filter((directive) => isUsable(directive, 'events', allowed, ledger)),
+    ...http.filter((directive) => isUsable(directive, 'http', allowed, ledger)),
   ]
   const { custom_directives, extra_directives, fields } = keep(usable)
   Object.assign(settings.nginx_directives, custom_directives)
@@ -39,7 +41,7 @@ export function importSettings(
   return settings
 }
 
-function isUsable(directive: SourceDirective, context: 'main' | 'events' | 'http', ledger: Ledger): boolean {
+function isUsable(directive: SourceDirective, context: 'main' | 'events' | 'http', allowed: Allowed, ledger: Ledger): boolean {
   const { name, args } = directive
   if (ledger.has(directive)) return false
   const because = replacedBecause(name, args)
@@ -47,23 +49,23 @@ function isUsable(directive: SourceDirective, context: 'main' | 'events' | 'http
     noteWhole(ledger, directive, { outcome: 'replaced', message: because })
     return false
   }
-  const message = problemOf(directive, context)
+  const message = problemOf(directive, context, allowed)
   if (message === undefined) return true
   noteWhole(ledger, directive, { outcome: 'left_out', message })
   return false
 }
 
-function problemOf(directive: SourceDirective, context: 'main' | 'events' | 'http'): string | undefined {
+function problemOf(directive: SourceDirective, context: 'main' | 'events' | 'http', allowed: Allowed): string | undefined {
   const { name, args } = directive
   if (name !== 'upstream') {
-    const message = refusedBecause(name, args)
+    const message = refusedBecause(name, args, allowed)
     if (message !== undefined) return message
   }
   if (settingContext(name) !== context) return `is not known as a directive of the ${context} context`
   const { custom_directives, extra_directives } = keep([directive])
   const alone = { nginx_directives: custom_directives, env_vars: {}, ...(extra_directives.length > 0 && { extra_directives }) }
   const read = settingsSchema.safeParse(alone)
-  return read.success ? checkSettings(read.data)[0]?.message : read.error.issues[0]?.message
+  return read.success ? checkSettings(read.data, allowed)[0]?.message : read.error.issues[0]?.message
 }
 
 function readEnvironment(directive: SourceDirective, settings: Settings, ledger: Ledger): void {
@@ -96,7 +98,7 @@ function typesOf(http: readonly SourceDirective[], ledger: Ledger): SourceDirect
   const [first] = blocks
   if (!first) return undefined
   const types = { ...first, block: [...own.values()] }
-  const message = own.size === 0 ? undefined : problemOf(types, 'http')
+  const message = own.size === 0 ? undefined : problemOf(types, 'http', nothingMore)
   const said = message === undefined ? entry('imported', 'nginx_directives.types') : { outcome: 'left_out' as const, message }
   for (const block of blocks) {
     ledger.set(block, said)

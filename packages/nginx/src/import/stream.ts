@@ -1,5 +1,6 @@
 import type { ConfigStreamHost, ConfigUpstream } from '@nxmesh/model/agent-config'
 import { checkStreamDirectives } from '../check-stream.ts'
+import { nothingMore } from '../directive-rules.ts'
 import type { CertificateUse } from './certificate-use.ts'
 import { type Ledger, noteWhole } from './ledger.ts'
 import { noteKept } from './nested.ts'
@@ -69,7 +70,7 @@ function keepDirectives(stream: readonly SourceDirective[], ledger: Ledger): str
       continue
     }
     const text = textOf(directive)
-    const message = name === 'include' ? refusedBecause(name, args) : checkStreamDirectives([text], '')[0]?.message
+    const message = name === 'include' ? refusedBecause(name, args, nothingMore) : checkStreamDirectives([text], '')[0]?.message
     if (message !== undefined) {
       noteWhole(ledger, directive, { outcome: 'left_out', message })
       continue

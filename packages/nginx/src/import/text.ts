@@ -2,12 +2,14 @@ import { dataBlocks } from '../data-blocks.ts'
 import type { SourceDirective } from './source.ts'
 
 /** A directive as one text, on one line where it has no block, without its final `;`. */
-export function textOf({ head, block }: SourceDirective): string {
+export function textOf({ head, block, lua }: SourceDirective): string {
+  if (lua !== undefined) return `${head} {${lua}}`
   return block ? `${head} {\n${block.map((child) => inner(child, '    ')).join('')}}` : head
 }
 
 function inner(directive: SourceDirective, indent: string): string {
-  const { head, block } = directive
+  const { head, block, lua } = directive
+  if (lua !== undefined) return `${indent}${head} {${lua}}\n`
   if (!block) return `${indent}${head};\n`
   return `${indent}${head} {\n${block.map((child) => inner(child, `${indent}    `)).join('')}${indent}}\n`
 }

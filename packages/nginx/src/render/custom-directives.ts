@@ -1,6 +1,7 @@
 import { dataBlocks } from '../data-blocks.ts'
-import { refusal } from '../directive-rules.ts'
+import { type Allowed, nothingMore, refusal } from '../directive-rules.ts'
 import { isHeaderName } from '../header-direction.ts'
+import { holdsLua, isLua } from '../lua-directives.ts'
 import { type ConfigTree, type Directive, parse } from '../parse.ts'
 import { maxTokenBytes } from '../quote.ts'
 
@@ -9,6 +10,8 @@ export interface Statement {
   name: string
   args: string[]
   text: string
+  /** Whether it, or anything in it, is Lua. */
+  lua?: true
   /** The entries of a `types` block. */
   types?: { type: string; extensions: string[] }[]
 }
@@ -23,41 +26,41 @@ const notInBodies = /(?![\n\r\t])\p{Cc}/u
  * Reads a custom directive: its value is what stands after the name, with or without the final `;`, or a block. Anything but exactly
  * one statement of that name, and anything users may not set, gives a sentence that says so.
  */
-export function readStatement(name: string, value: string, level: Level = 'custom'): ReadStatement {
+export function readStatement(name: string, value: string, level: Level, allowed: Allowed): ReadStatement {
   const trimmed = value.trim()
-  if (plain.test(trimmed) && !trimmed.includes('${')) {
+  if (plain.test(trimmed) && !trimmed.includes('${') && !isLua(name)) {
     const args = trimmed.split(' ').filter((word) => word !== '')
-    const reason = isAllowedIn(level, name, args) ? undefined : refusal(name, args)
+    const reason = isAllowedIn({ level }, name, args) ? undefined : refusal(name, args, allowed)
     if (reason !== undefined) return { ok: false, reason: 'refused', message: reason }
     const header = headerProblem(name, args)
     if (header !== undefined) return { ok: false, reason: 'malformed', message: header }
     return { ok: true, statement: { name, args, text: `${name} ${trimmed};` } }
   }
-  return readWithParser(name, trimmed, level)
+  return readWithParser(name, trimmed, { level, allowed })
 }
 
-function readWithParser(name: string, value: string, level: Level): ReadStatement {
+function readWithParser(name: string, value: string, rules: Rules): ReadStatement {
   const text = `${name}${value === '' || value === ';' ? '' : ' '}${value}${/[;}]$/.test(value) ? '' : ';'}`
   const parsed = parse(text)
   if (!parsed.ok && /[;}]$/.test(value)) {
     // A final `;` or `}` may be part of the last argument.
     const again = parse(`${text};`)
-    if (again.ok) return fromTree(name, `${text};`, again.tree, level)
+    if (again.ok) return fromTree(name, `${text};`, again.tree, rules)
   }
   if (!parsed.ok) return { ok: false, reason: 'malformed', message: `is not one complete directive: ${parsed.message}` }
-  return fromTree(name, text, parsed.tree, level)
+  return fromTree(name, text, parsed.tree, rules)
 }
 
-function fromTree(name: string, text: string, tree: ConfigTree, level: Level): ReadStatement {
+function fromTree(name: string, text: string, tree: ConfigTree, rules: Rules): ReadStatement {
   const directive = tree.directives[0]
   if (!directive || tree.directives.length > 1 || tree.after !== '' || directive.name !== name || directive.raw !== name)
     return { ok: false, reason: 'malformed', message: `must be exactly one "${name}" directive` }
-  const problem = problemOf(directive, level)
+  const problem = problemOf(directive, rules)
   if (problem !== undefined) return { ok: false, ...problem }
   const args = directive.args.map((argument) => argument.value)
   const header = headerProblem(name, args)
   if (header !== undefined) return { ok: false, reason: 'malformed', message: header }
-  const statement: Statement = { name, args, text }
+  const statement: Statement = { name, args, text, ...(holdsLua(directive) && { lua: true }) }
   if (name === 'types' && directive.block?.kind === 'directives') {
     statement.types = directive.block.directives.map((entry) => ({ type: entry.name, extensions: entry.args.map(({ value }) => value) }))
   }
@@ -82,35 +85,37 @@ function headerProblem(name: string, args: readonly string[]): string | undefine
  * Reads one of the extra directives, which holds its own name. There more is allowed than elsewhere: locations within a location
  * and what they proxy to, and upstreams beside those of the workspace.
  */
-export function readExtra(value: string, level: Level): ReadStatement {
+export function readExtra(value: string, level: Level, allowed: Allowed): ReadStatement {
   const trimmed = value.trim()
   const text = /[;}]$/.test(trimmed) && parse(trimmed).ok ? trimmed : `${trimmed};`
   const parsed = parse(text)
   if (!parsed.ok) return { ok: false, reason: 'malformed', message: `is not one complete directive: ${parsed.message}` }
   const name = parsed.tree.directives[0]?.name ?? ''
   if (!/^[a-z][a-z0-9_]*$/.test(name)) return { ok: false, reason: 'malformed', message: 'must begin with the name of a directive' }
-  return fromTree(name, text, parsed.tree, level)
+  return fromTree(name, text, parsed.tree, { level, allowed })
 }
 
 type StatementProblem = { reason: 'refused' | 'malformed'; message: string }
 
-function problemOf(directive: Directive, within: Level | Inner): StatementProblem | undefined {
+function problemOf(directive: Directive, rules: Rules): StatementProblem | undefined {
   const { name, block } = directive
   const args = directive.args.map((argument) => argument.value)
-  const message = isAllowedIn(within, name, args) ? undefined : refusal(name, args)
+  const message = isAllowedIn(rules, name, args) ? undefined : refusal(name, args, rules.allowed)
   if (message !== undefined) return { reason: 'refused', message }
   const written = textProblem(directive)
   if (written !== undefined) return { reason: 'malformed', message: written }
   switch (block?.kind) {
     case undefined:
-      return undefined
+      return name.endsWith('_by_lua_block') ? { reason: 'malformed', message: `"${name}" must have Lua between braces` } : undefined
     case 'lua':
-      return { reason: 'refused', message: `"${name}" is not allowed: it runs code` }
+      return notInBodies.test(block.source)
+        ? { reason: 'malformed', message: `the Lua of "${name}" must not contain control characters but for line breaks and tabs` }
+        : undefined
     case 'directives':
-      if (name === 'if' && typeof within === 'object' && within.block !== 'location')
+      if (name === 'if' && rules.block !== undefined && rules.block !== 'location')
         return { reason: 'malformed', message: '"if" cannot stand inside another block' }
       for (const child of block.directives) {
-        const inner = dataBlocks.has(name) ? entryProblem(child) : problemOf(child, { level: levelOf(within), block: name })
+        const inner = dataBlocks.has(name) ? entryProblem(child) : problemOf(child, { ...rules, block: name })
         if (inner !== undefined) return inner
       }
       return undefined
@@ -122,27 +127,23 @@ function problemOf(directive: Directive, within: Level | Inner): StatementProble
 /** Where a statement stands: among custom directives, among the extra directives of a location, a virtual host or the settings, or among those of a stream host or the stream block. */
 export type Level = 'custom' | 'location' | 'server' | 'settings' | 'stream_host' | 'stream'
 
-/** Within a block of such a statement. */
-interface Inner {
+/** What a statement is held to. */
+interface Rules {
   level: Level
-  block: string
+  allowed: Allowed
+  /** The block within such a statement that it stands in. */
+  block?: string
 }
 
-function levelOf(within: Level | Inner): Level {
-  return typeof within === 'object' ? within.level : within
-}
-
-function isAllowedIn(within: Level | Inner, name: string, args: readonly string[]): boolean {
-  switch (levelOf(within)) {
+function isAllowedIn({ level, block }: Pick<Rules, 'level' | 'block'>, name: string, args: readonly string[]): boolean {
+  switch (level) {
     case 'location':
       return name === 'location' || name === 'proxy_pass'
     case 'stream_host':
       return name === 'proxy_pass'
     case 'settings':
     case 'stream':
-      return typeof within === 'object' && within.block === 'upstream'
-        ? name === 'server'
-        : name === 'upstream' && args.length === 1 && !args[0]!.startsWith('nxmesh_')
+      return block === 'upstream' ? name === 'server' : name === 'upstream' && args.length === 1 && !args[0]!.startsWith('nxmesh_')
     default:
       return false
   }
@@ -150,20 +151,20 @@ function isAllowedIn(within: Level | Inner, name: string, args: readonly string[
 
 /** The names in these blocks are data, all but `include`. */
 function entryProblem(entry: Directive): StatementProblem | undefined {
-  if (entry.name === 'include') return { reason: 'refused', message: refusal('include', [])! }
+  if (entry.name === 'include') return { reason: 'refused', message: refusal('include', [], nothingMore)! }
   const message = textProblem(entry)
   return message === undefined ? undefined : { reason: 'malformed', message }
 }
 
-/** Tells whether the words of a directive become text of a body, where a line break adds no header. */
-function writesBody({ name, args }: Directive): boolean {
-  if (name === 'sub_filter') return true
+/** Tells whether the words of a directive become code, or text of a body, where a line break adds no header. */
+function takesLines({ name, args }: Directive): boolean {
+  if (name === 'sub_filter' || /_by_lua$/.test(name)) return true
   return name === 'return' && args.length === 2 && /^(?!30[12378]$)\d{3}$/.test(args[0]!.value)
 }
 
 function textProblem(directive: Directive): string | undefined {
   const { name, raw, before, beforeEnd, args } = directive
-  const forbidden = writesBody(directive) ? notInBodies : controlCharacter
+  const forbidden = takesLines(directive) ? notInBodies : controlCharacter
   if (controlCharacter.test(name) || args.some(({ value }) => forbidden.test(value)))
     return `"${name}" must not contain control characters, nor the escapes \\r, \\n and \\t`
   if (Buffer.byteLength(raw) > maxTokenBytes || args.some((argument) => Buffer.byteLength(argument.raw) > maxTokenBytes))

@@ -2,6 +2,8 @@ import type { AgentConfig, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import { defaultHttpPort } from '@nxmesh/model/http-port'
 import { parseServerNames } from '@nxmesh/model/server-name'
 import { compareVersions } from '../facts.ts'
+import { decidesByLua } from '../lua-directives.ts'
+import { luaOfHost, luaOfSettings } from '../lua-use.ts'
 import type { CertificateFiles, CertificatePaths } from './certificates.ts'
 import { type Report, reportOn } from './report.ts'
 import type { RenderTarget } from './target.ts'
@@ -13,6 +15,7 @@ export interface PlannedHost {
   files?: CertificatePaths
   http2: boolean
   http3: boolean
+  lua: boolean
 }
 
 /** The plain side of a virtual host that speaks TLS: it answers challenges, and leads to HTTPS where that is wanted and served. */
@@ -35,9 +38,19 @@ export interface PlannedPort {
 /** Decides which virtual hosts can be served on which port; the others are reported as errors and left out, so that they never break the rest. */
 export function planPorts(config: AgentConfig, target: RenderTarget, certificates: CertificateFiles, report: Report): PlannedPort[] {
   const ports = new Map<number, PlannedPort>()
+  const common = luaOfSettings(config.settings).find(({ name }) => decidesByLua(name))
   for (const host of config.virtual_hosts) {
+    const lua = luaOfHost(host)
+    if (!target.facts.supports.lua && (lua.length > 0 || common)) {
+      const [field, why] = lua[0]
+        ? [lua[0].field, '']
+        : ['server_name', ` and "${common!.name}" of the settings is to decide on its requests`]
+      reportOn(report, 'error', host, field, `the virtual host is left out: ${lacksLua(target)}${why}`)
+      continue
+    }
     const planned = planHost(host, target, certificates, report)
     if (!planned) continue
+    planned.lua = lua.length > 0
     const port = ports.get(host.listen_port) ?? { port: host.listen_port, tls: host.ssl_enabled, hosts: [], companions: [] }
     if (port.tls !== host.ssl_enabled) {
       const message = `is left out: port ${port.port} ${port.tls ? 'speaks TLS' : 'does not speak TLS'} for "${port.hosts[0]!.host.name}"`
@@ -58,6 +71,11 @@ export function planPorts(config: AgentConfig, target: RenderTarget, certificate
   if (compareVersions(target.facts.version, ownProtocolsSince) < 0)
     for (const port of sorted) reportSharedProtocols(port, config.settings, report)
   return sorted
+}
+
+/** Why Lua cannot be run. */
+export function lacksLua({ facts, mode }: RenderTarget): string {
+  return mode === 'owned' ? `nginx ${facts.version} here has no Lua module` : "the host's own nginx.conf loads no Lua module"
 }
 
 function planCompanions(
@@ -94,7 +112,7 @@ function planHost(host: ConfigVirtualHost, target: RenderTarget, certificates: C
     return undefined
   }
   const { supports, version } = target.facts
-  const planned: PlannedHost = { host, names: parsed.names, http2: false, http3: false }
+  const planned: PlannedHost = { host, names: parsed.names, http2: false, http3: false, lua: false }
   if (host.ssl_enabled) {
     const files = host.ssl_certificate_id === null ? undefined : certificates.get(host.ssl_certificate_id)
     if (!files || !supports.ssl) {

@@ -1,3 +1,4 @@
+import { type Allowed, everything } from '../directive-rules.ts'
 import { type Level, type ReadStatement, readExtra, readStatement, type Statement } from './custom-directives.ts'
 
 /** A statement of a user with the field that it comes from, seen from the object that holds it. */
@@ -18,11 +19,15 @@ interface Directives {
   extra_directives?: readonly string[] | undefined
 }
 
-/** Reads the directives of one level, the extra ones last; those that cannot be written are told to `refuse` and left out. */
+/**
+ * Reads the directives of one level, the extra ones last; those that cannot be written are told to `refuse` and left out. What a
+ * workspace allows beyond the rest was asked where it was written down.
+ */
 export function readCustomDirectives(
   { custom_directives, extra_directives = [] }: Directives,
   level: Level,
   refuse: (field: string, message: string) => void,
+  allowed: Allowed = everything,
 ): CustomStatements {
   const statements: CustomStatement[] = []
   const take = (field: string, read: ReadStatement) => {
@@ -31,8 +36,9 @@ export function readCustomDirectives(
   }
   const own = level === 'stream_host' ? level : 'custom'
   for (const name in custom_directives) {
-    if (Object.hasOwn(custom_directives, name)) take(`custom_directives.${name}`, readStatement(name, custom_directives[name]!, own))
+    if (Object.hasOwn(custom_directives, name))
+      take(`custom_directives.${name}`, readStatement(name, custom_directives[name]!, own, allowed))
   }
-  for (const [at, text] of extra_directives.entries()) take(`extra_directives.${at}`, readExtra(text, level))
+  for (const [at, text] of extra_directives.entries()) take(`extra_directives.${at}`, readExtra(text, level, allowed))
   return statements.length === 0 ? none : { names: new Set(statements.map(({ name }) => name)), statements }
 }

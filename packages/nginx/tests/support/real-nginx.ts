@@ -26,11 +26,11 @@ export function testFile({ path, facts }: NginxBinary, folder: string, file: str
   return { ok: run.status === 0, output: run.stderr }
 }
 
-/** Runs `nginx -t` on the text of an http block, latin1 byte by byte. */
-export function testHttp(binary: NginxBinary, http: string): { ok: boolean; output: string } {
+/** Runs `nginx -t` on the text of an http block, latin1 byte by byte; `main` stands before all else. */
+export function testHttp(binary: NginxBinary, http: string, main = ''): { ok: boolean; output: string } {
   using folder = temporaryFolder()
   const file = join(folder.path, 'test.conf')
-  writeFileSync(file, wrap(http), 'latin1')
+  writeFileSync(file, main + wrap(http), 'latin1')
   return testFile(binary, folder.path, file)
 }
 

@@ -10,6 +10,7 @@ import * as dnsProviders from './0009-dns-providers.ts'
 import * as foundCertificates from './0010-found-certificates.ts'
 import * as alertWaits from './0011-alert-waits.ts'
 import * as streamHosts from './0012-stream-hosts.ts'
+import * as luaAllowed from './0013-lua-allowed.ts'
 
 /** Every migration in order; forward only. */
 export const migrations = {
@@ -25,4 +26,5 @@ export const migrations = {
   '0010-found-certificates': foundCertificates,
   '0011-alert-waits': alertWaits,
   '0012-stream-hosts': streamHosts,
+  '0013-lua-allowed': luaAllowed,
 }
