@@ -1,4 +1,6 @@
 import type { Finding } from '@nxmesh/model/agent'
+import type { ConfigVirtualHost } from '@nxmesh/model/agent-config'
+import { addressesOf } from '@nxmesh/model/listen-address'
 import type { LedgerState } from './ledger.ts'
 import type { Taken } from './ports.ts'
 
@@ -42,11 +44,15 @@ export function firstTrouble(output: string): string {
 }
 
 /** One finding per port that nginx could not open, at the virtual hosts that asked for it. */
-export function portFindings(taken: readonly Taken[], hosts: readonly { id: string; name: string; listen_port: number }[]): Finding[] {
-  return taken.flatMap((port): Finding[] => {
-    const users = hosts.filter((host) => host.listen_port === port.port)
-    if (users.length === 0) return [{ severity: 'error', message: port.reason }]
-    return users.map(({ id, name }) => ({ severity: 'error', message: port.reason, kind: 'virtual_host', id, name, field: 'listen_port' }))
+export function portFindings(
+  taken: readonly Taken[],
+  hosts: readonly Pick<ConfigVirtualHost, 'id' | 'name' | 'listen_port' | 'listen_addresses'>[],
+): Finding[] {
+  return taken.flatMap(({ port, address, reason }): Finding[] => {
+    const users = hosts.filter((host) => host.listen_port === port && (address === undefined || addressesOf(host).includes(address)))
+    if (users.length === 0) return [{ severity: 'error', message: reason }]
+    const field = address === undefined ? 'listen_port' : 'listen_addresses'
+    return users.map(({ id, name }) => ({ severity: 'error', message: reason, kind: 'virtual_host', id, name, field }))
   })
 }
 

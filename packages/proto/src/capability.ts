@@ -5,5 +5,6 @@
  * 3: requests are logged, and batches of logs and metrics are numbered.
  * 4: the master takes requests as rows.
  * 5: the agent writes typed options and extra directives, refuses options that it does not know, and sends the configuration of its host.
+ * 7: the agent listens on certain addresses only.
  */
-export const capability = 5
+export const capability = 7
