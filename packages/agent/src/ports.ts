@@ -58,7 +58,7 @@ function describe(listen: Listen, address: string, owner: Taken['owner'], master
   if (owner.pid === master) {
     const [has, wanted] =
       listen.address === undefined ? ['on a single address', `on ${address}`] : ['on all addresses', 'on this one alone']
-    return `${port} is already open ${has} in this nginx, which cannot open it ${wanted} while it runs: restart nginx`
+    return `${port} is already open ${has} in this nginx, which cannot open it ${wanted} while it holds the port`
   }
   return `${port} is already in use on this machine by process ${owner.pid} (${owner.command})`
 }
