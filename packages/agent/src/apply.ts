@@ -29,7 +29,7 @@ import { limitOfTheTest, machineFindings } from './machine-findings.ts'
 import { binaryOf, reloadNginx, stopNginx, workersOf } from './nginx.ts'
 import { endOrphans } from './orphans.ts'
 import { causeOf, firstTrouble, portFindings, proofTimeout } from './plan.ts'
-import { type Listen, takenPorts } from './ports.ts'
+import { type Listen, socketName, takenPorts } from './ports.ts'
 import { prove } from './proof.ts'
 import type { Scope } from './scope.ts'
 import { groupFor } from './worker-group.ts'
@@ -62,7 +62,7 @@ export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyR
   const obstacle = await installation.obstacle()
   if (obstacle !== undefined) return failed(obstacle, 'host', [{ severity: 'error', message: obstacle }])
 
-  await scope.names.learn(namesOf(request.config, installation.mode))
+  await Promise.all([scope.names.learn(namesOf(request.config, installation.mode)), scope.addresses.look(request.config)])
   const master = await installation.findMaster()
   // The binary that will read the config decides what may be in it: the running one on a reload, the installed one on a start.
   const binary = master === undefined || request.restart ? installation.binary : await binaryOf(master, installation.binary)
@@ -83,7 +83,11 @@ export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyR
 
   // Before the ports are looked at: they may be held by workers whose master was killed.
   if (master === undefined) await endOrphans(paths.socket)
-  const taken = await takenPorts(newListens(rendered.listens, master === undefined ? undefined : before), master, scope.ipv6)
+  const taken = await takenPorts(newListens(rendered.listens, master === undefined ? undefined : before), {
+    master,
+    ipv6: scope.ipv6,
+    restarts: request.restart !== undefined,
+  })
   if (taken.length > 0) {
     await discard()
     const findings = [...portFindings(taken, request.config), ...rendered.findings]
@@ -126,8 +130,8 @@ export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyR
 
 // What a running nginx was given before it holds already; asking the kernel about each socket is dear where there are many.
 function newListens(listens: readonly Listen[], before: Generation | undefined): Listen[] {
-  const held = new Set(before?.manifest.listens.map(({ port, transport }) => `${transport}:${port}`))
-  return listens.filter(({ port, transport }) => !held.has(`${transport}:${port}`))
+  const held = new Set(before?.manifest.listens.map(socketName))
+  return listens.filter((listen) => !held.has(socketName(listen)))
 }
 
 // The disk and nginx work at the same time; nothing depends on the generation before both are done.
@@ -182,6 +186,7 @@ export function renderFor(
     runtime_directory: paths.runtime,
     access_log: paths.accessLog,
     ipv6,
+    absent_addresses: scope.addresses.absent,
     marks: scope.marks.current,
     names: scope.names.current,
     ...(scope.answers === undefined ? {} : { resolver: scope.answers.address }),

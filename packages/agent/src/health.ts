@@ -1,7 +1,7 @@
 import { type LoadedModules, namesOf } from '@nxmesh/nginx/facts'
 import { checksumOf } from '@nxmesh/nginx/render/file-hashes'
 import type { ResolvedNames } from '@nxmesh/nginx/resolved-names'
-import { changedFiles, readGeneration } from './generations.ts'
+import { changedFiles, type Generation, readGeneration } from './generations.ts'
 import type { ServerReport } from './health-checks/report.ts'
 import type { InstallationMode } from './installation.ts'
 import type { Fact } from './ledger.ts'
@@ -45,7 +45,7 @@ export interface Health {
   /** The nginx that reads the configs; absent when it cannot be run. */
   installation: NginxInstallation | undefined
   /** The directory that nginx serves from. */
-  generation: { name: string; files_checksum: string; names: ResolvedNames } | undefined
+  generation: { name: string; files_checksum: string; names: ResolvedNames; absent_addresses: readonly string[] } | undefined
   drift: string[]
   servers: ServerReport[]
   alerts: { id: string; severity: 'warning' | 'error' | 'critical'; message: string; metric?: string; value?: number }[]
@@ -139,10 +139,13 @@ export function healthMeter(
       alerts,
       serving_digest: serving,
       installation: await describeInstallation(status.is_running ? status.pid : undefined),
-      generation: generation
-        ? { name: generation.name, files_checksum: checksumOf(generation.manifest.files), names: generation.manifest.health?.names ?? {} }
-        : undefined,
+      generation: generation ? describeGeneration(generation) : undefined,
       applied: { version: good?.version ?? 0, digest: good?.digest ?? '' },
     }
   }
+}
+
+function describeGeneration({ name, manifest }: Generation): Health['generation'] {
+  const { names = {}, absent_addresses = [] } = manifest.health ?? {}
+  return { name, files_checksum: checksumOf(manifest.files), names, absent_addresses }
 }

@@ -58,7 +58,8 @@ function connectionFindings({ settings }: AgentConfig, host: Directive[] | undef
 
 function hiddenFindings({ virtual_hosts }: AgentConfig, host: Directive[]): Finding[] {
   const listens = host.flatMap(({ name, args }) => (name === 'listen' ? (singleAddress(args[0]?.value ?? '') ?? []) : []))
-  return virtual_hosts.flatMap(({ id, name, listen_port }): Finding[] => {
+  return virtual_hosts.flatMap(({ id, name, listen_port, listen_addresses }): Finding[] => {
+    if (listen_addresses) return []
     const hiding = [...new Set(listens.filter(({ port }) => port === listen_port).map(({ address }) => address))]
     if (hiding.length === 0) return []
     const message = `requests to ${hiding.join(', ')} on this port never come here: a server in the host's own nginx configuration listens on that address`

@@ -1,5 +1,6 @@
 import type { Finding } from '@nxmesh/model/agent'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
+import { addressesOf } from '@nxmesh/model/listen-address'
 import type { LedgerState } from './ledger.ts'
 import type { Taken } from './ports.ts'
 
@@ -48,15 +49,18 @@ export function portFindings(
   taken: readonly Taken[],
   { virtual_hosts, stream_hosts = [] }: Pick<AgentConfig, 'virtual_hosts' | 'stream_hosts'>,
 ): Finding[] {
-  return taken.flatMap(({ port, transport, reason }): Finding[] => {
+  return taken.flatMap(({ port, transport, address, reason }): Finding[] => {
     const users = [
-      ...virtual_hosts.filter((host) => host.listen_port === port).map((host) => ({ kind: 'virtual_host' as const, ...host })),
+      ...virtual_hosts
+        .filter((host) => host.listen_port === port && (address === undefined || addressesOf(host).includes(address)))
+        .map((host) => ({ kind: 'virtual_host' as const, ...host })),
       ...stream_hosts
-        .filter((host) => host.listen_port === port && host.protocol === transport)
+        .filter((host) => host.listen_port === port && host.protocol === transport && address === undefined)
         .map((host) => ({ kind: 'stream_host' as const, ...host })),
     ]
     if (users.length === 0) return [{ severity: 'error', message: reason }]
-    return users.map(({ kind, id, name }) => ({ severity: 'error', message: reason, kind, id, name, field: 'listen_port' }))
+    const field = address === undefined ? 'listen_port' : 'listen_addresses'
+    return users.map(({ kind, id, name }) => ({ severity: 'error', message: reason, kind, id, name, field }))
   })
 }
 

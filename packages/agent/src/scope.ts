@@ -1,4 +1,5 @@
 import type { NginxFacts } from '@nxmesh/nginx/facts'
+import type { Addresses } from './addresses.ts'
 import type { DataPaths } from './durable.ts'
 import type { Answerer } from './health-checks/answerer.ts'
 import type { MarkStore } from './health-checks/marks.ts'
@@ -37,6 +38,7 @@ export interface Scope {
   hostConf: string
   factsOf: (binary: string) => Promise<NginxFacts>
   ipv6: boolean
+  addresses: Addresses
   workerUser: string | undefined
   log: Log
   server: PrivateServer

@@ -3,6 +3,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { digestOf } from '@nxmesh/model/digest'
 import type { NginxFacts } from '@nxmesh/nginx/facts'
+import { watchAddresses } from './addresses.ts'
 import { binaryFacts } from './binary-facts.ts'
 import { type Command, type CommandResult, commandRunner } from './commands.ts'
 import { lockData } from './data-lock.ts'
@@ -52,6 +53,7 @@ export interface Overrides {
   testMs?: number
   /** Milliseconds between two questions for the addresses of a name. */
   namesEvery?: number
+  addressesEvery?: number
 }
 
 export interface Agent extends AsyncDisposable {
@@ -84,12 +86,14 @@ export async function startAgent(options: AgentOptions, overrides: Overrides = {
       : includeInstallation(paths, options.nginx, facts, options.nginxConf, overrides.testMs)
   const marks = await openMarks(paths)
   const names = opening.use(await openNames(paths, log, overrides.namesEvery))
+  const addresses = opening.use(watchAddresses(overrides.addressesEvery))
   const answerer = facts.supports.upstream_resolve ? await openAnswerer(paths, log) : undefined
   if (answerer) opening.use(answerer)
   const scope: Scope = {
     paths,
     marks,
     names,
+    addresses,
     answers: answerer,
     ledger,
     installation,

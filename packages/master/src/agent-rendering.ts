@@ -42,7 +42,12 @@ async function configWith(ctx: Ctx, row: AgentRow, desired: Desired, digest: str
 }
 
 /** Renders a config as the agent renders it. */
-export function renderOn({ installation, marks, names }: MarkedNginx, config: AgentConfig, digest: string, generation: string): Rendered {
+export function renderOn(
+  { installation, marks, names, absent_addresses }: MarkedNginx,
+  config: AgentConfig,
+  digest: string,
+  generation: string,
+): Rendered {
   const {
     mode,
     version,
@@ -63,6 +68,7 @@ export function renderOn({ installation, marks, names }: MarkedNginx, config: Ag
     ipv6,
     marks,
     ...(names && { names }),
+    ...(absent_addresses && { absent_addresses }),
     ...(resolver === '' ? {} : { resolver }),
     ...(worker_user === '' ? {} : { worker_user }),
     // An agent of an earlier release does not log requests, nor does it say so.

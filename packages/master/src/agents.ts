@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto'
 import { ApiError } from '@nxmesh/api/errors'
 import type { Patch } from '@nxmesh/api/merge-patch'
 import type { Paging } from '@nxmesh/api/route'
-import { type Agent, type AgentDetail, type AgentHealth, type AgentState, agentChanges, type DeploymentMode } from '@nxmesh/model/agent'
+import {
+  type Agent,
+  type AgentDetail,
+  type AgentHealth,
+  type AgentState,
+  agentChanges,
+  type DeploymentMode,
+  type Finding,
+} from '@nxmesh/model/agent'
 import { filterHosts } from '@nxmesh/model/agent-config'
 import { isEqual } from '@nxmesh/model/field-changes'
 import { type CentralLabels, type Labels, setLabels } from '@nxmesh/model/labels'
@@ -19,7 +27,7 @@ import { tell } from './events/outbox.ts'
 import { requireUnused } from './in-use.ts'
 import { pageOf, rangeOf } from './page.ts'
 import { patched } from './patched.ts'
-import { desiredOf, labelsOf, versionRunning } from './rollout/desired.ts'
+import { type Desired, desiredOf, labelsOf, versionRunning } from './rollout/desired.ts'
 import { refusingDuplicate } from './unique.ts'
 import { serversIn } from './upstream-health.ts'
 import { loadWorkspaceConfig } from './workspace-config.ts'
@@ -228,7 +236,12 @@ async function detail(ctx: Ctx, row: AgentRow): Promise<AgentDetail> {
       serving: fact(row.serving_digest === row.applied_digest ? running : row.sent_version, row.serving_digest),
       status: row.config_status as AgentDetail['config']['status'],
       error: row.config_error,
-      findings: findingsOf(row),
+      findings: [...unknownTo(row, desired), ...findingsOf(row)],
     },
   }
+}
+
+/** What an agent is to serve and does not know. Before it has registered nobody can say. */
+function unknownTo({ registered_at, capability }: AgentRow, desired: Desired): Finding[] {
+  return registered_at === null ? [] : desired.needs().flatMap(({ since, finding }) => (capability < since ? finding : []))
 }

@@ -1,5 +1,6 @@
 import type { WorkspaceConfig } from '@nxmesh/model/agent-config'
 import type { Labels } from '@nxmesh/model/labels'
+import { addressesOf } from '@nxmesh/model/listen-address'
 import type { Problem } from '@nxmesh/model/problem'
 import { parseServerNames } from '@nxmesh/model/server-name'
 import { type TargetAgents, targetTest } from '@nxmesh/model/target-agents'
@@ -20,8 +21,11 @@ export function hostConflicts(
   agents: { id: string; labels: Labels }[],
 ): Problem[] {
   const names = namesOf(input.server_name)
+  const addresses = new Set(addressesOf(input))
   const rivals: Claim[] = config.virtual_hosts
     .filter((host) => host.id !== id && host.listen_port === input.listen_port)
+    // Who listens on all addresses and who listens on one share no request: nginx gives each to those that listen on the very address.
+    .filter((host) => addressesOf(host).some((address) => addresses.has(address)))
     .map((host) => ({ id: host.id, name: host.name, names: namesOf(host.server_name), target: host.target_agents }))
     .filter((rival) => !rival.names.isDisjointFrom(names))
   return rivals

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { listenAddresses } from './listen-address.ts'
 import { customDirectives, extraDirectives, location } from './location.ts'
 import { serverOptions } from './options.ts'
 import { parseServerNames } from './server-name.ts'
@@ -21,6 +22,7 @@ export const virtualHostInput = z
     name,
     server_name: serverName,
     listen_port: z.int().min(1, 'must be from 1 to 65535').max(65_535, 'must be from 1 to 65535'),
+    listen_addresses: listenAddresses.optional(),
     ssl_enabled: z.boolean().default(false),
     ssl_certificate_id: id.nullable().default(null),
     tls: tlsOptions.optional(),

@@ -1,4 +1,5 @@
 import type { AgentConfig, ConfigUpstream } from '@nxmesh/model/agent-config'
+import { addressesOf } from '@nxmesh/model/listen-address'
 import type { UpstreamServer } from '@nxmesh/model/upstream'
 import type { NginxSupport } from './facts.ts'
 import { namesInFiles, type ResolvedNames } from './resolved-names.ts'
@@ -11,6 +12,7 @@ interface MarkTarget {
   marks?: Marks
   resolver?: string
   names?: ResolvedNames
+  absent_addresses?: readonly string[]
 }
 
 // A datagram for nginx's resolver holds at most 4096 bytes, and a server takes up to 70 of them.
@@ -73,11 +75,20 @@ export interface HealthInFiles {
   /** Where nginx asks for the servers of upstreams, if of any. */
   resolver: string | null
   names: ResolvedNames
+  /** Those of virtual hosts that the machine does not have; absent where it has all. */
+  absent_addresses?: readonly string[]
 }
 
 export function healthOf(config: Pick<AgentConfig, 'upstreams' | 'virtual_hosts'>, target: MarkTarget): HealthInFiles {
   const asks = config.upstreams.some((upstream) => isAnswered(upstream, target))
-  return { marks: writtenMarks(config, target), resolver: asks ? target.resolver! : null, names: namesInFiles(config, target.names) }
+  const listened = new Set(config.virtual_hosts.flatMap((host) => (host.listen_addresses ? addressesOf(host) : [])))
+  const absent = (target.absent_addresses ?? []).filter((address) => listened.has(address)).toSorted()
+  return {
+    marks: writtenMarks(config, target),
+    resolver: asks ? target.resolver! : null,
+    names: namesInFiles(config, target.names),
+    ...(absent.length > 0 && { absent_addresses: absent }),
+  }
 }
 
 function isIpAddress(address: string): boolean {

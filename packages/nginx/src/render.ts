@@ -1,5 +1,6 @@
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { defaultHttpPort } from '@nxmesh/model/http-port'
+import { everyAddress } from '@nxmesh/model/listen-address'
 import { speaksGrpc } from '@nxmesh/model/upstream-protocol'
 import { healthOf } from './health-marks.ts'
 import { renderCertificates } from './render/certificates.ts'
@@ -10,10 +11,10 @@ import { renderHttpHead } from './render/http.ts'
 import { renderMain } from './render/main-conf.ts'
 import { renderNamedProxies } from './render/named-proxies.ts'
 import { writeShared } from './render/options.ts'
-import { planPorts } from './render/plan.ts'
+import { addressesAt, type PlannedPort, planPorts } from './render/plan.ts'
 import type { Rendering } from './render/rendering.ts'
 import { type Report, reportOn } from './render/report.ts'
-import { renderFallback, renderHost } from './render/server.ts'
+import { renderFallbacks, renderHost } from './render/server.ts'
 import { placeSettings } from './render/settings.ts'
 import { type PlannedStream, planStreams } from './render/stream/plan.ts'
 import { renderStream } from './render/stream/stream.ts'
@@ -66,7 +67,7 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
       renderUpstream(writer, upstream, { name: upstreams.get(upstream.id)!.name, module: 'http' }, target, report)
   renderNamedProxies(rendering, config)
   for (const port of ports) {
-    if (target.mode === 'owned' && !port.fallback) renderFallback(rendering, port)
+    if (target.mode === 'owned') renderFallbacks(rendering, port)
     for (const planned of port.hosts) renderHost(rendering, port, planned)
     for (const companion of port.companions) renderCompanion(rendering, port, companion)
   }
@@ -102,11 +103,24 @@ function onlyInStreams({ stream_hosts = [], virtual_hosts }: AgentConfig): Set<s
   return inStreams
 }
 
-function listensOf(ports: ReturnType<typeof planPorts>): Listen[] {
-  return ports.flatMap(({ port, hosts }): Listen[] => [
-    { port, transport: 'tcp' },
-    ...(hosts.some((planned) => planned.http3) ? [{ port, transport: 'udp' } as const] : []),
-  ])
+function listensOf(ports: readonly PlannedPort[]): Listen[] {
+  return ports.flatMap((port): Listen[] => {
+    const datagrams = port.hosts.filter((planned) => planned.http3)
+    return [
+      ...socketsOf(addressesAt(port)).map((address) => ({ port: port.port, transport: 'tcp' as const, ...address })),
+      ...socketsOf(datagrams.flatMap(({ addresses }) => addresses)).map((address) => ({
+        port: port.port,
+        transport: 'udp' as const,
+        ...address,
+      })),
+    ]
+  })
+}
+
+// nginx opens no socket for one address where one takes what comes to all of them.
+function socketsOf(addresses: readonly string[]): { address?: string }[] {
+  if (addresses.includes(everyAddress)) return [{}]
+  return [...new Set(addresses)].map((address) => ({ address }))
 }
 
 // nginx's default bucket of 64 bytes holds names of up to 46 characters; the directive may stand only once, so it is the host's to set.

@@ -63,6 +63,10 @@ const location = fc.tuple(path, level([...inServer, 'add_header X-If 1;']), answ
 const server = fc.record({
   names: pick('one.test', 'two.test *.two.test', '~^(?<sub>.+)\\.re\\.test$', '_', 'one.test three.test', ''),
   isDefault: fc.boolean(),
+  addresses: fc.oneof(
+    { weight: 3, arbitrary: fc.constant<string[]>(['*']) },
+    fc.subarray<string>(['*', '127.0.0.1', '127.0.0.2'], { minLength: 1 }),
+  ),
   inside: level(inServer),
   locations: fc.uniqueArray(location, { maxLength: 4, selector: ({ where }) => where.replace(/^\^~ /, '').replace(/^= ?/, '=') }),
   end: fc.option(pick('return 200 "server $host";', 'return 444;'), { nil: undefined, freq: 4 }),
@@ -100,8 +104,14 @@ function essence(text: string): string {
   return [code, ...kept.sort(), code === '200' ? body.join('\r\n\r\n') : ''].join('\n')
 }
 
+const addresses = ['127.0.0.1', '127.0.0.2']
+
 async function answers(port: number): Promise<string[]> {
-  return Promise.all(hosts.flatMap((host) => paths.map(async (where) => essence(await get(port, where, host)))))
+  const ask = async (host: string, where: string, name: string) => {
+    const answer = await get({ host, port }, where, name).catch(({ code }: NodeJS.ErrnoException) => code ?? 'failed')
+    return answer === 'ECONNREFUSED' ? answer : essence(answer)
+  }
+  return Promise.all(addresses.flatMap((address) => hosts.flatMap((name) => paths.map((where) => ask(address, where, name)))))
 }
 
 describe.each(binaries)('nginx $facts.version', (binary) => {
@@ -112,8 +122,8 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
       const text = `map $uri $a { default d; }\nmap $host $b { default e; }\n${common.join('\n')}
 ${servers
   .map(
-    ({ names, inside, locations, end = '' }, at) => `server {
-  listen ${port}${at === defaults ? ' default_server' : ''};
+    ({ names, inside, locations, end = '', addresses: own }, at) => `server {
+  ${own.map((address) => `listen ${address}:${port}${at === defaults ? ' default_server' : ''};`).join(' ')}
   ${names === '' ? '' : `server_name ${names};`}
   root /nowhere;
   ${inside}
@@ -135,7 +145,7 @@ ${servers
       const unreachable = /no request reaches it/
       expect(lines.filter(({ outcome, message }) => outcome === 'left_out' && !unreachable.test(message ?? ''))).toEqual([])
       await using _server = await serve(binary, { virtual_hosts, upstreams, settings, certificates: {} })
-      const asked = hosts.flatMap((host) => paths.map((where) => `${host}${where}`))
+      const asked = addresses.flatMap((address) => hosts.flatMap((host) => paths.map((where) => `${address} ${host}${where}`)))
       const after = await answers(port)
       expect(
         after.map((line, at) => `${asked[at]} ${line}`),

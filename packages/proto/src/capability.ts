@@ -6,5 +6,6 @@
  * 4: the master takes requests as rows.
  * 5: the agent writes typed options and extra directives, refuses options that it does not know, and sends the configuration of its host.
  * 6: the agent serves stream hosts.
+ * 7: the agent listens on certain addresses only.
  */
-export const capability = 6
+export const capability = 7

@@ -58,6 +58,7 @@ export function startHealthChecks(
     }
     for (const [key, target] of targets) watch(key, target)
     scope.names.follow(config ? namesOf(config, scope.installation.mode) : [], () => writer.settle('up'))
+    scope.addresses.follow(config, () => writer.settle('up'))
     parts.answerer?.answerFrom(answeredServers(config, () => marks.current))
     remark()
     await look()

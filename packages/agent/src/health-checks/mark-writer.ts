@@ -70,6 +70,7 @@ export function markWriter(
       facts,
       marks: scope.marks.current,
       names: scope.names.current,
+      absent_addresses: scope.addresses.absent,
       ...(scope.answers && { resolver: scope.answers.address }),
     }
     return canonicalJson(healthOf(wanted, target)) !== canonicalJson({ marks: {}, resolver: null, names: {}, ...current.manifest.health })

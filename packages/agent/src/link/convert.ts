@@ -47,6 +47,7 @@ function virtualHostOf(host: WireVirtualHost): ConfigVirtualHost {
     name: host.name,
     server_name: host.serverName,
     listen_port: host.listenPort,
+    ...(host.listenAddresses.length > 0 && { listen_addresses: [...host.listenAddresses] }),
     ssl_enabled: host.sslEnabled,
     ssl_certificate_id: host.sslCertificateId || null,
     http2_enabled: host.http2Enabled,

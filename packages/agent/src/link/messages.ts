@@ -87,6 +87,7 @@ export function healthReport(health: Health): MessageInitShape<typeof HealthRepo
     resolvedNames: Object.entries(generation?.names ?? {})
       .slice(0, mostNames)
       .map(([name, addresses]) => ({ name, addresses: [...addresses] })),
+    absentAddresses: [...(generation?.absent_addresses ?? [])].slice(0, mostNames),
     upstreamServers: servers.slice(0, mostServers).map(wireServer),
     alerts: alerts.map((alert) => ({ ...alert, timestamp: BigInt(Date.now()) })),
   }

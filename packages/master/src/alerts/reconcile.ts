@@ -28,6 +28,7 @@ export interface Rule {
 const agentColumns = [
   'id',
   'workspace_id',
+  'capability',
   'connected',
   'state',
   'registered_at',

@@ -23,7 +23,7 @@ export interface Answerer {
 }
 
 const columns = [
-  ...(['id', 'workspace_id', 'token_labels', 'reported_labels', 'central_labels'] as const),
+  ...(['id', 'workspace_id', 'capability', 'token_labels', 'reported_labels', 'central_labels'] as const),
   ...(['hostname', 'ip_address', 'connected', 'applied_digest', 'config_status', 'config_error'] as const),
 ]
 

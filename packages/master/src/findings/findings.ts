@@ -1,14 +1,16 @@
 import { ApiError } from '@nxmesh/api/errors'
 import type { FindingQuery } from '@nxmesh/api/routes/findings'
+import type { WorkspaceConfig } from '@nxmesh/model/agent-config'
 import { findingSeverities, type WorkspaceFinding } from '@nxmesh/model/workspace-finding'
 import type { LintFinding } from '@nxmesh/nginx/lint/finding'
 import type { Ctx } from '../ctx.ts'
 import { pageOf } from '../page.ts'
 import { labelsOf } from '../rollout/desired.ts'
+import { needsOf, newestNeed } from '../rollout/understood.ts'
 import { loadWorkspaceConfig } from '../workspace-config.ts'
 import { lintedWorkspace } from './linted.ts'
 import { reportedFindings } from './reported.ts'
-import { servingAgents } from './serving.ts'
+import { type ServingAgents, servingAgents } from './serving.ts'
 
 const shownAgents = 100
 
@@ -27,6 +29,7 @@ export async function listFindings(ctx: Ctx, workspaceId: string, query: Finding
   const linted = await lintedWorkspace(ctx, workspaceId, config, agents)
   const all: Candidate[] = [
     ...linted.map((finding) => ({ finding: ofLint(finding), agents: () => serving(finding.object) })),
+    ...unknownThings(workspaceId, config, agents, serving),
     ...reportedFindings(workspaceId, config, agents).map(({ finding, agentIds }) => ({ finding, agents: () => new Set(agentIds) })),
   ]
   const wanted = all.filter((each) => isWanted(each, query)).sort((a, b) => rank(a) - rank(b))
@@ -37,7 +40,7 @@ export async function listFindings(ctx: Ctx, workspaceId: string, query: Finding
 async function readAgents({ db }: Ctx, workspaceId: string) {
   const rows = await db
     .selectFrom('agents')
-    .select(['id', 'name', 'findings', 'config_error', 'token_labels', 'reported_labels', 'central_labels'])
+    .select(['id', 'name', 'capability', 'registered_at', 'findings', 'config_error', 'token_labels', 'reported_labels', 'central_labels'])
     .where('workspace_id', '=', workspaceId)
     .orderBy('created_at')
     .orderBy('id')
@@ -47,6 +50,27 @@ async function readAgents({ db }: Ctx, workspaceId: string) {
 
 function ofLint(finding: LintFinding): Candidate['finding'] {
   return { ...finding, found_by: 'lint' }
+}
+
+/** What agents of an older release are to serve and do not know. */
+function unknownThings(
+  workspaceId: string,
+  config: WorkspaceConfig,
+  agents: Awaited<ReturnType<typeof readAgents>>,
+  serving: ServingAgents,
+): Candidate[] {
+  const registered = agents.filter(({ registered_at }) => registered_at !== null)
+  if (registered.every((agent) => agent.capability >= newestNeed)) return []
+  return needsOf(config).flatMap(
+    ({ since, finding: { severity, message, kind = 'settings', id = workspaceId, name = 'settings', ...rest } }) => {
+      const object = { kind, id, name }
+      const meant = serving(object)
+      const old = new Set(registered.flatMap((agent) => (agent.capability < since && meant.has(agent.id) ? agent.id : [])))
+      if (old.size === 0) return []
+      const { code = 'agent_too_old', field = null, fix = null } = rest
+      return [{ finding: { severity, code, object, field, reason: message, fix, source: null, found_by: 'agent' }, agents: () => old }]
+    },
+  )
 }
 
 function isWanted({ finding, agents }: Candidate, { severity, kind, object_id, code, agent_id }: FindingQuery): boolean {

@@ -28,6 +28,8 @@ export interface AgentNginx {
   files_checksum: string
   /** The addresses in these files in the place of host names. */
   names?: ResolvedNames
+  /** Those that virtual hosts are to listen on and its machine does not have. */
+  absent_addresses?: string[]
 }
 
 const mostServers = 10_000
@@ -122,7 +124,10 @@ function readAlerts(alerts: Alert[]): AgentAlert[] | string {
   return [...read.values()]
 }
 
-function readNginx({ generation, filesChecksum, resolvedNames }: HealthReport, wire: WireInstallation): AgentNginx | string {
+function readNginx(
+  { generation, filesChecksum, resolvedNames, absentAddresses }: HealthReport,
+  wire: WireInstallation,
+): AgentNginx | string {
   const read = nginxInstallation.safeParse({
     mode: wire.mode,
     version: wire.version,
@@ -149,8 +154,10 @@ function readNginx({ generation, filesChecksum, resolvedNames }: HealthReport, w
     if (addresses.length > 64 || !addresses.every((address) => isIP(address) !== 0))
       return `resolved_names.${at}.addresses must be at most 64 IP addresses`
   }
+  if (absentAddresses.length > mostNames || !absentAddresses.every((address) => isIP(address) !== 0))
+    return `absent_addresses must be at most ${mostNames} IP addresses`
   const names = Object.fromEntries(resolvedNames.map(({ name, addresses }) => [name, addresses]))
-  return { installation: read.data, generation, files_checksum: filesChecksum, names }
+  return { installation: read.data, generation, files_checksum: filesChecksum, names, absent_addresses: absentAddresses }
 }
 
 function readServers({ upstreamServers }: HealthReport): ServerHealth[] | string {

@@ -1,10 +1,11 @@
-import { type AgentConfig, agentConfig, hostsOf } from '@nxmesh/model/agent-config'
+import { type AgentConfig, agentConfig, filterHosts, hostsOf } from '@nxmesh/model/agent-config'
 import { digestOf } from '@nxmesh/model/digest'
 import type { Labels } from '@nxmesh/model/labels'
 import type { Ctx } from '../ctx.ts'
 import type { AgentRow } from '../db/schema.ts'
 import { stateAt } from '../workspace-history.ts'
 import { labelsOf } from './desired.ts'
+import { isWithheld } from './understood.ts'
 
 /**
  * The config that an agent has applied, found again in the history by the labels that the agent had then or has now. Its digest
@@ -19,8 +20,12 @@ export async function appliedConfigOf(
   const state = { version: row.applied_version, ...(await stateAt(db, row.workspace_id, row.applied_version)) }
   const kept = [row.applied_labels, row.sent_labels].flatMap((text) => (text === null ? [] : [JSON.parse(text) as Labels]))
   for (const labels of [...kept, labelsOf(row)]) {
-    const config = agentConfig(state, hostsOf(state, { id: row.id, labels }), secrets.open)
-    if (digestOf(config) === digest) return config
+    const hosts = hostsOf(state, { id: row.id, labels })
+    // What an agent was not given before it was brought up to date is not in what it applied then.
+    for (const given of [hosts, filterHosts(hosts, (host) => !isWithheld(host, 0))]) {
+      const config = agentConfig(state, given, secrets.open)
+      if (digestOf(config) === digest) return config
+    }
   }
   return undefined
 }

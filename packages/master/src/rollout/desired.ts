@@ -1,5 +1,12 @@
 import { ApiError } from '@nxmesh/api/errors'
-import { type AgentConfig, agentConfig, usedCertificates, type WorkspaceConfig } from '@nxmesh/model/agent-config'
+import {
+  type AgentConfig,
+  agentConfig,
+  filterHosts,
+  type ServedHosts,
+  usedCertificates,
+  type WorkspaceConfig,
+} from '@nxmesh/model/agent-config'
 import { digestOf } from '@nxmesh/model/digest'
 import { effectiveLabels, type Labels } from '@nxmesh/model/labels'
 import { type AnsweredNames, answeredNames } from '../certificates/answered-names.ts'
@@ -9,6 +16,7 @@ import { configFrame } from '../link/frames.ts'
 import type { Secrets } from '../secrets.ts'
 import { loadWorkspaceConfig } from '../workspace-config.ts'
 import { type Targets, targetsOf } from './targets.ts'
+import { isWithheld, type Need, needsOf, newestNeed } from './understood.ts'
 
 /** What an agent must run. Agents that must run the same share this object, and so its digest and its encoded message. */
 export interface Desired {
@@ -20,6 +28,8 @@ export interface Desired {
   certificateIds: readonly string[]
   /** What is answered of HTTP-01 challenges, found out once. */
   answered(): AnsweredNames
+  /** What it asks for that not every agent knows. */
+  needs(): readonly Need[]
   /** Names this config to an agent. */
   configId: string
   /** The config as a message ready for the wire, encoded once. */
@@ -36,7 +46,7 @@ interface Version {
 /** What was computed for the present version of each workspace. */
 export type DesiredMemory = Map<string, Version>
 
-type Labelled = Pick<AgentRow, 'id' | 'workspace_id' | 'token_labels' | 'reported_labels' | 'central_labels'>
+type Labelled = Pick<AgentRow, 'id' | 'workspace_id' | 'capability' | 'token_labels' | 'reported_labels' | 'central_labels'>
 
 /** What an agent must run now; throws NOT_FOUND when its workspace is gone. */
 export async function desiredOf(ctx: Ctx, row: Labelled): Promise<Desired> {
@@ -53,7 +63,7 @@ export async function desiredIn(ctx: Ctx, workspaceId: string): Promise<((row: L
     return undefined
   }
   const version = versionOf(ctx.desired, workspaceId, config)
-  return (row) => find(ctx.secrets, version, workspaceId, row.id, labelsOf(row))
+  return (row) => find(ctx.secrets, version, workspaceId, row, labelsOf(row))
 }
 
 /** The newest version that an agent is known to run: what it applied, or the present one when that asks for the same. */
@@ -79,28 +89,41 @@ function versionOf(memory: DesiredMemory, workspaceId: string, config: Workspace
   return version
 }
 
-function find(secrets: Secrets, version: Version, workspaceId: string, agentId: string, labels: Labels): Desired {
-  const key = version.targets.keyOf(agentId, labels)
+function find(secrets: Secrets, version: Version, workspaceId: string, agent: Labelled, labels: Labels): Desired {
+  const release = isGivenAll(version.config, agent.capability) ? 'any' : agent.capability
+  const key = `${release} ${version.targets.keyOf(agent.id, labels)}`
   const known = version.byAgentKey.get(key)
   if (known) return known
-  const matching = version.targets.matching({ id: agentId, labels })
-  let desired = version.byMatching.get(matching)
+  const matching = version.targets.matching({ id: agent.id, labels })
+  let desired = version.byMatching.get(`${release} ${matching}`)
   if (!desired) {
-    desired = compute(secrets, version, workspaceId, matching)
-    version.byMatching.set(matching, desired)
+    desired = compute(secrets, version, workspaceId, { matching, capability: agent.capability })
+    version.byMatching.set(`${release} ${matching}`, desired)
   }
   version.byAgentKey.set(key, desired)
   return desired
 }
 
-function compute({ open }: Secrets, { config, targets }: Version, workspaceId: string, matching: string): Desired {
-  const hosts = targets.hostsOf(matching)
+function isGivenAll({ virtual_hosts, stream_hosts }: ServedHosts, capability: number): boolean {
+  if (capability >= newestNeed) return true
+  return ![...virtual_hosts, ...stream_hosts].some((host) => isWithheld(host, capability))
+}
+
+function compute(
+  { open }: Secrets,
+  { config, targets }: Version,
+  workspaceId: string,
+  { matching, capability }: { matching: string; capability: number },
+): Desired {
+  const meant = targets.hostsOf(matching)
+  const hosts = filterHosts(meant, (host) => !isWithheld(host, capability))
   const certificateIds = [...usedCertificates(hosts)]
   const wanted = () => agentConfig(config, hosts, open)
   const digest = digestOf(wanted())
   const configId = configIdOf(workspaceId, config.version)
   let frame: Buffer | undefined
   let answered: AnsweredNames | undefined
+  let needs: Need[] | undefined
   return {
     version: config.version,
     digest,
@@ -110,6 +133,10 @@ function compute({ open }: Secrets, { config, targets }: Version, workspaceId: s
     answered() {
       answered ??= answeredNames(agentConfig(config, hosts, () => ''))
       return answered
+    },
+    needs() {
+      needs ??= needsOf({ ...meant, settings: config.settings })
+      return needs
     },
     frame() {
       frame ??= configFrame({ configId, version: config.version, digest, config: wanted() })

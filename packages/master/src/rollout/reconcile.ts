@@ -6,7 +6,7 @@ import type { Reconciler } from '../reconcilers.ts'
 import { desiredIn, labelsOf } from './desired.ts'
 
 const columns = [
-  ...(['id', 'workspace_id', 'token_labels', 'reported_labels', 'central_labels'] as const),
+  ...(['id', 'workspace_id', 'capability', 'token_labels', 'reported_labels', 'central_labels'] as const),
   ...(['connected', 'master_id', 'certificates_valid_from', 'rejected_digest'] as const),
 ]
 type Row = Pick<AgentRow, (typeof columns)[number]>
@@ -30,7 +30,7 @@ export function rolloutReconciler(ctx: Ctx): Reconciler {
           const session = ctx.sessions.get(row.id)
           const facts = ctx.agentWrites.facts(row.id)
           if (!session || !facts) continue
-          const present = { ...row, reported_labels: facts.reported_labels }
+          const present = { ...row, reported_labels: facts.reported_labels, capability: facts.capability }
           const desired = find(present)
           session.consider(desired, labelsOf(present))
           connected++

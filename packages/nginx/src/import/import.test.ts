@@ -41,8 +41,25 @@ describe('servers', () => {
     ])
   })
 
+  test('one on single addresses of a port listens there only, with names and a default of their own', () => {
+    const made = hosts(`server { listen 80; listen 127.0.0.1:80; listen [0::1]:80; server_name a.test; return 204; }
+      server { listen 127.0.0.1; listen localhost:81; listen [::1]:80 default_server; server_name a.test b.test; return 204; }`)
+    expect(made.map(({ server_name, listen_port, listen_addresses }) => [server_name, listen_port, listen_addresses])).toEqual([
+      ['a.test _', 80, undefined],
+      ['a.test _', 80, ['127.0.0.1']],
+      ['a.test', 80, ['::1']],
+      ['b.test', 80, ['127.0.0.1']],
+      ['a.test b.test _', 81, ['127.0.0.1']],
+      ['b.test _', 80, ['::1']],
+    ])
+    expect(new Set(made.map(({ name }) => name)).size).toBe(made.length)
+    const mixed = 'server { listen 127.0.0.1:443; return 204; } server { listen 443 ssl; ssl_certificate a.pem; return 204; }'
+    expect(leftOut(mixed)[0]).toContain('port 443 speaks TLS on some addresses')
+  })
+
   test('one that would be opened to all, or protected less, is left out', () => {
-    expect(leftOut('server { listen 127.0.0.1:80; return 200; }')[0]).toContain('listens on "127.0.0.1:80" alone')
+    expect(leftOut('server { listen inside.test:80; return 200; }')[0]).toContain('listens on "inside.test"')
+    expect(leftOut('server { listen unix:/run/a.sock; return 200; }')[0]).toContain('unix socket')
     expect(leftOut('server { listen 80 proxy_protocol; return 200; }')[1]).toContain('"proxy_protocol"')
     for (const guard of ['access_by_lua_block { x }', 'auth_jwt_x y; js_access a.b', 'include missing.conf', 'perl_require x.pm'])
       expect(

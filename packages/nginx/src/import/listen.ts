@@ -1,14 +1,19 @@
+import { canonicalAddress, everyAddress, listenAddresses } from '@nxmesh/model/listen-address'
 import type { SourceDirective } from './source.ts'
 
 /** One `listen`, as far as a virtual host can have it. */
 export interface Listen {
   port: number
+  /** One address, or `*` for all of them. */
+  address: string
   ssl: boolean
   http2: boolean
   quic: boolean
   isDefault: boolean
   /** Parameters that say how the socket is made: they are left out, and requests are answered all the same. */
   dropped: string[]
+  /** What is to be known of the address. */
+  note?: string
 }
 
 export type ReadListen = { ok: true; listen: Listen } | { ok: false; message: string }
@@ -16,12 +21,12 @@ export type ReadListen = { ok: true; listen: Listen } | { ok: false; message: st
 export const socketOptions =
   /^(backlog|rcvbuf|sndbuf|fastopen|setfib|so_keepalive|accept_filter|ipv6only|multipath)(=.*)?$|^(deferred|bind|reuseport|spdy)$/
 
-/** Reads `listen`. What listens on one address only is refused, as NxMesh would open it to all. Source: nginx core module, "listen". */
+/** Reads `listen`. Source: nginx core module, "listen". */
 export function readListen(args: readonly string[]): ReadListen {
-  const [address = '', ...parameters] = args
-  const port = portOf(address)
-  if (port === undefined) return { ok: false, message: `listens on "${address}" alone: NxMesh serves on all addresses of a port` }
-  const listen: Listen = { port, ssl: false, http2: false, quic: false, isDefault: false, dropped: [] }
+  const [where = '', ...parameters] = args
+  const socket = socketOf(where)
+  if (typeof socket === 'string') return { ok: false, message: socket }
+  const listen: Listen = { ...socket, ssl: false, http2: false, quic: false, isDefault: false, dropped: [] }
   for (const parameter of parameters) {
     if (parameter === 'ssl') listen.ssl = true
     else if (parameter === 'http2') listen.http2 = true
@@ -33,32 +38,42 @@ export function readListen(args: readonly string[]): ReadListen {
   return { ok: true, listen }
 }
 
-/** The port of an address that stands for all addresses; undefined for others. */
-export function portOf(address: string): number | undefined {
-  const parts = /^(?:(\*|\[::\]|0\.0\.0\.0)(?::(\d{1,5}))?|(\d{1,5}))$/.exec(address)
-  if (!parts) return undefined
-  const port = Number(parts[3] ?? parts[2] ?? 80)
-  return port >= 1 && port <= 65_535 ? port : undefined
+function socketOf(where: string): Pick<Listen, 'port' | 'address' | 'note'> | string {
+  if (where.startsWith('unix:')) return 'listens on a unix socket, which a virtual host cannot have'
+  const parts = /^(?:(\*|\[[^\]]*\]|[^:[\]]*[^:[\]\d][^:[\]]*|\d+(?:\.\d+){3})(?::(\d{1,5}))?|(\d{1,5}))$/.exec(where)
+  const port = Number(parts?.[3] ?? parts?.[2] ?? 80)
+  if (!parts || port < 1 || port > 65_535) return `listens on "${where}", which a virtual host cannot have`
+  const written = (parts[1] ?? everyAddress).replace(/^\[|\]$/g, '')
+  if (written === 'localhost') return { port, address: '127.0.0.1', note: 'localhost is taken to be 127.0.0.1' }
+  const address = canonicalAddress(written)
+  if ([everyAddress, '0.0.0.0', '::'].includes(address)) return { port, address: everyAddress }
+  if (listenAddresses.safeParse([written]).success) return { port, address }
+  return `listens on "${written}", which is no address that a virtual host can have`
 }
 
-/** What all servers together decide about a port: its default server, and whether it speaks TLS, which it then does for all. */
+/** Names the socket of a `listen`, which is what names and default servers belong to. */
+export function placeOf({ address, port }: Pick<Listen, 'address' | 'port'>): string {
+  return address === everyAddress ? `${port}` : `${address.includes(':') ? `[${address}]` : address}:${port}`
+}
+
+/** What all servers together decide about an address and port: its default server, and whether it speaks TLS, which it then does for all. */
 export interface Port {
   tls: boolean
   http2: boolean
   defaultServer: SourceDirective
 }
 
-/** Reads the ports of all servers, given in the order of the files. */
-export function portsOf(servers: readonly SourceDirective[]): Map<number, Port> {
-  const ports = new Map<number, Port & { chosen: boolean }>()
+/** Reads what all servers listen on, given in the order of the files; by place. */
+export function portsOf(servers: readonly SourceDirective[]): Map<string, Port> {
+  const ports = new Map<string, Port & { chosen: boolean }>()
   for (const server of servers) {
     const on = server.block!.some(({ name, args }) => name === 'ssl' && args[0] === 'on')
-    for (const { port, ssl, http2, quic, isDefault } of listensOf(server)) {
-      const known = ports.get(port) ?? { tls: false, http2: false, defaultServer: server, chosen: false }
+    for (const { ssl, http2, quic, isDefault, ...socket } of listensOf(server)) {
+      const known = ports.get(placeOf(socket)) ?? { tls: false, http2: false, defaultServer: server, chosen: false }
       known.tls ||= ssl || quic || on
       known.http2 ||= http2
       if (isDefault && !known.chosen) Object.assign(known, { chosen: true, defaultServer: server })
-      ports.set(port, known)
+      ports.set(placeOf(socket), known)
     }
   }
   return ports
@@ -67,7 +82,8 @@ export function portsOf(servers: readonly SourceDirective[]): Map<number, Port> 
 /** The usable `listen` of a server; port 80 where it has none at all. */
 export function listensOf(server: SourceDirective): Listen[] {
   const written = server.block!.filter(({ name }) => name === 'listen')
-  if (written.length === 0) return [{ port: 80, ssl: false, http2: false, quic: false, isDefault: false, dropped: [] }]
+  if (written.length === 0)
+    return [{ port: 80, address: everyAddress, ssl: false, http2: false, quic: false, isDefault: false, dropped: [] }]
   return written.flatMap(({ args }) => {
     const read = readListen(args)
     return read.ok ? [read.listen] : []

@@ -18,17 +18,17 @@ export function namesOf(server: SourceDirective): { names: string[]; refused: st
   return { names, refused }
 }
 
-/** Who has which name on which port: nginx gives a request to the first server that has its name. */
+/** Who has which name on which address and port: nginx gives a request to the first server that has its name. */
 export type Claims = Map<string, string>
 
-/** Takes names on a port for a host; those that another has already are given back as taken. */
-export function claim(claims: Claims, port: number, names: readonly string[], host: string): { free: string[]; taken: string[] } {
+/** Takes names at a place for a host; those that another has already are given back as taken. */
+export function claim(claims: Claims, place: string, names: readonly string[], host: string): { free: string[]; taken: string[] } {
   const free: string[] = []
   const taken: string[] = []
   for (const name of names) {
-    const owner = claims.get(`${port} ${name}`)
+    const owner = claims.get(`${place} ${name}`)
     if (owner === undefined) {
-      claims.set(`${port} ${name}`, host)
+      claims.set(`${place} ${name}`, host)
       free.push(name)
     } else taken.push(`${name} (of "${owner}")`)
   }

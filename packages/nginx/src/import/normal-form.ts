@@ -2,7 +2,7 @@ import { dataBlocks } from '../data-blocks.ts'
 import { dollarVariable, quote } from '../quote.ts'
 import { familyOf } from './families.ts'
 import { type HeaderLevels, headersWithin } from './header-sets.ts'
-import { listensOf, portsOf } from './listen.ts'
+import { listensOf, placeOf, portsOf } from './listen.ts'
 import { type Claims, claim, namesOf } from './names.ts'
 import { answersNobody } from './nobody.ts'
 import { absolute } from './path.ts'
@@ -96,12 +96,12 @@ function putServers(form: NormalForm, servers: readonly SourceDirective[], http:
     const levels = headersWithin(block, outer)
     const inherited = http.filter(({ name }) => comparedInServers.has(name) && !block.some((own) => own.name === name))
     const certificate = [...block, ...http].find(({ name }) => name === 'ssl_certificate')?.args[0]
-    for (const port of new Set(listensOf(server).map((listen) => listen.port))) {
-      const { tls, http2, defaultServer } = ports.get(port)!
-      const own = listensOf(server).filter((listen) => listen.port === port)
-      const { free } = claim(claims, port, defaultServer === server ? [...names, '_'] : names, '')
+    for (const place of new Set(listensOf(server).map(placeOf))) {
+      const { tls, http2, defaultServer } = ports.get(place)!
+      const own = listensOf(server).filter((listen) => placeOf(listen) === place)
+      const { free } = claim(claims, place, defaultServer === server ? [...names, '_'] : names, '')
       if (free.length === 0) continue
-      const context = `server ${free.toSorted().join(' ')}:${port}`
+      const context = `server ${free.toSorted().join(' ')}:${place}`
       const statements = [...inherited, ...block].filter(({ name }) => !listening.has(name) && (tls || !name.startsWith('ssl_')))
       put(form, context, statements, reading)
       const said = form.get(context)!

@@ -1,5 +1,6 @@
 import type { ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import type { ImportLine } from '@nxmesh/model/import'
+import { everyAddress } from '@nxmesh/model/listen-address'
 import type { Location } from '@nxmesh/model/location'
 import { virtualHostInput } from '@nxmesh/model/virtual-host'
 import { checkVirtualHost } from '../check.ts'
@@ -8,18 +9,19 @@ import { type CertificateUse, useCertificate } from './certificate-use.ts'
 import { keep } from './families.ts'
 import { type HeaderLevels, headersWithin } from './header-sets.ts'
 import { type Entry, type Ledger, noteWhole } from './ledger.ts'
-import { listensOf, type Port, readListen } from './listen.ts'
+import { type Listen, listensOf, type Port, readListen } from './listen.ts'
 import { type Obstacle, readLocation } from './location.ts'
-import { type Claims, claim, namesOf } from './names.ts'
+import { type Claims, namesOf } from './names.ts'
 import { noteKept, spelledOut } from './nested.ts'
 import { answersNobody } from './nobody.ts'
+import { type Place, placesOf } from './places.ts'
 import { refusedBecause } from './refused.ts'
 import { replacedBecause } from './replaced.ts'
 import type { SourceDirective } from './source.ts'
 
 /** What a server is read with: what the http block says, and what the servers before it have taken. */
 export interface ServerContext {
-  ports: ReadonlyMap<number, Port>
+  ports: ReadonlyMap<string, Port>
   claims: Claims
   hostNames: Set<string>
   headers: HeaderLevels
@@ -64,8 +66,7 @@ type Refused = Obstacle & { outcome?: ImportLine['outcome'] }
 
 function readServer(server: SourceDirective, context: ServerContext, ledger: Ledger): { hosts: ConfigVirtualHost[] } | Refused {
   const block = server.block!
-  const ports = [...new Set(listensOf(server).map(({ port }) => port))]
-  if (ports.length === 0) return noPort(server)
+  if (listensOf(server).length === 0) return noPort(server)
   if (answersNobody(server, context.ports))
     return { directive: server, message: 'NxMesh answers names that no virtual host has in this way by itself', outcome: 'replaced' }
   const { names, refused } = namesOf(server)
@@ -85,24 +86,24 @@ function readServer(server: SourceDirective, context: ServerContext, ledger: Led
   if (!Array.isArray(locations)) return locations
   const kept = keptOf(server, levels, context)
   const hosts: ConfigVirtualHost[] = []
-  for (const port of ports) {
-    const { tls, http2 } = context.ports.get(port)!
-    const isDefault = context.ports.get(port)!.defaultServer === server
-    const { free, taken } = claim(context.claims, port, isDefault ? [...names, '_'] : names, name)
-    if (taken.length > 0) noteTaken(server, ledger, entry, taken)
-    if (free.length === 0) continue
+  const { places: served, taken, mixed } = placesOf(server, names, name, context)
+  if (mixed !== undefined) return { directive: server, message: mixed }
+  if (taken.length > 0) noteTaken(server, ledger, entry, taken)
+  for (const place of served) {
+    const { port, addresses, tls, http2, quic, free } = place
     if (tls && certificate.id === undefined) return { directive: certificate.directive ?? server, message: certificate.message }
     const here = kept.filter(({ name: directive }) => tls || !directive.startsWith('ssl_'))
     const written = new Map(here.map((directive) => [spelledOut(directive, levels), directive]))
     const { custom_directives, extra_directives, fields: places } = keep([...written.keys()])
     const draft = {
-      name: ports.length === 1 ? name : `${name} (port ${port})`,
+      name: nameAt(name, served, place),
       server_name: free.join(' '),
       listen_port: port,
+      ...(addresses && { listen_addresses: addresses }),
       ssl_enabled: tls,
       ssl_certificate_id: tls ? certificate.id : null,
       http2_enabled: tls && (http2 || isOn(server, context, 'http2')),
-      http3_enabled: tls && speaksQuic(server, port) && !isOff(server, context, 'http3'),
+      http3_enabled: tls && quic && !isOff(server, context, 'http3'),
       locations,
       custom_directives,
       ...(extra_directives.length > 0 && { extra_directives }),
@@ -134,6 +135,20 @@ function hostName({ hostNames }: ServerContext, wanted: string): string {
   return name
 }
 
+function nameAt(name: string, places: readonly Place[], { port, addresses }: Pick<Place, 'port' | 'addresses'>): string {
+  if (places.length === 1) return name
+  const alone = places.filter((place) => place.port === port).length === 1
+  return `${name} (port ${port}${alone ? '' : ` on ${addresses?.[0] ?? 'all addresses'}`})`
+}
+
+function fieldOf({ address }: Listen): string {
+  return address === everyAddress ? 'listen_port' : 'listen_addresses'
+}
+
+function noteOf({ dropped, note }: Listen): string | undefined {
+  return dropped.length > 0 ? `${dropped.join(', ')} is left out: the agent decides how sockets are made` : note
+}
+
 interface Noting {
   ledger: Ledger
   entry: (outcome: Entry['outcome'], field: string, message?: string) => Entry
@@ -154,11 +169,10 @@ function noteFields(
     const because = replacedBecause(name, args)
     if (name === 'listen') {
       const read = readListen(args)
-      const dropped =
-        read.ok && read.listen.dropped.length > 0
-          ? `${read.listen.dropped.join(', ')} is left out: the agent decides how sockets are made`
-          : undefined
-      ledger.set(directive, read.ok ? entry('imported', 'listen_port', dropped) : { outcome: 'left_out', message: read.message })
+      ledger.set(
+        directive,
+        read.ok ? entry('imported', fieldOf(read.listen), noteOf(read.listen)) : { outcome: 'left_out', message: read.message },
+      )
     } else if (name === 'server_name') {
       const message = refused.length > 0 ? `${refused.join(', ')} cannot be the name of a virtual host` : undefined
       ledger.set(directive, entry('imported', 'server_name', message))
@@ -234,8 +248,4 @@ function isOff(server: SourceDirective, context: ServerContext, name: string): b
 
 function said(server: SourceDirective, { inherited }: ServerContext, name: string): string | undefined {
   return (server.block!.find((directive) => directive.name === name) ?? inherited.get(name))?.args[0]
-}
-
-function speaksQuic(server: SourceDirective, port: number): boolean {
-  return listensOf(server).some((listen) => listen.port === port && listen.quic)
 }

@@ -1,4 +1,4 @@
-import { portOf, socketOptions } from './listen.ts'
+import { socketOptions } from './listen.ts'
 
 /** One `listen` of a stream block, as far as a stream host can have it. */
 export interface StreamListen {
@@ -8,6 +8,11 @@ export interface StreamListen {
   proxyProtocol: boolean
   /** Parameters that say how the socket is made: they are left out, and clients are served all the same. */
   dropped: string[]
+}
+
+function portOf(address: string): number | undefined {
+  const port = Number(/^(?:(?:\*|\[::\]|0\.0\.0\.0):)?(\d{1,5})$/.exec(address)?.[1])
+  return port >= 1 && port <= 65_535 ? port : undefined
 }
 
 /** Reads `listen` of a stream block, or says why a stream host cannot have it. Source: nginx stream core module, "listen". */

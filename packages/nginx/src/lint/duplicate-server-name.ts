@@ -1,3 +1,4 @@
+import { addressesOf } from '@nxmesh/model/listen-address'
 import { parseServerNames } from '@nxmesh/model/server-name'
 import { targetTest } from '@nxmesh/model/target-agents'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
@@ -26,16 +27,25 @@ export function duplicateServerName({ virtual_hosts, agents }: LintSubject): Lin
       reported.add(`${host.id} ${rival.id}`)
       const reason = `"${name}" on port ${host.listen_port} belongs to "${rival.name}", which is older: requests for it never get here`
       const object = { kind: 'virtual_host', id: host.id, name: host.name } as const
-      return [found(rule, object, 'server_name', reason, 'take the name from one of the two, or keep them on different agents or ports')]
+      return [
+        found(
+          rule,
+          object,
+          'server_name',
+          reason,
+          'take the name from one of the two, or keep them on different agents, ports or addresses',
+        ),
+      ]
     }),
   )
 }
 
 /** The names that nginx keeps for a host: a leading dot stands for the name and all below it. */
-function claimsOf({ server_name, listen_port }: VirtualHost): { claim: string; name: string }[] {
+function claimsOf({ server_name, listen_port, listen_addresses }: VirtualHost): { claim: string; name: string }[] {
   const parsed = parseServerNames(server_name)
   const names = parsed.ok ? parsed.names.flatMap((name) => (name.startsWith('.') ? [name.slice(1), `*${name}`] : [name])) : []
-  return [...new Set(names)].map((name) => ({ claim: `${listen_port} ${name}`, name }))
+  const addresses = addressesOf({ listen_addresses })
+  return [...new Set(names)].flatMap((name) => addresses.map((address) => ({ claim: `${address} ${listen_port} ${name}`, name })))
 }
 
 function meet(a: VirtualHost, b: VirtualHost, agents: readonly LintAgent[]): boolean {

@@ -8,12 +8,12 @@ import { listen } from './server.ts'
 const indent = '    '
 
 /** Writes the plain side of a virtual host that speaks TLS. */
-export function renderCompanion(rendering: Rendering, port: PlannedPort, { host, names, redirects }: Companion): void {
+export function renderCompanion(rendering: Rendering, port: PlannedPort, { host, names, addresses, redirects }: Companion): void {
   const { writer } = rendering
   writer.from({ kind: 'virtual_host', id: host.id, name: host.name, field: 'tls.redirect_http' })
   writer.line(`# plain HTTP for virtual host ${commented(host.name)}, ${commented(host.id)}`)
   writer.line('server {')
-  listen(rendering, port.port, '')
+  for (const address of addresses) listen(rendering, port.port, address, '')
   writer.line(`${indent}server_name ${names.map(quote).join(' ')};`)
   if (rendering.challenges?.port === port.port) writeChallengeAnswer(writer, indent)
   const suffix = host.listen_port === 443 ? '' : `:${host.listen_port}`

@@ -1,5 +1,6 @@
 import type { AgentConfig, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import { defaultHttpPort } from '@nxmesh/model/http-port'
+import { addressesOf } from '@nxmesh/model/listen-address'
 import { parseServerNames } from '@nxmesh/model/server-name'
 import { compareVersions } from '../facts.ts'
 import { decidesByLua } from '../lua-directives.ts'
@@ -12,6 +13,8 @@ import type { RenderTarget } from './target.ts'
 export interface PlannedHost {
   host: ConfigVirtualHost
   names: string[]
+  /** Where it listens: on single addresses, or on all of them. */
+  addresses: string[]
   files?: CertificatePaths
   http2: boolean
   http3: boolean
@@ -22,6 +25,7 @@ export interface PlannedHost {
 export interface Companion {
   host: ConfigVirtualHost
   names: string[]
+  addresses: string[]
   redirects: boolean
 }
 
@@ -31,8 +35,18 @@ export interface PlannedPort {
   tls: boolean
   hosts: PlannedHost[]
   companions: Companion[]
-  /** The virtual host named `_`, which answers for every name that no other has. */
-  fallback?: PlannedHost
+  /** The virtual hosts named `_`, by the address on which each answers for every name that no other host there has. */
+  fallbacks: Map<string, PlannedHost>
+}
+
+/** The addresses of a port that have servers of their own: nginx gives a request to those that listen on the very address, and only without such to those on all. */
+export function addressesAt({ hosts, companions }: Pick<PlannedPort, 'hosts' | 'companions'>): string[] {
+  return [...new Set([...hosts, ...companions].flatMap(({ addresses }) => addresses))]
+}
+
+/** The virtual hosts of a port that listen on an address. */
+export function hostsAt({ hosts }: Pick<PlannedPort, 'hosts'>, address: string): PlannedHost[] {
+  return hosts.filter(({ addresses }) => addresses.includes(address))
 }
 
 /** Decides which virtual hosts can be served on which port; the others are reported as errors and left out, so that they never break the rest. */
@@ -51,21 +65,17 @@ export function planPorts(config: AgentConfig, target: RenderTarget, certificate
     const planned = planHost(host, target, certificates, report)
     if (!planned) continue
     planned.lua = lua.length > 0
-    const port = ports.get(host.listen_port) ?? { port: host.listen_port, tls: host.ssl_enabled, hosts: [], companions: [] }
+    const port = ports.get(host.listen_port) ?? emptyPort(host.listen_port, host.ssl_enabled)
     if (port.tls !== host.ssl_enabled) {
       const message = `is left out: port ${port.port} ${port.tls ? 'speaks TLS' : 'does not speak TLS'} for "${port.hosts[0]!.host.name}"`
       reportOn(report, 'error', host, 'ssl_enabled', message)
       continue
     }
-    if (planned.names.includes('_')) {
-      if (port.fallback)
-        reportOn(report, 'warning', host, 'server_name', `"_" is taken by "${port.fallback.host.name}" on port ${port.port}`)
-      else port.fallback = planned
-    }
+    if (planned.names.includes('_')) takeFallbacks(port, planned, report)
     port.hosts.push(planned)
     ports.set(port.port, port)
   }
-  planCompanions(config, ports, report)
+  planCompanions(config, ports, target, report)
   const sorted = [...ports.values()].sort((a, b) => a.port - b.port)
   for (const port of sorted) if (!target.facts.supports.http2_directive || !port.tls) reportSharedHttp2(port, report)
   if (compareVersions(target.facts.version, ownProtocolsSince) < 0)
@@ -78,30 +88,52 @@ export function lacksLua({ facts, mode }: RenderTarget): string {
   return mode === 'owned' ? `nginx ${facts.version} here has no Lua module` : "the host's own nginx.conf loads no Lua module"
 }
 
+function emptyPort(port: number, tls: boolean): PlannedPort {
+  return { port, tls, hosts: [], companions: [], fallbacks: new Map() }
+}
+
+function takeFallbacks(port: PlannedPort, planned: PlannedHost, report: Report): void {
+  const rivals = new Set<string>()
+  for (const address of planned.addresses) {
+    const rival = port.fallbacks.get(address)
+    if (rival) rivals.add(rival.host.name)
+    else port.fallbacks.set(address, planned)
+  }
+  for (const rival of rivals) reportOn(report, 'warning', planned.host, 'server_name', `"_" is taken by "${rival}" on port ${port.port}`)
+}
+
 function planCompanions(
   { virtual_hosts, acme_thumbprints = {}, settings }: AgentConfig,
   ports: Map<number, PlannedPort>,
+  target: RenderTarget,
   report: Report,
 ): void {
   const { http_port = defaultHttpPort } = settings
   const served = new Set([...ports.values()].flatMap(({ hosts }) => hosts.map(({ host }) => host)))
-  const taken = new Set(ports.get(http_port)?.hosts.flatMap(({ names }) => names))
+  const placesOf = (names: readonly string[], addresses: readonly string[]) =>
+    names.flatMap((name) => addresses.map((address) => `${address} ${name}`))
+  const taken = new Set(ports.get(http_port)?.hosts.flatMap(({ names, addresses }) => placesOf(names, addresses)))
   for (const host of virtual_hosts) {
     const parsed = parseServerNames(host.server_name)
     if (!host.ssl_enabled || !parsed.ok) continue
     const wanted = host.tls?.redirect_http === true
     if (!wanted && !parsed.names.some((name) => Object.hasOwn(acme_thumbprints, name))) continue
-    const port = ports.get(http_port) ?? { port: http_port, tls: false, hosts: [], companions: [] }
+    const port = ports.get(http_port) ?? emptyPort(http_port, false)
     if (port.tls) {
       const field = wanted ? 'tls.redirect_http' : 'ssl_certificate_id'
       reportOn(report, 'error', host, field, `nothing is answered over plain HTTP: port ${http_port} speaks TLS`)
       continue
     }
-    const names = parsed.names.filter((name) => name !== '_' && !taken.has(name))
-    if (names.length === 0) continue
-    for (const name of names) taken.add(name)
-    port.companions.push({ host, names, redirects: wanted && served.has(host) })
-    ports.set(http_port, port)
+    const byNames = Map.groupBy(presentAddresses(host, target), (address) =>
+      parsed.names.filter((name) => name !== '_' && !taken.has(`${address} ${name}`)).join(' '),
+    )
+    byNames.delete('')
+    for (const [free, addresses] of byNames) {
+      const names = free.split(' ')
+      for (const place of placesOf(names, addresses)) taken.add(place)
+      port.companions.push({ host, names, addresses, redirects: wanted && served.has(host) })
+      ports.set(http_port, port)
+    }
   }
 }
 
@@ -112,7 +144,10 @@ function planHost(host: ConfigVirtualHost, target: RenderTarget, certificates: C
     return undefined
   }
   const { supports, version } = target.facts
-  const planned: PlannedHost = { host, names: parsed.names, http2: false, http3: false, lua: false }
+  const addresses = presentAddresses(host, target)
+  reportAbsent(host, addresses, target, report)
+  if (addresses.length === 0) return undefined
+  const planned: PlannedHost = { host, names: parsed.names, addresses, http2: false, http3: false, lua: false }
   if (host.ssl_enabled) {
     const files = host.ssl_certificate_id === null ? undefined : certificates.get(host.ssl_certificate_id)
     if (!files || !supports.ssl) {
@@ -144,23 +179,39 @@ function planHost(host: ConfigVirtualHost, target: RenderTarget, certificates: C
   return planned
 }
 
+/** Where a virtual host can listen on this machine: nginx would refuse the whole config for an address that the machine does not have. */
+function presentAddresses(host: ConfigVirtualHost, { absent_addresses = [], ipv6 }: RenderTarget): string[] {
+  return addressesOf(host).filter((address) => !absent_addresses.includes(address) && (ipv6 || !address.includes(':')))
+}
+
+function reportAbsent(host: ConfigVirtualHost, present: readonly string[], { ipv6 }: RenderTarget, report: Report): void {
+  for (const [at, address] of addressesOf(host).entries()) {
+    if (present.includes(address)) continue
+    const reason = ipv6 || !address.includes(':') ? `this machine does not have the address ${address}` : 'this machine has no IPv6'
+    const message = present.length === 0 ? `is left out: ${reason}` : `does not listen on ${address}: ${reason}`
+    reportOn(report, 'error', host, `listen_addresses.${at}`, message)
+  }
+}
+
 // Until then nginx took the protocols of the port's default server for all names on it, before it knew which was meant.
 const ownProtocolsSince = '1.29.2'
 
 function reportSharedProtocols(port: PlannedPort, { tls_policy: common = 'intermediate' }: AgentConfig['settings'], report: Report): void {
   if (!port.tls) return
-  const ruling = port.fallback?.host.tls?.policy ?? common
-  for (const { host } of port.hosts) {
+  const rulingAt = (address: string) => port.fallbacks.get(address)?.host.tls?.policy ?? common
+  for (const { host, addresses } of port.hosts) {
     const own = host.tls?.policy ?? common
-    if (own === ruling) continue
+    const ruling = addresses.map(rulingAt).find((policy) => policy !== own)
+    if (ruling === undefined) continue
     const message = `the protocols of policy ${ruling} hold for all of port ${port.port} with nginx before ${ownProtocolsSince}: only the ciphers of ${own} are this host's own`
     reportOn(report, 'warning', host, 'tls.policy', message)
   }
 }
 
 function reportSharedHttp2(port: PlannedPort, report: Report): void {
-  if (!port.hosts.some((planned) => planned.http2)) return
-  for (const { host, http2 } of port.hosts) {
-    if (!http2) reportOn(report, 'warning', host, 'http2_enabled', `speaks HTTP/2 all the same, as others on port ${port.port} do`)
+  for (const { host, http2, addresses } of port.hosts) {
+    const others = addresses.flatMap((address) => hostsAt(port, address))
+    if (!http2 && others.some((planned) => planned.http2))
+      reportOn(report, 'warning', host, 'http2_enabled', `speaks HTTP/2 all the same, as others on port ${port.port} do`)
   }
 }

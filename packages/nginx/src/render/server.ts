@@ -1,3 +1,4 @@
+import { everyAddress } from '@nxmesh/model/listen-address'
 import type { TlsOptions } from '@nxmesh/model/tls'
 import { speaksGrpc } from '@nxmesh/model/upstream-protocol'
 import { accessLogName, virtualHostVariable } from '../access-log.ts'
@@ -22,7 +23,7 @@ import { renderLocation } from './location.ts'
 import { connectionOf } from './location-content.ts'
 import { type Maintenance, maintenanceOf } from './options/maintenance.ts'
 import { noteUsers, optionLines, usableLines, writeOptions } from './options.ts'
-import type { PlannedHost, PlannedPort } from './plan.ts'
+import { addressesAt, hostsAt, type PlannedHost, type PlannedPort } from './plan.ts'
 import { type CustomStatements, readCustomDirectives } from './read-custom.ts'
 import { writeRedirectLocations, writeServerRedirects } from './redirect.ts'
 import type { Rendering } from './rendering.ts'
@@ -34,30 +35,33 @@ type Hsts = NonNullable<TlsOptions['hsts']>
 
 const indent = '    '
 
-/** Writes the server that answers for every name nobody has. Only in an nginx of ours: on a port that the host's own servers use too, it is theirs to decide. */
-export function renderFallback(rendering: Rendering, port: PlannedPort): void {
+/** Writes the servers that answer for every name nobody has, one for each address. Only in an nginx of ours: on a port that the host's own servers use too, it is theirs to decide. */
+export function renderFallbacks(rendering: Rendering, port: PlannedPort): void {
+  for (const address of addressesAt(port)) if (!port.fallbacks.has(address)) renderFallback(rendering, port, address)
+}
+
+function renderFallback(rendering: Rendering, port: PlannedPort, address: string): void {
   const { writer, target } = rendering
+  const hosts = hostsAt(port, address)
   writer.from(undefined)
-  writer.line(`# names that no virtual host on port ${port.port} has`)
+  writer.line(`# names that no virtual host on ${address === everyAddress ? '' : `${address}, `}port ${port.port} has`)
   writer.line('server {')
-  const quic = port.hosts.some((planned) => planned.http3)
-  const options = `${port.tls ? ' ssl' : ''} default_server`
-  listen(rendering, port.port, options)
-  if (quic) listen(rendering, port.port, ' quic reuseport default_server')
+  listen(rendering, port.port, address, `${port.tls ? ' ssl' : ''} default_server`)
+  if (hosts.some((planned) => planned.http3)) listen(rendering, port.port, address, `${quicSocket(port, address)} default_server`)
   if (port.tls) {
     if (target.facts.supports.reject_handshake) writer.line(`${indent}ssl_reject_handshake on;`)
-    else writeCertificate(rendering, port.hosts[0]!)
+    else writeCertificate(rendering, hosts[0]!)
   }
-  if (target.facts.supports.http2_directive && speaksPlainHttp2(port)) writer.line(`${indent}http2 on;`)
+  if (target.facts.supports.http2_directive && speaksPlainHttp2(port, [address])) writer.line(`${indent}http2 on;`)
   writer.line(`${indent}access_log off;`)
   if (!port.tls && rendering.challenges?.port === port.port) writeChallengeAnswer(writer, indent)
   writer.line(`${indent}return 444;`)
   writer.line('}')
 }
 
-/** Without TLS nothing names a server before the first byte, so nginx asks the port's default server whether HTTP/2 is spoken: all on the port say the same. */
-function speaksPlainHttp2(port: PlannedPort): boolean {
-  return !port.tls && port.hosts.some((planned) => planned.http2)
+/** Without TLS nothing names a server before the first byte, so nginx asks the default server of the address whether HTTP/2 is spoken: all there say the same. */
+function speaksPlainHttp2(port: PlannedPort, addresses: readonly string[]): boolean {
+  return !port.tls && addresses.some((address) => hostsAt(port, address).some((planned) => planned.http2))
 }
 
 /** Writes one virtual host. */
@@ -71,14 +75,17 @@ export function renderHost(rendering: Rendering, port: PlannedPort, planned: Pla
   writer.from(source)
   writer.line(`# virtual host ${commented(host.name)}, ${commented(host.id)}`)
   writer.line('server {')
-  writer.from({ ...source, field: 'listen_port' })
-  const fallback = port.fallback === planned && target.mode === 'owned'
-  const flag = fallback ? ' default_server' : ''
+  writer.from({ ...source, field: host.listen_addresses ? 'listen_addresses' : 'listen_port' })
   const { http2_directive } = target.facts.supports
-  listen(rendering, port.port, `${port.tls ? ' ssl' : ''}${planned.http2 && !http2_directive ? ' http2' : ''}${flag}`)
-  if (planned.http3 || (fallback && port.hosts.some((other) => other.http3)))
-    listen(rendering, port.port, ` quic${ownsQuicSocket(rendering, port, planned) ? ' reuseport' : ''}${flag}`)
-  if (http2_directive && !custom.names.has('http2') && (port.tls || speaksPlainHttp2(port))) {
+  for (const address of planned.addresses) {
+    const fallback = port.fallbacks.get(address) === planned && target.mode === 'owned'
+    const flag = fallback ? ' default_server' : ''
+    listen(rendering, port.port, address, `${port.tls ? ' ssl' : ''}${planned.http2 && !http2_directive ? ' http2' : ''}${flag}`)
+    if (!planned.http3 && !(fallback && hostsAt(port, address).some((other) => other.http3))) continue
+    const first = target.mode === 'owned' ? fallback : hostsAt(port, address).find((other) => other.http3) === planned
+    listen(rendering, port.port, address, `${first ? quicSocket(port, address) : ' quic'}${flag}`)
+  }
+  if (http2_directive && !custom.names.has('http2') && (port.tls || speaksPlainHttp2(port, planned.addresses))) {
     writer.from({ ...source, field: 'http2_enabled' })
     writer.line(`${indent}http2 ${planned.http2 || !port.tls ? 'on' : 'off'};`)
   }
@@ -209,15 +216,21 @@ function hstsValue({ max_age, include_subdomains, preload }: Hsts): string {
   return `max-age=${max_age}${include_subdomains ? '; includeSubDomains' : ''}${preload ? '; preload' : ''}`
 }
 
-/** Socket options belong to the address: nginx wants `reuseport` on one of its servers and no other. */
-function ownsQuicSocket(rendering: Rendering, port: PlannedPort, planned: PlannedHost): boolean {
-  if (rendering.target.mode === 'owned') return port.fallback === planned
-  return port.hosts.find((other) => other.http3) === planned
+/**
+ * Socket options belong to the address: nginx wants `reuseport` on one of its servers and no other. Where a socket takes datagrams for all
+ * addresses, one address has none of its own.
+ */
+function quicSocket(port: PlannedPort, address: string): string {
+  const shared = address !== everyAddress && hostsAt(port, everyAddress).some((planned) => planned.http3)
+  return shared ? ' quic' : ' quic reuseport'
 }
 
-export function listen({ writer, target }: Rendering, port: number, options: string): void {
-  writer.line(`${indent}listen ${port}${options};`)
-  if (target.ipv6) writer.line(`${indent}listen [::]:${port}${options};`)
+export function listen({ writer, target }: Rendering, port: number, address: string, options: string): void {
+  if (address !== everyAddress) writer.line(`${indent}listen ${address.includes(':') ? `[${address}]` : address}:${port}${options};`)
+  else {
+    writer.line(`${indent}listen ${port}${options};`)
+    if (target.ipv6) writer.line(`${indent}listen [::]:${port}${options};`)
+  }
 }
 
 function writeCertificate({ writer }: Rendering, planned: PlannedHost): void {

@@ -13,6 +13,8 @@ export interface RenderTarget {
   /** Where the pid file, the private socket, temporary files and logs of the running nginx live. */
   runtime_directory: string
   ipv6: boolean
+  /** The addresses that virtual hosts listen on and the machine does not have, in the one spelling. */
+  absent_addresses?: readonly string[]
   /** The user of the workers; only when the master process runs as root. */
   worker_user?: string
   /** The folder the files are written to. Needed in include mode to name certificate files: nginx resolves relative paths against the host's nginx.conf. */
@@ -47,6 +49,8 @@ export interface RenderedFile {
 
 export interface Listen {
   port: number
+  /** Absent: all of them. */
+  address?: string
   transport: 'tcp' | 'udp'
 }
 

@@ -142,9 +142,9 @@ export async function freePort(): Promise<number> {
 }
 
 /** Sends raw bytes and reads until the other side closes. Text is latin1, byte by byte. */
-export async function exchange(to: number | string, request: string): Promise<string> {
+export async function exchange(to: number | string | { host: string; port: number }, request: string): Promise<string> {
   return await new Promise((resolve, reject) => {
-    const connection = typeof to === 'number' ? connect(to, '127.0.0.1') : connect(to)
+    const connection = typeof to === 'number' ? connect(to, '127.0.0.1') : typeof to === 'string' ? connect(to) : connect(to.port, to.host)
     let answer = ''
     connection.setEncoding('latin1')
     connection.on('data', (data) => (answer += data.toString()))
@@ -155,6 +155,11 @@ export async function exchange(to: number | string, request: string): Promise<st
 }
 
 /** A GET request over a connection of its own; gives the whole answer. */
-export async function get(to: number | string, path: string, host = 'localhost', headers = ''): Promise<string> {
+export async function get(
+  to: number | string | { host: string; port: number },
+  path: string,
+  host = 'localhost',
+  headers = '',
+): Promise<string> {
   return await exchange(to, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${headers}\r\n`)
 }

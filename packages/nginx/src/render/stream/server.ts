@@ -1,3 +1,4 @@
+import { everyAddress } from '@nxmesh/model/listen-address'
 import { quote } from '../../quote.ts'
 import { streamAnswers } from '../../stream-directives.ts'
 import { commented } from '../comment.ts'
@@ -35,7 +36,7 @@ export function renderStreamServer(rendering: Rendering, { host, files, custom }
   writer.from({ ...source, field: 'listen_port' })
   // Without a socket of its own each worker may get the next datagram of a client, and begins another session with it.
   const how = [host.protocol === 'udp' ? ' udp reuseport' : '', files ? ' ssl' : '', host.accept_proxy_protocol ? ' proxy_protocol' : '']
-  listen(rendering, host.listen_port, how.join(''))
+  listen(rendering, host.listen_port, everyAddress, how.join(''))
   if (files) {
     writer.from({ ...source, field: 'ssl_certificate_id' })
     writer.line(`${indent}ssl_certificate ${quote(files.certificate)};`)

@@ -1,0 +1,73 @@
+import { createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { AgentConfig } from '@nxmesh/model/agent-config'
+import { addressesOf } from '@nxmesh/model/listen-address'
+
+type Listening = Pick<AgentConfig, 'virtual_hosts'>
+
+/** Which addresses of virtual hosts this machine does not have: nginx refuses a whole config for one of them. Addresses come and go, as where two machines share one. */
+export interface Addresses extends AsyncDisposable {
+  readonly absent: readonly string[]
+  /** Looks for those of a config. */
+  look(config: Listening): Promise<void>
+  /** Goes on looking for those of a config, and forgets others. `onChange` is called when one came or went. */
+  follow(config: Listening | undefined, onChange: () => void): void
+}
+
+const usualMs = 5000
+
+export function watchAddresses(everyMs = usualMs): Addresses {
+  const absent = new Set<string>()
+  const stopping = new AbortController()
+  let followed: string[] = []
+  let changed = () => {}
+
+  async function ask(addresses: readonly string[]): Promise<boolean> {
+    const found = await Promise.all(addresses.map(async (address) => ({ address, isHere: await isHere(address) })))
+    const news = found.filter(({ address, isHere }) => absent.has(address) === isHere)
+    for (const { address, isHere } of news) {
+      if (isHere) absent.delete(address)
+      else absent.add(address)
+    }
+    return news.length > 0
+  }
+
+  async function goOn(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await delay(everyMs, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined)
+      if (!stopping.signal.aborted && (await ask(followed))) changed()
+    }
+  }
+  const going = goOn()
+
+  return {
+    get absent() {
+      return [...absent]
+    },
+    async look(config) {
+      await ask(singleAddresses(config))
+    },
+    follow(config, onChange) {
+      followed = config ? singleAddresses(config) : []
+      changed = onChange
+      for (const address of absent) if (!followed.includes(address)) absent.delete(address)
+    },
+    async [Symbol.asyncDispose]() {
+      stopping.abort()
+      await going
+    },
+  }
+}
+
+function singleAddresses({ virtual_hosts }: Listening): string[] {
+  return [...new Set(virtual_hosts.flatMap((host) => (host.listen_addresses ? addressesOf(host) : [])))]
+}
+
+// The kernel is asked rather than its list of addresses: it also gives 127.0.0.2, and addresses that it was told to give to whoever asks.
+function isHere(address: string): Promise<boolean> {
+  const server = createServer()
+  return new Promise((resolve) => {
+    server.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'EADDRNOTAVAIL' && code !== 'EAFNOSUPPORT'))
+    server.listen({ host: address, port: 0, exclusive: true, backlog: 1 }, () => server.close(() => resolve(true)))
+  })
+}
