@@ -29,6 +29,9 @@ const groups: readonly (readonly [contexts: readonly StreamContext[], names: rea
 
 const contextsOf = new Map(groups.flatMap(([contexts, names]) => names.map((name) => [name, contexts] as const)))
 
+/** The names that the table knows. */
+export const streamContextNames: readonly string[] = [...contextsOf.keys()]
+
 /** The directives that say where a connection goes or what it is answered. A server has one of them. */
 export const streamAnswers: ReadonlySet<string> = new Set(['proxy_pass', 'pass', 'return'])
 
