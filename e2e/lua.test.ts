@@ -101,6 +101,6 @@ test.skipIf(!other)(
     expect(state).toBe('degraded')
     expect(config.findings[1]).toMatchObject({ id: scripted.id, severity: 'error', message: expect.stringContaining('has no Lua module') })
     expect((await get(port, 'open.test')).body).toBe('open')
-    await expect(get(port, 'closed.test')).rejects.toThrow()
+    await expect(get(port, 'closed.test')).rejects.toThrow(Error)
   },
 )

@@ -184,12 +184,13 @@ function run(binary: string, args: string[], { user, signal, env = {}, timeoutMs
     resolve({ ok: false, output: `cannot run ${binary}: ${cause.message}` })
   })
   let tooLong = ''
-  const limit = setTimeout(async () => {
+  const giveUp = async () => {
     // With "daemon off" the process that was started is the one that serves.
     if (child.pid !== undefined && (await isMaster(child.pid, basename(binary)))) return resolve({ ok: true, output: '' })
     tooLong = `nginx: [emerg] nginx ${args[0] === '-t' ? '-t ' : ''}had not read its configuration after ${timeoutMs / 1000} s and was ended: does it include a pipe, or a file on a disk that does not answer?\n`
     child.kill('SIGKILL')
-  }, timeoutMs)
+  }
+  const limit = setTimeout(() => void giveUp(), timeoutMs)
   const finish = (code: number | null, killedBy: NodeJS.Signals | null) => {
     clearTimeout(patience)
     clearTimeout(limit)

@@ -15,12 +15,17 @@ export function optionShapesText(): string {
     return `  ${place}: {\n    type: 'object',\n    members: {\n${members.join('')}    },\n    required: [],\n  },\n`
   })
   return `// Made by npm run options. Do not edit.
-import type { OptionsByPlace } from '../options.ts'
-import type { Shape } from '../shape.ts'
+import type { OptionsByPlace } from ${source('options')}
+import type { Shape } from ${source('shape')}
 
 export const optionShapes: Record<keyof OptionsByPlace, Shape> = {
 ${places.join('')}}
 `
+}
+
+// Seen from the folder of what is generated.
+function source(name: string): string {
+  return `'../${name}.ts'`
 }
 
 function shapeOf({ $ref, ...schema }: JsonSchema, definitions: Definitions): Shape {

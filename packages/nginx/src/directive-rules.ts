@@ -5,7 +5,7 @@ import { isLua } from './lua-directives.ts'
 export type DirectiveContext = 'main' | 'events' | 'http' | 'server' | 'location'
 
 const codeOrFiles =
-  /^(include|load_module|ssl_engine|ssl_conf_command|ssl_password_file|perl.*|js_.*|njs_.*|xslt_stylesheet|.*_temp_path|proxy_store|proxy_store_access|fastcgi_store|uwsgi_store|scgi_store|modsecurity_rules_(file|remote)|google_perftools_profiles|geoip_.*|geoip2|create_full_put_path|dav_.*|passenger.*|exec.*)$/
+  /^(include|load_module|ssl_engine|([a-z]+_)?ssl_conf_command|([a-z]+_)?ssl_password_file|perl.*|js_.*|njs_.*|xslt_stylesheet|.*_temp_path|proxy_store|proxy_store_access|fastcgi_store|uwsgi_store|scgi_store|modsecurity_rules_(file|remote)|google_perftools_profiles|geoip_.*|geoip2|create_full_put_path|dav_.*|passenger.*|exec.*)$/
 
 const ours: Readonly<Record<string, string>> = {
   server: 'add a virtual host instead',

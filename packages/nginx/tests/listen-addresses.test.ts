@@ -96,7 +96,9 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
     expect(server.rendered.findings).toEqual([])
     expect(await askTls('127.0.0.1', port, 'all.test')).toEqual({ body: 'all', protocol: 'http/1.1' })
     expect(await askTls('127.0.0.2', port, 'example.com')).toMatchObject({ protocol: 'h2' })
-    await expect(askTls('127.0.0.2', port, 'all.test').then(({ body }) => body || Promise.reject(new Error('closed')))).rejects.toThrow()
+    await expect(askTls('127.0.0.2', port, 'all.test').then(({ body }) => body || Promise.reject(new Error('closed')))).rejects.toThrow(
+      Error,
+    )
     expect(await askWhole('127.0.0.2', plain, 'example.com')).toContain(`Location: https://example.com:${port}/`)
     expect(await ask('127.0.0.3', plain, 'example.com')).toBe('plain')
     await expect(ask('127.0.0.1', plain, 'example.com')).rejects.toThrow('ECONNREFUSED')

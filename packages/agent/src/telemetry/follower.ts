@@ -140,7 +140,10 @@ export function openFollower({ path, aside, kind, progress, processName, savedAt
       const { place } = progress
       if (!file || !place) return undefined
       if (file.isPacked) {
-        if (file.size > place.offset || !following) return void unpacking.begin(file)
+        if (file.size > place.offset || !following) {
+          unpacking.begin(file)
+          return
+        }
         goOn(file, following)
         continue
       }
@@ -179,7 +182,10 @@ export function openFollower({ path, aside, kind, progress, processName, savedAt
     for (;;) {
       const file = contents(cut.head, cut.end).find((each) => isOf({ ...cut, offset: cut.end }, each))
       if (!file) return Buffer.alloc(0)
-      if (file.isPacked) return void unpacking.begin(file)
+      if (file.isPacked) {
+        unpacking.begin(file)
+        return undefined
+      }
       const length = read(file, cut.start, part)
       if (length === part.length) return part
       if (length !== undefined) return part.subarray(0, part.subarray(0, length).lastIndexOf(0x0a) + 1)

@@ -32,7 +32,7 @@ const sickServer = {
 export const additions = {
   ...alertExamples,
   ...certificateExamples,
-  listWorkspaces: { response: { data: [{ config_version: 42, updated_at: '2026-01-15T10:30:00Z' }] } },
+  listWorkspaces: { response: { data: [{ config_version: 42, updated_at: '2026-01-15T10:30:00Z', lua_allowed: false }] } },
   getAgent: {
     response: {
       state_reason: null,

@@ -158,7 +158,7 @@ function entryProblem(entry: Directive): StatementProblem | undefined {
 
 /** Tells whether the words of a directive become code, or text of a body, where a line break adds no header. */
 function takesLines({ name, args }: Directive): boolean {
-  if (name === 'sub_filter' || /_by_lua$/.test(name)) return true
+  if (name === 'sub_filter' || name.endsWith('_by_lua')) return true
   return name === 'return' && args.length === 2 && /^(?!30[12378]$)\d{3}$/.test(args[0]!.value)
 }
 

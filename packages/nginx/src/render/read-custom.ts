@@ -1,4 +1,4 @@
-import { type Allowed, everything } from '../directive-rules.ts'
+import { type Allowed, everything, nothingMore } from '../directive-rules.ts'
 import { type Level, type ReadStatement, readExtra, readStatement, type Statement } from './custom-directives.ts'
 
 /** A statement of a user with the field that it comes from, seen from the object that holds it. */
@@ -35,10 +35,11 @@ export function readCustomDirectives(
     else refuse(field, read.message)
   }
   const own = level === 'stream_host' ? level : 'custom'
+  // What runs in streams is not asked of any workspace.
+  const may = level === 'stream' || level === 'stream_host' ? nothingMore : allowed
   for (const name in custom_directives) {
-    if (Object.hasOwn(custom_directives, name))
-      take(`custom_directives.${name}`, readStatement(name, custom_directives[name]!, own, allowed))
+    if (Object.hasOwn(custom_directives, name)) take(`custom_directives.${name}`, readStatement(name, custom_directives[name]!, own, may))
   }
-  for (const [at, text] of extra_directives.entries()) take(`extra_directives.${at}`, readExtra(text, level, allowed))
+  for (const [at, text] of extra_directives.entries()) take(`extra_directives.${at}`, readExtra(text, level, may))
   return statements.length === 0 ? none : { names: new Set(statements.map(({ name }) => name)), statements }
 }
