@@ -18,12 +18,17 @@ interface Fact {
 /** The files that an agent must serve and those that it serves, rendered here as the agent renders them. */
 export async function getAgentConfig(ctx: Ctx, id: string): Promise<AgentFiles> {
   const { nginx, desired, applied } = await readAgentConfig(ctx, id)
-  return { nginx: nginx?.installation ?? null, desired: desiredFiles(desired, nginx), applied: applied && appliedFiles(applied, nginx) }
+  return {
+    nginx: nginx?.installation ?? null,
+    desired: desiredFiles(desired, nginx),
+    applied: applied && appliedFiles({ ...applied, config: await applied.config() }, nginx),
+  }
 }
 
 /** What leads from the files that an agent serves to those that it must serve. */
 export async function diffAgentConfig(ctx: Ctx, id: string): Promise<AgentDiff> {
-  const { row, nginx, desired, applied } = await readAgentConfig(ctx, id)
+  const { row, nginx, desired, applied: told } = await readAgentConfig(ctx, id)
+  const applied = told && { ...told, config: await told.config() }
   const [before, after] = [applied && appliedFiles(applied, nginx), desiredFiles(desired, nginx)]
   const known = applied === null ? [] : applied.config && objectsOf(row.workspace_id, applied.config)
   const old = before === null ? [] : before.files

@@ -26,7 +26,7 @@ export async function readAgentConfig(ctx: Ctx, id: string) {
   const desired = await desiredOf(ctx, row)
   const version = versionRunning(row, desired)
   const digest = row.applied_digest
-  const applied = digest === null || version === null ? null : { version, digest, config: await configWith(ctx, row, desired, digest) }
+  const applied = digest === null || version === null ? null : { version, digest, config: () => configWith(ctx, row, desired, digest) }
   return { row, nginx, desired, applied }
 }
 
@@ -42,12 +42,12 @@ async function configWith(ctx: Ctx, row: AgentRow, desired: Desired, digest: str
 }
 
 /** Renders a config as the agent renders it. */
-export function renderOn(
-  { installation, marks, names, absent_addresses }: MarkedNginx,
-  config: AgentConfig,
-  digest: string,
-  generation: string,
-): Rendered {
+export function renderOn(nginx: MarkedNginx, config: AgentConfig, digest: string, generation: string): Rendered {
+  return render(config, targetOn(nginx, digest, generation))
+}
+
+/** What an agent renders a config of this digest for. */
+export function targetOn({ installation, marks, names, absent_addresses }: MarkedNginx, digest: string, generation: string): RenderTarget {
   const {
     mode,
     version,
@@ -60,7 +60,7 @@ export function renderOn(
     resolver,
     access_log,
   } = installation
-  const target: RenderTarget = {
+  return {
     facts: { version, supports: supportOf(supports), modules },
     mode,
     digest,
@@ -75,5 +75,4 @@ export function renderOn(
     ...(access_log ? { access_log } : {}),
     ...(mode === 'include' ? { directory: join(generations_directory, generation) } : {}),
   }
-  return render(config, target)
 }

@@ -6,6 +6,7 @@ import type { Resolver } from './certificates/dns/resolver.ts'
 import type { AcmeServers } from './certificates/servers.ts'
 import type { Database } from './db/schema.ts'
 import type { DocumentTotals } from './documents.ts'
+import type { Explainer } from './explain/explainer.ts'
 import type { LintMemory } from './findings/linted.ts'
 import type { Sessions } from './link/sessions.ts'
 import type { Monitoring } from './monitoring/monitoring.ts'
@@ -49,6 +50,7 @@ export interface Ctx {
   desired: DesiredMemory
   linted: LintMemory
   documentTotals: DocumentTotals
+  explainer: Explainer
   /** The address at which people reach this master, if it was told. */
   publicUrl: string | undefined
   rateLimit: RateLimit

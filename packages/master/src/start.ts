@@ -22,6 +22,7 @@ import type { ApplyRow } from './db/schema.ts'
 import { openFeed } from './events/feed.ts'
 import { deleteOldEvents } from './events/log.ts'
 import { defaultLimits, type Limits } from './events/pass.ts'
+import { openExplainer } from './explain/explainer.ts'
 import { replaceFile } from './files.ts'
 import { firstStart } from './first-start.ts'
 import { createServer } from './http/server.ts'
@@ -133,6 +134,7 @@ export async function startMaster(config: Config, overrides: Overrides = {}): Pr
     desired: new Map(),
     linted: new WeakMap(),
     documentTotals: new Map(),
+    explainer: stack.use(openExplainer(log)),
   }
   const administrator = await alone(db, () => firstStart(ctx, { email: config['admin-email'], password: config['admin-password'] }))
   const feed = await openFeed(ctx, { ...defaultLimits, ...overrides.listeners })

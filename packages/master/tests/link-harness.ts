@@ -12,6 +12,7 @@ import { openAcmeServers } from '../src/certificates/servers.ts'
 import type { Ctx } from '../src/ctx.ts'
 import { openSqlite } from '../src/db/open.ts'
 import type { AgentRow, NewAgentRow } from '../src/db/schema.ts'
+import { openExplainer } from '../src/explain/explainer.ts'
 import { type LinkOptions, startLink } from '../src/link/server.ts'
 import { openSessions } from '../src/link/sessions.ts'
 import { livenessReconciler } from '../src/liveness.ts'
@@ -84,6 +85,7 @@ export async function startHarness(options: Partial<LinkOptions> = {}): Promise<
     linted: new WeakMap(),
     desired: new Map(),
     documentTotals: new Map(),
+    explainer: stack.use(openExplainer(log)),
   }
   const time = new Date().toISOString()
   await db.insertInto('organizations').values({ id: 'o', name: 'o', slug: 'o', created_at: time, updated_at: time }).execute()
