@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { addressesOf, listenAddresses } from './listen-address.ts'
+import { addressesOf } from './listen-address.ts'
+import { listenAddresses } from './listen-addresses.ts'
 
 test('addresses of both families are taken as they are written, and compared by their bytes', () => {
   const written = ['127.0.0.1', '2001:DB8:0::1']

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { listenAddresses } from './listen-address.ts'
+import { listenAddresses } from './listen-addresses.ts'
 import { customDirectives, extraDirectives, location } from './location.ts'
 import { serverOptions } from './options.ts'
 import { parseServerNames } from './server-name.ts'

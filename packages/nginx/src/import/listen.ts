@@ -1,4 +1,5 @@
-import { canonicalAddress, everyAddress, listenAddresses } from '@nxmesh/model/listen-address'
+import { canonicalAddress, everyAddress } from '@nxmesh/model/listen-address'
+import { listenAddresses } from '@nxmesh/model/listen-addresses'
 import type { SourceDirective } from './source.ts'
 
 /** One `listen`, as far as a virtual host can have it. */

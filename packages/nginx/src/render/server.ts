@@ -226,7 +226,8 @@ function quicSocket(port: PlannedPort, address: string): string {
 }
 
 export function listen({ writer, target }: Rendering, port: number, address: string, options: string): void {
-  if (address !== everyAddress) writer.line(`${indent}listen ${address.includes(':') ? `[${address}]` : address}:${port}${options};`)
+  if (address !== everyAddress)
+    writer.line(`${indent}listen ${quote(address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`)}${options};`)
   else {
     writer.line(`${indent}listen ${port}${options};`)
     if (target.ipv6) writer.line(`${indent}listen [::]:${port}${options};`)
