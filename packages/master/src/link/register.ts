@@ -90,7 +90,7 @@ export async function register(ctx: Ctx, newcomer: Newcomer): Promise<{ session:
       },
     }),
   )
-  return { session, row: { ...row, reported_labels: JSON.stringify(registration.labels) } }
+  return { session, row: { ...row, capability: registration.capability, reported_labels: JSON.stringify(registration.labels) } }
 }
 
 function described(registration: Registration, row: AgentRow, address: string): Partial<AgentFacts> {
