@@ -61,19 +61,23 @@ export async function updateWorkspace(
   ifMatch: string | undefined,
 ): Promise<Tagged<Workspace>> {
   return refusingDuplicate('slug', taken, () =>
-    transaction(ctx, async ({ db }) => {
-      const before = await readRow(db, id)
-      requireMatch(ifMatch, before.revision)
-      const own = { name: before.name, slug: before.slug, lua_allowed: before.lua_allowed === 1 }
-      const input = patched(workspaceInput, own, patch)
-      if (isEqual(input, own)) return tagged(before)
-      if (own.lua_allowed && !input.lua_allowed) requireNoLua(await readConfig(db, id))
-      const columns = { ...input, lua_allowed: Number(input.lua_allowed), updated_at: timestamp(ctx), revision: before.revision + 1 }
-      const after = { ...before, ...columns }
-      await db.updateTable('workspaces').set(columns).where('id', '=', id).execute()
-      await audit(ctx, db, { workspaceId: id, object: objectOf(after), before: shown(before), after: shown(after) })
-      return tagged(after)
-    }),
+    transaction(
+      ctx,
+      async ({ db }) => {
+        const before = await readRow(db, id)
+        requireMatch(ifMatch, before.revision)
+        const own = { name: before.name, slug: before.slug, lua_allowed: before.lua_allowed === 1 }
+        const input = patched(workspaceInput, own, patch)
+        if (isEqual(input, own)) return tagged(before)
+        if (own.lua_allowed && !input.lua_allowed) requireNoLua(await readConfig(db, id))
+        const columns = { ...input, lua_allowed: Number(input.lua_allowed), updated_at: timestamp(ctx), revision: before.revision + 1 }
+        const after = { ...before, ...columns }
+        await db.updateTable('workspaces').set(columns).where('id', '=', id).execute()
+        await audit(ctx, db, { workspaceId: id, object: objectOf(after), before: shown(before), after: shown(after) })
+        return tagged(after)
+      },
+      id,
+    ),
   )
 }
 
