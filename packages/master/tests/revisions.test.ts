@@ -88,6 +88,7 @@ describe.each(stores)('on $name', (store) => {
     await keep()
     expect(states[1]).toEqual({
       virtual_hosts: [host],
+      stream_hosts: [],
       upstreams: [upstream],
       certificates: [],
       settings: { nginx_directives: {}, env_vars: {} },
