@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { loadLines, type ModuleName, moduleFiles, type NginxFacts, parseVersion, probes } from '@nxmesh/nginx/facts'
+import { type ModuleName, moduleFiles, type NginxFacts, type Probe, parseVersion, probes, probeText } from '@nxmesh/nginx/facts'
 import { type DataPaths, replaceFile } from './durable.ts'
 import { buildText, testConfig } from './nginx.ts'
 
@@ -64,20 +64,35 @@ async function learn(binary: string, scratch: string, loads: Loads | undefined):
     await mkdir(join(directory, 'temp'))
     const supports = { ...facts.supports }
     const modules: Partial<Record<ModuleName, readonly string[]>> = {}
-    const passes = async (name: string, text: string) => {
-      const conf = join(directory, `${name}.conf`)
-      await writeFile(conf, text)
+    const passes = async (some: readonly Probe[], files: readonly string[]) => {
+      const conf = join(directory, 'probe.conf')
+      await writeFile(conf, probeText(some, files))
       return (await testConfig({ binary, prefix: directory, conf, errorLog: supports.error_log_option })).ok
     }
-    for (const { name, text, module } of probes) {
-      supports[name] = await passes(name, loadLines(loaded ?? []) + text)
-      if (supports[name] || module === undefined || loaded) continue
-      for (const files of await filesOf(module, facts)) {
-        if (!(await passes(name, loadLines(files) + text))) continue
-        supports[name] = true
-        modules[module] = files
-        break
+    const sets = loaded ? [] : await setsOf(facts)
+    const known = await allAtOnce()
+    for (const probe of probes) {
+      const { name, module } = probe
+      supports[name] = known.has(probe) || (await passes([probe], loaded ?? []))
+      for (const set of supports[name] ? [] : sets.filter((each) => each.module === module)) {
+        supports[name] = await passes([probe], set.files)
+        if (supports[name]) modules[set.module] = set.files
+        // It is of another build.
+        else if (modules[set.module] === undefined) sets.splice(sets.indexOf(set), 1)
+        if (supports[name]) break
       }
+    }
+
+    // What is likely to be there is there as a rule, and takes one run: with the modules that lie there, or else without.
+    async function allAtOnce(): Promise<ReadonlySet<Probe>> {
+      const first = Object.fromEntries(sets.toReversed().map(({ module, files }) => [module, files]))
+      for (const some of [first, {}]) {
+        const likely = probes.filter(({ name, module }) => facts!.supports[name] || (module !== undefined && Object.hasOwn(some, module)))
+        if (!(await passes(likely, loaded ?? Object.values(some).flat()))) continue
+        Object.assign(modules, some)
+        return new Set(likely)
+      }
+      return new Set()
     }
     return { ...facts, supports, modules }
   } finally {
@@ -85,9 +100,12 @@ async function learn(binary: string, scratch: string, loads: Loads | undefined):
   }
 }
 
-/** The sets of files of a module that are all there. */
-async function filesOf(module: ModuleName, { modules_path }: NginxFacts): Promise<string[][]> {
+/** The sets of files of modules that are all there, those to be tried first before others of the module. */
+async function setsOf({ modules_path }: NginxFacts): Promise<{ module: ModuleName; files: string[] }[]> {
   const present = new Set(await readdir(modules_path).catch(() => []))
-  const sets = moduleFiles[module].filter((names) => names.every((name) => present.has(name)))
-  return sets.map((names) => names.map((name) => join(modules_path, name)))
+  return (Object.keys(moduleFiles) as ModuleName[]).flatMap((module) =>
+    moduleFiles[module]
+      .filter((names) => names.every((name) => present.has(name)))
+      .map((names) => ({ module, files: names.map((name) => join(modules_path, name)) })),
+  )
 }

@@ -23,7 +23,7 @@ export type ModuleName = keyof typeof moduleFiles
 export const moduleFiles = {
   stream: [['ngx_stream_module.so']],
   brotli: [['ngx_http_brotli_filter_module.so']],
-  lua: [['ngx_http_lua_module.so'], ['ndk_http_module.so', 'ngx_http_lua_module.so']],
+  lua: [['ndk_http_module.so', 'ngx_http_lua_module.so'], ['ngx_http_lua_module.so']],
 } as const satisfies Record<string, readonly (readonly string[])[]>
 
 export interface NginxSupport {
@@ -124,37 +124,48 @@ function guess(version: string, configureArguments: string[]): NginxSupport {
   }
 }
 
-/**
- * Tiny configurations that tell for certain what a binary supports. Each is run with `nginx -t -p DIRECTORY -c FILE`:
- * exit code 0 means that `supports[name]` is true, by itself or with the files of `module`. They listen nowhere and write only below the prefix.
- */
-export const probes: readonly { name: Exclude<keyof NginxSupport, 'error_log_option'>; text: string; module?: ModuleName }[] = [
-  { name: 'ssl', text: probe('ssl_session_timeout 5m;') },
-  { name: 'http2', text: probe('http2_max_concurrent_streams 128;') },
-  { name: 'http2_directive', text: probe('http2 on;') },
-  { name: 'http3', text: probe('http3 on;') },
-  { name: 'reject_handshake', text: probe('ssl_reject_handshake on;') },
-  { name: 'keepalive_off', text: probe('upstream probe { server 127.0.0.1; keepalive 0; }') },
-  {
-    name: 'upstream_resolve',
-    text: probe('upstream probe { zone probe 64k; resolver 127.0.0.1; server probe.invalid service=_probe._tcp resolve; }'),
-  },
-  { name: 'realip', text: probe('real_ip_recursive on;') },
-  { name: 'brotli', text: probe('brotli on;'), module: 'brotli' },
-  { name: 'lua', text: probe('lua_code_cache on;'), module: 'lua' },
-  { name: 'stream', text: streamProbe('proxy_timeout 10m;'), module: 'stream' },
-  { name: 'stream_ssl', text: streamProbe('ssl_session_timeout 5m;'), module: 'stream' },
-  { name: 'stream_realip', text: streamProbe('set_real_ip_from 127.0.0.1;'), module: 'stream' },
-  { name: 'stub_status', text: probe('server { listen unix:probe.sock; location / { stub_status; } }') },
-]
-
-function probe(statement: string): string {
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path temp/${kind};`).join(' ')
-  return `pid probe.pid; error_log stderr;\nevents {}\nhttp { access_log off; ${temporary}\n${statement}\n}\n`
+/** A statement that only an nginx takes which supports something, by itself or with the files of `module`. */
+export interface Probe {
+  name: Exclude<keyof NginxSupport, 'error_log_option'>
+  block: 'http' | 'stream'
+  statement: string
+  module?: ModuleName
 }
 
-function streamProbe(statement: string): string {
-  return `pid probe.pid; error_log stderr;\nevents {}\nstream {\n${statement}\n}\n`
+/** One for each support that can be tried. They stand together where all are supported. */
+export const probes: readonly Probe[] = [
+  { name: 'ssl', block: 'http', statement: 'ssl_session_timeout 5m;' },
+  { name: 'http2', block: 'http', statement: 'http2_max_concurrent_streams 128;' },
+  { name: 'http2_directive', block: 'http', statement: 'http2 on;' },
+  { name: 'http3', block: 'http', statement: 'http3 on;' },
+  { name: 'reject_handshake', block: 'http', statement: 'ssl_reject_handshake on;' },
+  { name: 'keepalive_off', block: 'http', statement: 'upstream keepalive_off { server 127.0.0.1; keepalive 0; }' },
+  {
+    name: 'upstream_resolve',
+    block: 'http',
+    statement: 'upstream upstream_resolve { zone probe 64k; resolver 127.0.0.1; server probe.invalid service=_probe._tcp resolve; }',
+  },
+  { name: 'realip', block: 'http', statement: 'real_ip_recursive on;' },
+  { name: 'brotli', block: 'http', statement: 'brotli on;', module: 'brotli' },
+  { name: 'lua', block: 'http', statement: 'lua_code_cache on;', module: 'lua' },
+  { name: 'stub_status', block: 'http', statement: 'server { listen unix:probe.sock; location / { stub_status; } }' },
+  { name: 'stream', block: 'stream', statement: 'proxy_timeout 10m;', module: 'stream' },
+  { name: 'stream_ssl', block: 'stream', statement: 'ssl_session_timeout 5m;', module: 'stream' },
+  { name: 'stream_realip', block: 'stream', statement: 'set_real_ip_from 127.0.0.1;', module: 'stream' },
+]
+
+/**
+ * A tiny configuration that loads files and holds the statements of probes, for `nginx -t -p DIRECTORY -c FILE`: exit code 0 means that
+ * all of them are supported so. It listens nowhere and writes only below the prefix.
+ */
+export function probeText(some: readonly Probe[], files: readonly string[]): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path temp/${kind};`).join(' ')
+  const within = (block: Probe['block'], head: string) => {
+    const statements = some.filter((probe) => probe.block === block).map(({ statement }) => `${statement}\n`)
+    return statements.length === 0 ? '' : `${block} {${head}\n${statements.join('')}}\n`
+  }
+  const main = 'pid probe.pid; error_log stderr;\nevents {}\n'
+  return loadLines(files) + main + within('http', ` access_log off; ${temporary}`) + within('stream', '')
 }
 
 /** The directives that load modules, each with its line break. Source: nginx core module, "load_module". */

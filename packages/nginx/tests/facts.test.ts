@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { loadLines, parseVersion, probes } from '../src/facts.ts'
+import { parseVersion, probes, probeText } from '../src/facts.ts'
 import { binaries } from './support/nginx-versions.ts'
 import { temporaryFolder, testFile } from './support/real-nginx.ts'
 
@@ -61,12 +61,22 @@ describe('parseVersion', () => {
 })
 
 describe.each(binaries)('nginx $facts.version', (binary) => {
-  test.each(probes)('the probe of $name agrees with what is known', ({ name, text, module }) => {
+  test('those of what it supports stand together', () => {
     using folder = temporaryFolder()
     mkdirSync(join(folder.path, 'temp'))
     const file = join(folder.path, 'probe.conf')
-    writeFileSync(file, loadLines((module && binary.facts.modules[module]) ?? []) + text)
+    const { supports, modules } = binary.facts
+    const supported = probes.filter(({ name }) => supports[name])
+    writeFileSync(file, probeText(supported, Object.values(modules).flat()))
+    expect(testFile(binary, folder.path, file)).toMatchObject({ ok: true })
+  })
+
+  test.each(probes)('the probe of $name agrees with what is known', (probe) => {
+    using folder = temporaryFolder()
+    mkdirSync(join(folder.path, 'temp'))
+    const file = join(folder.path, 'probe.conf')
+    writeFileSync(file, probeText([probe], (probe.module && binary.facts.modules[probe.module]) ?? []))
     const { ok, output } = testFile(binary, folder.path, file)
-    expect({ ok, output }).toMatchObject({ ok: binary.facts.supports[name] })
+    expect({ ok, output }).toMatchObject({ ok: binary.facts.supports[probe.name] })
   })
 })
