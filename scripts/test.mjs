@@ -24,6 +24,7 @@ const PACKAGES = [
   { package: 'bind9', command: 'named' },
   { package: 'libnginx-mod-http-brotli-filter', file: '/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so' },
   { package: 'libnginx-mod-http-lua', file: '/usr/lib/nginx/modules/ngx_http_lua_module.so' },
+  { package: 'logrotate', command: 'logrotate' },
 ]
 
 // No test may take longer than this (each has a timeout of its own); beyond it a worker is stuck where no timeout reaches.
