@@ -42,11 +42,15 @@ export function openExplainer(log: Logger): Explainer {
   async function reply(message: Extract<ToThread, { target: RenderTarget }>): Promise<FromThread> {
     const answered = Promise.withResolvers<FromThread>()
     waiting.set(message.id, answered)
+    const asked = thread!
+    // It keeps the process alive only while somebody waits.
+    asked.ref()
     try {
-      thread!.postMessage(message)
+      asked.postMessage(message)
       return await answered.promise
     } finally {
       waiting.delete(message.id)
+      if (waiting.size === 0) asked.unref()
     }
   }
 
