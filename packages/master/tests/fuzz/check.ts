@@ -34,7 +34,7 @@ export function checkAnswers(document: Document): Check {
     return [
       ...checkHeaders(document, response, headers),
       ...checkBody(response, received, validate),
-      ...(/\bat .+\.[jt]s:\d+|PRIVATE KEY|"password_hash":|\$argon2/.test(body) ? ['shows what nobody should see'] : []),
+      ...(/\bat .+\.[jt]s:\d+|PRIVATE KEY|"password_hash":"(?!\[redacted\]")|\$argon2/.test(body) ? ['shows what nobody should see'] : []),
     ]
   }
 }
