@@ -11,6 +11,8 @@ type Payload = NonNullable<MessageInitShape<typeof AgentMessageSchema>['payload'
 export function connectNative(port: number, caPem: string, certificate?: { cert: string; key: string }) {
   const pair = certificate ? [Buffer.from(certificate.key), Buffer.from(certificate.cert)] : []
   const client = new Client(`127.0.0.1:${port}`, credentials.createSsl(Buffer.from(caPem), ...pair), {
+    // Without it the address would be the TLS server name, which RFC 6066 section 3 forbids.
+    'grpc.ssl_target_name_override': 'nxmesh-master',
     'grpc.use_local_subchannel_pool': 1,
     'grpc.max_send_message_length': -1,
   })

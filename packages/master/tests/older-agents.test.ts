@@ -1,12 +1,13 @@
 import { routes } from '@nxmesh/api/routes'
-import { startTestMaster } from '@nxmesh/testkit/master'
+import { startTestMaster, type TestMaster } from '@nxmesh/testkit/master'
 import { scratch } from '@nxmesh/testkit/scratch'
 import { expect, test } from 'vitest'
 import { until } from './link-harness.ts'
 import { connectNative } from './link-native.ts'
 
-/** The release that each of these agents stands for knows what its capability says. */
-const capabilities = [5, 6, 7]
+/** The release that each of these agents stands for knows what its capability says; 0 is one written from the published contract alone. */
+const capabilities = [0, 5, 6, 7, 8]
+const host = { name: 'web', server_name: 'a.test', listen_port: 80 }
 
 test('agents of an older release are not given what they do not know of, and it is told', async () => {
   await using stack = new AsyncDisposableStack()
@@ -15,38 +16,77 @@ test('agents of an older release are not given what they do not know of, and it 
   const { client } = mesh
   const upstream = await client.call(routes.createUpstream, { params, body: { name: 'db', servers: [{ address: '10.0.0.1:5432' }] } })
   const stream = await client.call(routes.createStreamHost, { params, body: { name: 'db', listen_port: 5432, upstream_id: upstream.id } })
-  const host = { name: 'web', server_name: 'a.test', listen_port: 80 }
   await client.call(routes.createVirtualHost, { params, body: host })
   const own = await client.call(routes.createVirtualHost, {
     params,
     body: { ...host, name: 'own', server_name: 'b.test', listen_addresses: ['127.0.0.1'] },
   })
 
-  const given: Record<string, { names: string[]; findings: string[] }> = {}
-  const ids = new Map<number, string>()
-  for (const capability of capabilities) {
-    const { agent_id, token } = await client.call(routes.createAgentToken, { params, body: { name: `knows ${capability}` } })
-    ids.set(capability, agent_id)
-    using agent = connectNative(mesh.master.agents.port, mesh.master.ctx.authority.caPem)
-    agent.send({ case: 'registration', value: { token, capability } })
-    const { virtualHosts, streamHosts } = await agent.next('configUpdate')
-    await until('it is registered', async () => (await client.call(routes.getAgent, { params: { agent_id } })).state !== 'offline')
-    const { config } = await client.call(routes.getAgent, { params: { agent_id } })
-    given[capability] = {
-      names: [...virtualHosts, ...streamHosts].map(({ name }) => name),
-      findings: config.findings.map(({ kind, field, code }) => `${code} ${kind} ${field}`),
-    }
-  }
+  const ids = await connectAll(mesh)
   const addresses = 'agent_too_old virtual_host listen_addresses'
-  expect(given).toEqual({
-    5: { names: ['web'], findings: [addresses, 'agent_too_old stream_host protocol'] },
+  const streams = 'agent_too_old stream_host protocol'
+  expect(Object.fromEntries(ids.map(({ capability, names, findings }) => [capability, { names, findings }]))).toEqual({
+    0: { names: ['web'], findings: [addresses, streams] },
+    5: { names: ['web'], findings: [addresses, streams] },
     6: { names: ['web', 'db'], findings: [addresses] },
     7: { names: ['web', 'own', 'db'], findings: [] },
+    8: { names: ['web', 'own', 'db'], findings: [] },
   })
 
   const { data } = await client.call(routes.listFindings, { params, query: { code: 'agent_too_old' } })
+  const below = (capability: number) => ids.filter((agent) => agent.capability < capability).map(({ id }) => id)
   expect(data.map(({ object, agent_ids }) => [object.id, agent_ids])).toEqual([
-    [own.id, [ids.get(5), ids.get(6)]],
-    [stream.id, [ids.get(5)]],
+    [own.id, below(7)],
+    [stream.id, below(6)],
   ])
 })
+
+test('no agent is given a host without what keeps people out of it', async () => {
+  await using stack = new AsyncDisposableStack()
+  const mesh = stack.use(await startTestMaster(stack.use(await scratch()).path))
+  const params = { workspace_id: mesh.workspaceId }
+  const { client } = mesh
+  await client.call(routes.updateWorkspace, { params, body: { lua_allowed: true } })
+  const create = (name: string, guard: object) =>
+    client.call(routes.createVirtualHost, { params, body: { ...host, name, server_name: `${name}.test`, ...guard } })
+  const location = { path: '/', root: '/srv' }
+  await create('open', { gzip: { enabled: true } })
+  await create('rules', { access: { rules: [{ action: 'deny', address: 'all' }] } })
+  await create('password', {
+    locations: [{ ...location, auth_basic: { realm: 'us', users: [{ name: 'ann', password: 'correct horse' }] } }],
+  })
+  await create('words', { extra_directives: ['deny all;'] })
+  await create('code', { custom_directives: { access_by_lua_block: '{ ngx.exit(403) }' } })
+  const given = async () => Object.fromEntries((await connectAll(mesh)).map(({ capability, names }) => [capability, names]))
+
+  const typed = ['open', 'rules', 'password', 'words']
+  expect(await given()).toEqual({ 0: ['open'], 5: typed, 6: typed, 7: typed, 8: [...typed, 'code'] })
+
+  await client.call(routes.updateSettings, { params, body: { nginx_directives: { access_by_lua_block: '{ ngx.exit(403) }' } } })
+  expect(await given()).toEqual({ 0: [], 5: [], 6: [], 7: [], 8: [...typed, 'code'] })
+  const { data } = await client.call(routes.listFindings, { params, query: { code: 'agent_too_old', kind: 'settings' } })
+  expect(data.map(({ object, field, agents }) => [object.kind, field, agents])).toEqual([
+    ['settings', 'nginx_directives.access_by_lua_block', 2 * (capabilities.length - 1)],
+  ])
+})
+
+/** What agents of each release, new to the workspace, are given at once, and what is said of them. */
+async function connectAll({ client, workspaceId, master }: TestMaster) {
+  const agents: { capability: number; id: string; names: string[]; findings: string[] }[] = []
+  const { meta } = await client.call(routes.listAgents, { params: { workspace_id: workspaceId } })
+  for (const capability of capabilities) {
+    const { agent_id: id, token } = await client.call(routes.createAgentToken, {
+      params: { workspace_id: workspaceId },
+      body: { name: `agent ${meta.total + agents.length}` },
+    })
+    using agent = connectNative(master.agents.port, master.ctx.authority.caPem)
+    agent.send({ case: 'registration', value: { token, capability } })
+    const { virtualHosts, streamHosts } = await agent.next('configUpdate')
+    const params = { agent_id: id }
+    await until('it is registered', async () => (await client.call(routes.getAgent, { params })).state !== 'offline')
+    const { config } = await client.call(routes.getAgent, { params })
+    const names = [...virtualHosts, ...streamHosts].map(({ name }) => name)
+    agents.push({ capability, id, names, findings: config.findings.map(({ kind, field, code }) => `${code} ${kind} ${field}`) })
+  }
+  return agents
+}

@@ -7,5 +7,6 @@
  * 5: the agent writes typed options and extra directives, refuses options that it does not know, and sends the configuration of its host.
  * 6: the agent serves stream hosts.
  * 7: the agent listens on certain addresses only.
+ * 8: the agent runs Lua, and leaves out hosts whose Lua its nginx cannot run.
  */
-export const capability = 7
+export const capability = 8

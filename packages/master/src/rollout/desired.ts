@@ -1,12 +1,5 @@
 import { ApiError } from '@nxmesh/api/errors'
-import {
-  type AgentConfig,
-  agentConfig,
-  filterHosts,
-  type ServedHosts,
-  usedCertificates,
-  type WorkspaceConfig,
-} from '@nxmesh/model/agent-config'
+import { type AgentConfig, agentConfig, filterHosts, usedCertificates, type WorkspaceConfig } from '@nxmesh/model/agent-config'
 import { digestOf } from '@nxmesh/model/digest'
 import { effectiveLabels, type Labels } from '@nxmesh/model/labels'
 import { type AnsweredNames, answeredNames } from '../certificates/answered-names.ts'
@@ -16,7 +9,7 @@ import { configFrame } from '../link/frames.ts'
 import type { Secrets } from '../secrets.ts'
 import { loadWorkspaceConfig } from '../workspace-config.ts'
 import { type Targets, targetsOf } from './targets.ts'
-import { isWithheld, type Need, needsOf, newestNeed } from './understood.ts'
+import { givenSince, type Need, needsOf, newestNeed } from './understood.ts'
 
 /** What an agent must run. Agents that must run the same share this object, and so its digest and its encoded message. */
 export interface Desired {
@@ -41,6 +34,8 @@ interface Version {
   targets: Targets
   byAgentKey: Map<string, Desired>
   byMatching: Map<string, Desired>
+  /** For hosts that not every agent is given: the capability from which on one is. Found out when the first agent of an older release asks. */
+  givenSince?: Map<object, number>
 }
 
 /** What was computed for the present version of each workspace. */
@@ -90,7 +85,7 @@ function versionOf(memory: DesiredMemory, workspaceId: string, config: Workspace
 }
 
 function find(secrets: Secrets, version: Version, workspaceId: string, agent: Labelled, labels: Labels): Desired {
-  const release = isGivenAll(version.config, agent.capability) ? 'any' : agent.capability
+  const release = isGivenAll(version, agent.capability) ? 'any' : agent.capability
   const key = `${release} ${version.targets.keyOf(agent.id, labels)}`
   const known = version.byAgentKey.get(key)
   if (known) return known
@@ -104,19 +99,29 @@ function find(secrets: Secrets, version: Version, workspaceId: string, agent: La
   return desired
 }
 
-function isGivenAll({ virtual_hosts, stream_hosts }: ServedHosts, capability: number): boolean {
-  if (capability >= newestNeed) return true
-  return ![...virtual_hosts, ...stream_hosts].some((host) => isWithheld(host, capability))
+function isGivenAll(version: Version, capability: number): boolean {
+  return (
+    capability >= newestNeed ||
+    !sinceIn(version)
+      .values()
+      .some((since) => capability < since)
+  )
+}
+
+function sinceIn(version: Version): Map<object, number> {
+  version.givenSince ??= givenSince(version.config)
+  return version.givenSince
 }
 
 function compute(
   { open }: Secrets,
-  { config, targets }: Version,
+  version: Version,
   workspaceId: string,
   { matching, capability }: { matching: string; capability: number },
 ): Desired {
+  const { config, targets } = version
   const meant = targets.hostsOf(matching)
-  const hosts = filterHosts(meant, (host) => !isWithheld(host, capability))
+  const hosts = capability >= newestNeed ? meant : filterHosts(meant, (host) => capability >= (sinceIn(version).get(host) ?? 0))
   const certificateIds = [...usedCertificates(hosts)]
   const wanted = () => agentConfig(config, hosts, open)
   const digest = digestOf(wanted())

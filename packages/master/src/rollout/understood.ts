@@ -1,9 +1,12 @@
 import type { Finding } from '@nxmesh/model/agent'
 import type { ServedHosts, WorkspaceConfig } from '@nxmesh/model/agent-config'
+import type { Location } from '@nxmesh/model/location'
 import { locationOptions, serverOptions, settingsOptions } from '@nxmesh/model/options'
 import type { Settings } from '@nxmesh/model/settings'
 import type { StreamHost } from '@nxmesh/model/stream-host'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
+import { decidesByLua } from '@nxmesh/nginx/lua-directives'
+import { luaOfHost, luaOfSettings } from '@nxmesh/nginx/lua-use'
 
 /** Something that a config asks for and agents below a capability do not know of: they serve the rest as if it were not there. */
 export interface Need {
@@ -12,22 +15,30 @@ export interface Need {
 }
 
 /** The capabilities from which on agents know what the published contract has not; see capability.ts. */
-const knownSince = { tls: 1, header_directions: 1, options: 5, streams: 6, addresses: 7 } as const
+const knownSince = { tls: 1, header_directions: 1, options: 5, streams: 6, addresses: 7, lua: 8 } as const
 
 /** An agent of this capability knows everything of a config. */
 export const newestNeed = Math.max(...Object.values(knownSince))
 
+type ConfigOfHosts = ServedHosts & Pick<WorkspaceConfig, 'settings'>
+
 /**
- * Whether an agent must not be given a host at all: it would open to everybody what is meant for one address, or say that it serves what it
- * does not know of.
+ * For hosts that not every agent is given: the capability from which on one is. An agent that does not know what keeps people out of a host
+ * would open it to them, and one that does not know of its kind would say that it serves it.
  */
-export function isWithheld(host: VirtualHost | StreamHost, capability: number): boolean {
-  if ('protocol' in host) return capability < knownSince.streams
-  return host.listen_addresses !== undefined && capability < knownSince.addresses
+export function givenSince({ virtual_hosts, stream_hosts, settings }: ConfigOfHosts): Map<VirtualHost | StreamHost, number> {
+  const since = new Map<VirtualHost | StreamHost, number>(stream_hosts.map((host) => [host, knownSince.streams]))
+  const guarded = luaOfSettings(settings).some(({ name }) => decidesByLua(name))
+  for (const host of virtual_hosts) {
+    const guards = guardsOf(host).map((guard) => guard.since)
+    if (guarded) guards.push(knownSince.lua)
+    if (guards.length > 0) since.set(host, Math.max(...guards))
+  }
+  return since
 }
 
 /** What hosts and the settings ask of agents that not every agent knows. */
-export function needsOf({ virtual_hosts, stream_hosts, settings }: ServedHosts & Pick<WorkspaceConfig, 'settings'>): Need[] {
+export function needsOf({ virtual_hosts, stream_hosts, settings }: ConfigOfHosts): Need[] {
   return [...virtual_hosts.flatMap(needsOfHost), ...stream_hosts.map(needOfStream), ...needsOfSettings(settings)]
 }
 
@@ -38,26 +49,47 @@ function needOfStream({ id, name }: StreamHost): Need {
 function needsOfHost(host: VirtualHost): Need[] {
   const { id, name, locations } = host
   const at = { kind: 'virtual_host', id, name } as const
-  const ignored = (field: string, since: number): Need => need(since, { ...at, field }, `${field} is ignored`)
-  const needs = optionFields(host, serverOptions).map((field) => ignored(field, knownSince.options))
-  if (host.tls) needs.push(ignored('tls', knownSince.tls))
-  for (const [index, location] of locations.entries()) {
-    const fields = optionFields(location, locationOptions)
-    needs.push(...fields.map((field) => ignored(`locations.${index}.${field}`, knownSince.options)))
-    for (const [header, { direction }] of location.custom_headers.entries())
-      if (direction) needs.push(ignored(`locations.${index}.custom_headers.${header}.direction`, knownSince.header_directions))
+  const guards = guardsOf(host)
+  const needs = guards.map(({ field, since }) => need(since, { ...at, field }, 'is left out, as it would be open to more than may come in'))
+  const ignored = (field: string, since: number): void => {
+    if (!guards.some((guard) => guard.field === field)) needs.push(need(since, { ...at, field }, `${field} is ignored`))
   }
-  if (!host.listen_addresses) return needs
-  const reason = 'is left out, as it would be open to all addresses'
-  return [...needs, need(knownSince.addresses, { ...at, field: 'listen_addresses' }, reason)]
+  for (const field of optionFields(host, serverOptions)) ignored(field, knownSince.options)
+  if (host.tls) ignored('tls', knownSince.tls)
+  for (const [index, location] of locations.entries()) {
+    for (const field of optionFields(location, locationOptions)) ignored(`locations.${index}.${field}`, knownSince.options)
+    for (const [header, { direction }] of location.custom_headers.entries())
+      if (direction) ignored(`locations.${index}.custom_headers.${header}.direction`, knownSince.header_directions)
+  }
+  return needs
+}
+
+/** What keeps people out of a host, or could. */
+function guardsOf(host: VirtualHost): { field: string; since: number }[] {
+  const guards = [
+    ...guardFields(host, ''),
+    ...host.locations.flatMap((location, index) => guardFields(location, `locations.${index}.`)),
+  ].map((field) => ({ field, since: knownSince.options as number }))
+  if (host.listen_addresses) guards.push({ field: 'listen_addresses', since: knownSince.addresses })
+  for (const { field } of luaOfHost(host)) guards.push({ field, since: knownSince.lua })
+  return guards
+}
+
+function guardFields({ access, auth_basic, extra_directives }: VirtualHost | Location, prefix: string): string[] {
+  const fields = { access, auth_basic: auth_basic?.enabled, extra_directives: extra_directives?.length }
+  return Object.entries(fields).flatMap(([field, guards]) => (guards ? [prefix + field] : []))
 }
 
 function needsOfSettings(settings: Settings): Need[] {
-  const own = (['tls_policy', 'http_port'] as const).filter((field) => settings[field] !== undefined)
   const ignored = (field: string, since: number) => need(since, { kind: 'settings', field }, `${field} is ignored`)
+  const own = (['tls_policy', 'http_port'] as const).filter((field) => settings[field] !== undefined)
+  const deciding = luaOfSettings(settings).filter(({ name }) => decidesByLua(name))
   return [
     ...optionFields(settings, settingsOptions).map((field) => ignored(field, knownSince.options)),
     ...own.map((field) => ignored(field, knownSince.tls)),
+    ...deciding.map(({ field }) =>
+      need(knownSince.lua, { kind: 'settings', field }, 'no virtual host is served, as Lua decides on all requests'),
+    ),
   ]
 }
 
