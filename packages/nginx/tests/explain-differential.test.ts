@@ -15,17 +15,18 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
     'explain says of generated requests what nginx does with them',
     async () => {
       await using world = await makeWorld()
-      const count: Count = { outcomes: new Map() }
+      const count: Count = { outcomes: new Map(), https: 0, ipv6: 0 }
       const property = fc.asyncProperty(scenario(perConfig), async (one) => {
         const [first] = await askBoth(world, binary, one, count)
         if (first) throw new Error(`${first.difference}\n${JSON.stringify(first.ask)}\n${JSON.stringify(first.told, null, 1)}\n${one.http}`)
       })
-      await fc.assert(property, { numRuns: Math.ceil(pairs / perConfig), seed })
+      await fc.assert(property, { numRuns: Math.ceil(pairs / perConfig), seed, endOnFailure: true })
       const asked = [...count.outcomes.values()].reduce((sum, times) => sum + times, 0)
       expect(asked).toBeGreaterThanOrEqual(pairs)
       // What is not known must be rare, or the rest would prove little.
       expect((count.outcomes.get('unknown') ?? 0) / asked).toBeLessThan(0.05)
-      expect([...count.outcomes.keys()]).toEqual(expect.arrayContaining(['proxy', 'file', 'answer', 'redirect', 'error']))
+      expect([...count.outcomes.keys()]).toEqual(expect.arrayContaining(['proxy', 'file', 'answer', 'redirect', 'error', 'closed']))
+      expect(Math.min(count.https, count.ipv6) / asked).toBeGreaterThan(0.1)
     },
     2 * minutes + pairs * 50,
   )

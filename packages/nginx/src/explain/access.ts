@@ -27,9 +27,12 @@ export function checkAccess(visit: Visit): { status: number; node: Node } | unde
 }
 
 function byAddress(visit: Visit): Verdict {
-  for (const node of inherited(visit.level, 'allow', 'deny')) {
+  const rules = inherited(visit.level, 'allow', 'deny')
+  // nginx looks at a mapped address as IPv4 only where a rule could be of IPv4.
+  const asIs = rules.every(({ args }) => args[0]!.includes(':'))
+  for (const node of rules) {
     const network = node.args[0]!
-    if (network !== 'all' && (network === 'unix:' || prefixHolding(network, visit.source) === undefined)) continue
+    if (network !== 'all' && (network === 'unix:' || prefixHolding(network, visit.source, asIs) === undefined)) continue
     const words = `${visit.source} is ${network === 'all' ? 'one of all' : `in ${network}`}`
     if (node.name === 'allow') {
       note(visit, 'access', `${words}: allowed`, node)

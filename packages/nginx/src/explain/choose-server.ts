@@ -40,7 +40,9 @@ export function chooseSocket(
     .filter(({ listen }) => listen.port === port)
   const named = here.find(({ listen }) => listen.family === 'unknown')
   if (named) throw new Unsure(`nginx asks for the addresses of "${named.listen.address}" when it starts`, named.listen.node)
-  const usable = here.filter(({ listen }) => (v6 ? listen.family === 6 : listen.takesV4))
+  // One listen says for all of its address whether it takes IPv4, too.
+  const takingV4 = new Set(here.flatMap(({ listen }) => (listen.takesV4 ? listen.address : [])))
+  const usable = here.filter(({ listen }) => (v6 ? listen.family === 6 : takingV4.has(listen.address)))
   const families = usable.some(({ listen }) => listen.family === 4) && !v6 ? usable.filter(({ listen }) => listen.family === 4) : usable
   const addresses = [...new Set(families.map(({ listen }) => listen.address))]
   const wildcard = v6 ? '[::]' : addresses.includes('*') ? '*' : '[::]'

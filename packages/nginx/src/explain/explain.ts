@@ -4,7 +4,7 @@ import { begin } from './begin.ts'
 import { type ChosenServer, chooseServer, chooseSocket, defaultOf, type Socket } from './choose-server.ts'
 import { responseHeaders } from './client-headers.ts'
 import type { Place } from './find-location.ts'
-import { hostHeader } from './host-header.ts'
+import { hostHeader, isAddress } from './host-header.ts'
 import { inherited, isOn, setting } from './level.ts'
 import { outcomeOf } from './outcome.ts'
 import { type PlaceOf, text } from './places.ts'
@@ -44,18 +44,31 @@ function follow(config: Config, incoming: Incoming, placeOf: PlaceOf, told: Told
   told.socket = socket
   const host = hostHeader(incoming.host)
   const effort = { left: 1_000_000 }
-  const fallback = defaultOf(socket)
-  if (incoming.scheme === 'https' && !socket.ssl)
-    return { kind: 'closed', reason: `port ${incoming.port} does not speak TLS`, place: placeOf(fallback.node) }
-  const target = normalise(incoming.path, isOn(fallback.server.level, 'merge_slashes', true))
-  const chosen = host.ok && target.ok ? chooseServer(socket, host.name, effort) : fallback
+  const tls = incoming.scheme === 'https'
+  if (tls && !socket.ssl)
+    return { kind: 'closed', reason: `port ${incoming.port} does not speak TLS`, place: placeOf(defaultOf(socket).node) }
+  const greeting = tls && host.ok && !isAddress(host.name) ? chooseServer(socket, host.name, effort) : defaultOf(socket)
+  told.chosen = greeting
+  if (tls && isOn(greeting.server.level, 'ssl_reject_handshake', false))
+    return {
+      kind: 'closed',
+      reason: 'the TLS handshake is rejected',
+      place: placeOf(setting(greeting.server.level, 'ssl_reject_handshake')),
+    }
+  const target = normalise(incoming.path, isOn(greeting.server.level, 'merge_slashes', true))
+  const chosen = host.ok && target.ok ? chooseServer(socket, host.name, effort) : greeting
   told.chosen = chosen
-  if (incoming.scheme === 'https' && isOn(chosen.server.level, 'ssl_reject_handshake', false))
-    return { kind: 'closed', reason: 'the TLS handshake is rejected', place: placeOf(setting(chosen.server.level, 'ssl_reject_handshake')) }
-  const visit = begin(config, incoming, { chosen, host, effort })
+  const visit = begin(config, seenOn(socket, incoming), { chosen, host, effort })
   told.visit = visit
   const end = answer(visit, told.place, refusalOf(visit, { socket, host, target }))
   return outcomeOf(visit, end, placeOf)
+}
+
+/** A request with its addresses as the socket shows them. */
+function seenOn(socket: Socket, incoming: Incoming): Incoming {
+  const shown = (address: string) => (socket.address.startsWith('[') && !address.includes(':') ? `::ffff:${address}` : address)
+  const { source, destination } = incoming
+  return { ...incoming, source: shown(source), destination: destination && shown(destination) }
 }
 
 function answer(visit: Visit, place: Place, refusal: Refusal | undefined): End {

@@ -12,3 +12,8 @@ export function hostHeader(host: string): HostHeader {
   const bare = name.replace(/\.$/, '')
   return bare === '' ? bad : { ok: true, name: bare.toLowerCase() }
 }
+
+/** Whether a name is an address, which no client sends as the server name of TLS. Source: RFC 6066, section 3. */
+export function isAddress(name: string): boolean {
+  return name.startsWith('[') || /^\d{1,3}(\.\d{1,3}){3}$/.test(name)
+}

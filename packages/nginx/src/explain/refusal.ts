@@ -18,9 +18,9 @@ export function refusalOf(
   if (!/^\d*$/.test(headerOf(visit, 'content-length'))) return { status: 400, why: 'the Content-Length header is no number' }
   const { uri, args, unparsed, quoted, plus } = target.target
   Object.assign(visit, { uri, args, unparsed, quoted, plus, read: true })
-  if (socket.ssl && incoming.scheme === 'http') return { status: 497, why: 'plain HTTP on a port that speaks TLS' }
   if (incoming.method === 'CONNECT') throw new Unsure('what CONNECT does depends on the release of nginx')
   if (incoming.method === 'TRACE') return { status: 405, why: 'nginx refuses TRACE' }
+  if (socket.ssl && incoming.scheme === 'http') return { status: 497, why: 'plain HTTP on a port that speaks TLS' }
   const verify = setting(server.level, 'ssl_verify_client')
   if (incoming.scheme === 'https' && verify && verify.args[0] !== 'off') throw new Unsure('which certificate the client shows', verify)
   return undefined

@@ -16,6 +16,8 @@ const access = fc.oneof(
     'allow 127.0.0.2; deny all;',
     'deny 127.0.0.3;',
     'allow 127.0.0.0/31; deny 127.0.0.0/8;',
+    'allow ::/64; deny all;',
+    'allow ::1; deny ::/64;',
     'deny ::1; allow 10.0.0.0/8; deny all;',
     'deny 127.0.0.2/31;',
   ),
@@ -223,14 +225,22 @@ const listens = [
   'listen 127.0.0.2:{P1};',
   'listen {P2} default_server;',
   'listen *:{P1};',
+  'listen [::]:{P1};',
+  'listen [::]:{P1} default_server;',
+  'listen [::1]:{P1};',
+  'listen [::]:{P2};',
 ]
+/** Each is given to some of the listens of a port; nginx takes what one listen of an address says for all. */
+const speaks = pick('', '', '', 'ssl')
 const server = fc
   .tuple(
-    fc.uniqueArray(pick(...listens), {
-      minLength: 1,
-      maxLength: 2,
-      selector: (text) => text.replace(' default_server', '').replace('*:', ''),
-    }),
+    fc
+      .uniqueArray(fc.tuple(pick(...listens), speaks), {
+        minLength: 1,
+        maxLength: 3,
+        selector: ([text]) => text.replace(' default_server', '').replace('*:', ''),
+      })
+      .map((all) => all.map(([text, protocol]) => (protocol === '' ? text : text.replace(';', ` ${protocol};`)))),
     fc.uniqueArray(pick(...names), { maxLength: 3 }),
     fc.array(rule(ifInServer), { maxLength: 1 }),
     settings(3),
@@ -239,7 +249,7 @@ const server = fc
       maxLength: 6,
     }),
     maybe(folder, 2),
-    maybe(pick('merge_slashes off;', 'underscores_in_headers on;'), 10),
+    maybe(pick('merge_slashes off;', 'underscores_in_headers on;', '{REJECT}'), 8),
     body('named'),
     maybe(fc.constant('set_real_ip_from 127.0.0.2; real_ip_header X-Forwarded-For;'), 8),
   )
@@ -255,26 +265,48 @@ map $arg_x:$http_x_a $m2 { default d; ":" none; "1:" one; "~:(.+)$" $1; }
 map $arg_to $m3 { default {BACKEND}; up up; }
 map $host $m4 { hostnames; default 0; .a.test 1; b.* 2; }
 map "" $unused { "~(?<sub>x)(?<v1>y)(?<v2>z)(?<v3>w)" 1; }
-geo $g1 { default 0; 127.0.0.0/30 1; 127.0.0.2 two; 127.0.0.3/32 ""; }
+geo $g1 { default 0; ::1 six; 127.0.0.0/30 1; 127.0.0.2 two; 127.0.0.3/32 ""; }
 upstream up { server {BACKEND} weight=2; server 127.0.0.1:1 backup; }
 root {ROOT};
+ssl_certificate {CERT};
+ssl_certificate_key {CERT};
 `
 
 /** The text of an http block with several servers. Each address has at most one default server. */
 const config = fc
-  .tuple(fc.array(server, { minLength: 2, maxLength: 5 }), fc.array(responses, { maxLength: 1 }), fc.array(errorPage, { maxLength: 1 }))
-  .map(([servers, added, pages]) => {
+  .tuple(
+    fc.array(server, { minLength: 2, maxLength: 5 }),
+    fc.array(responses, { maxLength: 1 }),
+    fc.array(errorPage, { maxLength: 1 }),
+    pick(false, false, true),
+  )
+  .map(([servers, added, pages, dual]) => {
     const defaults = new Set<string>()
-    const blocks = servers.map((text) => {
-      const cleaned = text.replace(/listen (\*:)?(\{P\d\}) default_server;/g, (_, star: string | undefined, port: string) => {
-        const first = !defaults.has(port)
-        defaults.add(port)
-        return `listen ${star ?? ''}${port}${first ? ' default_server' : ''};`
+    const blocks = (dual ? dualStacked(servers) : servers).map((text) => {
+      const cleaned = text.replace(/listen (\S+) default_server/g, (_, where: string) => {
+        const address = where.replace('*:', '')
+        const first = !defaults.has(address)
+        defaults.add(address)
+        return `listen ${where}${first ? ' default_server' : ''}`
       })
       return `server {\n${cleaned}\n}`
     })
     return `${shared}${added.join('\n')}\n${pages.join('\n')}\n${blocks.join('\n')}`
   })
+
+/** The second port with one socket for both families; nginx wants to hear of it once. */
+function dualStacked(servers: string[]): string[] {
+  let said = false
+  return servers.map((text) => {
+    let listens = 0
+    return text.replace(/^listen (\[::\]:)?\{P2\}(.*);$/gm, (_, _family, options: string) => {
+      if (listens++ > 0) return ''
+      const open = said ? '' : ' ipv6only=off'
+      said = true
+      return `listen [::]:{P2}${options.replace(/ default_server/, '')}${open};`
+    })
+  })
+}
 
 /** Configurations with their requests. */
 export const scenario = (requests: number): fc.Arbitrary<Scenario> =>

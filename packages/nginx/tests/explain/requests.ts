@@ -3,6 +3,8 @@ import { pick } from './pick.ts'
 
 export interface Ask {
   method: string
+  /** Left open where it is what the socket speaks. */
+  scheme: 'http' | 'https' | undefined
   /** Which of the two ports, and which of the loopback addresses. */
   port: 1 | 2
   destination: string
@@ -27,8 +29,9 @@ export const ask: fc.Arbitrary<Ask> = fc.record({
     { weight: 3, arbitrary: fc.constant('GET') },
     { weight: 2, arbitrary: pick('HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'FOO', 'TRACE') },
   ),
+  scheme: pick(...Array<undefined>(12), 'http' as const, 'https' as const),
   port: pick(1 as const, 1 as const, 2 as const),
-  destination: pick('127.0.0.1', '127.0.0.1', '127.0.0.2'),
+  destination: pick('127.0.0.1', '127.0.0.1', '127.0.0.2', '::1'),
   source: pick('127.0.0.1', '127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.9'),
   host: fc.oneof({ weight: 15, arbitrary: pick(...hosts.split(' ')) }, { weight: 1, arbitrary: pick('a..test', '', '..', 'a/b') }),
   path: fc

@@ -3,7 +3,7 @@ import { maybe, pick } from './pick.ts'
 
 const variables =
   '$uri $args $1 $2 $v1 $v2 $arg_x $arg_Y $host $http_x_a $request_uri $is_args$args $sub $document_root $request_filename $m1 ' +
-  '$m2 $g1 $cookie_c $remote_addr $request_method $server_name ${v1}x $scheme $server_port $http_host $document_uri $query_string $request $http_absent $m3 $realip_remote_addr'
+  '$m2 $g1 $cookie_c $remote_addr $request_method $server_name ${v1}x $scheme $server_port $http_host $document_uri $query_string $request $http_absent $m3 $realip_remote_addr $https $server_addr'
 export const template = fc
   .array(pick(...variables.split(' '), 'k', '-', '/', '.'), { minLength: 1, maxLength: 4 })
   .map((parts) => parts.join('|'))

@@ -1,8 +1,12 @@
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, isIP, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
+import { chooseSocket } from '../../src/explain/choose-server.ts'
 import { explain } from '../../src/explain/explain.ts'
 import { readConfig } from '../../src/explain/read-config.ts'
-import { compileConfig } from '../../src/explain/servers.ts'
+import { type Config, compileConfig } from '../../src/explain/servers.ts'
+import { certificate } from '../support/certificate.ts'
 import type { NginxBinary } from '../support/nginx-versions.ts'
 import { freePort, serveHttp, temporaryFolder } from '../support/real-nginx.ts'
 import { differenceOf, type Echo, type Seen } from './compare.ts'
@@ -20,11 +24,16 @@ export interface Disagreement {
 export interface Count {
   /** By how the request ended, as explain says. */
   outcomes: Map<string, number>
+  /** Over TLS, and over IPv6. */
+  https: number
+  ipv6: number
 }
 
 /** What stands around generated configurations: files and an upstream that tells what it was asked. */
 export interface World extends AsyncDisposable {
   root: string
+  /** The file with the certificate and its key. */
+  certificate: string
   backend: string
   files: ReturnType<typeof writeSite>
 }
@@ -46,8 +55,11 @@ export async function makeWorld(): Promise<World> {
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const files = writeSite(root)
+  const pem = join(folder.path, 'site.pem')
+  writeFileSync(pem, certificate.certificate_pem + certificate.private_key_pem)
   return {
     root,
+    certificate: pem,
     files,
     backend: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     [Symbol.asyncDispose]: async () => {
@@ -75,53 +87,55 @@ export async function askBoth(world: World, binary: NginxBinary, { http, request
     .replaceAll('{P2}', `${ports[2]}`)
     .replaceAll('{ROOT}', world.root)
     .replaceAll('{BACKEND}', world.backend)
+    .replaceAll('{CERT}', world.certificate)
+    .replaceAll('{REJECT}', binary.facts.supports.reject_handshake ? 'ssl_reject_handshake on;' : '')
   await using _nginx = await serveHttp(binary, (socket) => `server { listen unix:${socket}; return 200 ready; }\n${filled}`)
   const read = readConfig(new Map([['http.conf', filled]]), 'http.conf', true)
   if (!read.ok) throw new Error(read.message)
   const config = compileConfig(read.http)
   const disagreements: Disagreement[] = []
   for (const wanted of requests) {
-    const ask = listenedTo(http, wanted)
+    const ask = listenedTo(config, ports, wanted)
     const port = ports[ask.port]
     const seen = await send(ask, port)
     const headers = new Map(ask.headers.map(([name, value]) => [name.toLowerCase(), [value]]))
     headers.set('connection', ['close'])
-    const { method, host, path, source, destination } = ask
-    const incoming = {
-      method,
-      scheme: 'http',
-      host,
-      port,
-      path,
-      headers,
-      source,
-      destination,
-      files: world.files,
-    } as const
+    const { method, scheme, host, path, source, destination } = ask
+    const incoming = { method, scheme, host, port, path, headers, source, destination, files: world.files }
     const told = explain(config, incoming, (node) => (node ? { file: node.file, line: node.line, directive: node.name } : null))
     const difference = differenceOf(told, seen, method)
     count.outcomes.set(told.outcome.kind, (count.outcomes.get(told.outcome.kind) ?? 0) + 1)
+    if (scheme === 'https') count.https++
+    if (source.includes(':')) count.ipv6++
     if (difference !== undefined) disagreements.push({ nginx: binary.facts.version, ask, difference, told })
   }
   return disagreements
 }
 
-/** A request to what the configuration listens on: any other port may be a neighbour's. */
-function listenedTo(http: string, ask: Ask): Ask {
-  const others = ([1, 2] as const).flatMap((port) => ['127.0.0.1', '127.0.0.2'].map((destination) => ({ ...ask, port, destination })))
-  return [ask, ...others].find(({ port, destination }) => new RegExp(`listen (\\*:|${destination}:)?\\{P${port}\\}`).test(http)) ?? ask
+/** A request to what the configuration listens on, as any other port may be a neighbour's, in what is spoken there unless it asks for something else. */
+function listenedTo({ servers }: Config, ports: Record<1 | 2, number>, wanted: Ask): Ask & { scheme: 'http' | 'https' } {
+  const others = ([1, 2] as const).flatMap((port) =>
+    ['127.0.0.1', '127.0.0.2', '::1'].map((destination) => ({ ...wanted, port, destination })),
+  )
+  for (const ask of [wanted, ...others]) {
+    const source = ask.destination === '::1' ? '::1' : ask.source
+    const socket = chooseSocket(servers, ports[ask.port], source, ask.destination)
+    if (socket) return { ...ask, source, scheme: ask.scheme ?? (socket.ssl ? 'https' : 'http') }
+  }
+  throw new Error('the configuration listens on nothing')
 }
 
-async function send({ method, host, path, headers, source, destination }: Ask, port: number): Promise<Seen | undefined> {
+async function send({ method, scheme, host, path, headers, source, destination }: Ask, port: number): Promise<Seen | undefined> {
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
   const length = Number(headers.find(([name]) => name === 'Content-Length')?.[1] ?? 0)
   const request = `${method} ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${lines}\r\n${'x'.repeat(length)}`
   const answer = await new Promise<string>((resolve, reject) => {
-    const connection = connect({ port, host: destination, localAddress: source })
+    const to = { port, host: destination, localAddress: source }
+    const connection = scheme === 'https' ? connectTls({ ...to, ...serverNameOf(host), rejectUnauthorized: false }) : connect(to)
     const parts: Buffer[] = []
     connection.on('data', (data) => parts.push(data))
     connection.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ECONNREFUSED' && error.code !== 'ECONNRESET') reject(error)
+      if (!/^(ECONNREFUSED|ECONNRESET|EPROTO|ERR_SSL_.*)$/.test(error.code ?? '')) reject(error)
     })
     connection.setTimeout(10_000, () => reject(new Error(`no answer to ${method} ${path}`)))
     connection.on('close', () => resolve(Buffer.concat(parts).toString('utf8')))
@@ -137,6 +151,12 @@ async function send({ method, host, path, headers, source, destination }: Ask, p
     headers: fields.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
     body: chunked ? unchunk(body) : body,
   }
+}
+
+/** What a client greets with: the host without its port and the dot at its end, unless it is an address or no name at all. */
+function serverNameOf(host: string): { servername?: string } {
+  const name = host.replace(/:\d*$/, '').replace(/\.$/, '')
+  return /^[\w-]+(\.[\w-]+)*$/.test(name) && !isIP(name) ? { servername: name } : {}
 }
 
 function unchunk(body: string): string {
