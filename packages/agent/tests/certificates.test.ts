@@ -3,8 +3,9 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { selfSignedServer } from '@nxmesh/testkit/certificates'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
-import { answering, applyOn, ask, desired, freePort, nginxBinaries, openBench, startOn } from './testing.ts'
+import { answering, applyOn, ask, desired, nginxBinaries, openBench, startOn } from './testing.ts'
 
 const id = '00000000-0000-4000-9000-000000000001'
 

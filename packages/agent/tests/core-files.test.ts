@@ -4,10 +4,11 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { selfSignedServer } from '@nxmesh/testkit/certificates'
+import { freePort } from '@nxmesh/testkit/ports'
 import { scratch } from '@nxmesh/testkit/scratch'
 import { expect, test } from 'vitest'
 import { childrenOf } from '../src/processes.ts'
-import { answering, applyOn, desired, endNginxOf, freePort, mastersOf, nginxBinaries, openBench, startOn, until } from './testing.ts'
+import { answering, applyOn, desired, endNginxOf, mastersOf, nginxBinaries, openBench, startOn, until } from './testing.ts'
 
 const main = new URL('../src/main.ts', import.meta.url).pathname
 const module = new URL('../src/core-files.ts', import.meta.url).pathname

@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { testConfig } from '../src/nginx.ts'
 import { type FaultPoint, faultPoints } from '../src/scope.ts'
 import type { CrashOrder } from './crash-agent.ts'
-import { answering, applyOn, ask, desired, freePort, mastersOf, openBench, optionsOf, startOn, until } from './testing.ts'
+import { answering, applyOn, ask, desired, mastersOf, openBench, optionsOf, startOn, until } from './testing.ts'
 
 const program = join(import.meta.dirname, 'crash-agent.ts')
 const onTheWayBack = new Set<FaultPoint>(['restoring', 'restored'])

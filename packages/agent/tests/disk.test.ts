@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { freePort } from '@nxmesh/testkit/ports'
 import { expect, test } from 'vitest'
-import { answering, applyOn, ask, desired, endNginxOf, freePort, openBench, startOn, until } from './testing.ts'
+import { answering, applyOn, ask, desired, endNginxOf, openBench, startOn, until } from './testing.ts'
 
 test.skipIf(process.getuid?.() !== 0)(
   'a full disk: a clear failure, nothing changed, applied once there is space (needs root to mount a small disk)',

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { freePort } from '@nxmesh/testkit/ports'
 import { expect, test } from 'vitest'
 import { allProcesses, commandLine } from '../src/processes.ts'
 import { hostNginx } from './host-nginx.ts'
-import { answering, applyOn, ask, desired, freePort, openBench, startOn, until } from './testing.ts'
+import { answering, applyOn, ask, desired, openBench, startOn, until } from './testing.ts'
 
 const nginx = '/usr/sbin/nginx'
 

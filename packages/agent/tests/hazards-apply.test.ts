@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { appendFile, chmod, chown, copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { binaryOf, startNginx, stopNginx, workersOf } from '../src/nginx.ts'
 import { hostNginx } from './host-nginx.ts'
@@ -14,7 +15,6 @@ import {
   desired,
   distinctBinaries,
   errorLogOf,
-  freePort,
   host,
   mastersOf,
   nginxBinaries,

@@ -2,9 +2,10 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { newChain } from '@nxmesh/testkit/certificates'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { workersOf } from '../src/nginx.ts'
-import { answering, applyOn, ask, desired, distinctBinaries, freePort, mastersOf, openBench, startOn } from './testing.ts'
+import { answering, applyOn, ask, desired, distinctBinaries, mastersOf, openBench, startOn } from './testing.ts'
 
 const id = '00000000-0000-4000-9000-000000000079'
 

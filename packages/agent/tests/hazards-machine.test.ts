@@ -1,23 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { chmod, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { openFilesOf } from '../src/machine-findings.ts'
 import { hostNginx } from './host-nginx.ts'
-import {
-  answering,
-  applyOn,
-  ask,
-  type Bench,
-  desired,
-  distinctBinaries,
-  freePort,
-  host,
-  mastersOf,
-  openBench,
-  startOn,
-  until,
-} from './testing.ts'
+import { answering, applyOn, ask, type Bench, desired, distinctBinaries, host, mastersOf, openBench, startOn, until } from './testing.ts'
 
 async function includeBench(bench: Bench, path: string, http: string) {
   const own = await hostNginx(bench, path)

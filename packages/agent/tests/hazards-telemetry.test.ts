@@ -3,25 +3,13 @@ import { join } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
 import { upstreamInput } from '@nxmesh/model/upstream'
 import { LogBatchSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { reopenLogs } from '../src/nginx.ts'
 import { readAccessLine } from '../src/telemetry/access-line.ts'
 import type { Progress } from '../src/telemetry/checkpoint.ts'
 import { openFollower } from '../src/telemetry/follower.ts'
-import {
-  answering,
-  applyOn,
-  ask,
-  type Bench,
-  desired,
-  distinctBinaries,
-  freePort,
-  host,
-  mastersOf,
-  openBench,
-  startOn,
-  until,
-} from './testing.ts'
+import { answering, applyOn, ask, type Bench, desired, distinctBinaries, host, mastersOf, openBench, startOn, until } from './testing.ts'
 
 const upstreamId = '00000000-0000-7000-8002-000000000075'
 

@@ -4,23 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { type UpstreamInput, upstreamInput } from '@nxmesh/model/upstream'
 import { type Backend, startBackend } from '@nxmesh/testkit/backend'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { reloadNginx } from '../src/nginx.ts'
 import type { Agent } from '../src/start.ts'
-import {
-  applyOn,
-  ask,
-  type Bench,
-  desired,
-  distinctBinaries,
-  errorLogOf,
-  freePort,
-  host,
-  mastersOf,
-  openBench,
-  startOn,
-  until,
-} from './testing.ts'
+import { applyOn, ask, type Bench, desired, distinctBinaries, errorLogOf, host, mastersOf, openBench, startOn, until } from './testing.ts'
 
 const upstreamId = '00000000-0000-7000-8002-000000000001'
 

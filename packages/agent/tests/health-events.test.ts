@@ -1,8 +1,9 @@
 import { upstreamInput } from '@nxmesh/model/upstream'
 import { startBackend } from '@nxmesh/testkit/backend'
+import { freePort } from '@nxmesh/testkit/ports'
 import { expect, test } from 'vitest'
 import { startScriptedMaster } from './scripted-master.ts'
-import { desired, freePort, host, openBench, startOn, until } from './testing.ts'
+import { desired, host, openBench, startOn, until } from './testing.ts'
 import { toWire } from './wire.ts'
 
 const id = '00000000-0000-7000-8002-000000000001'

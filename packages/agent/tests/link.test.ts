@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { status } from '@grpc/grpc-js'
 import { capability } from '@nxmesh/proto/capability'
 import { ConfigApplyStatus } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { type ScriptedMaster, startScriptedMaster } from './scripted-master.ts'
-import { answering, applyOn, ask, desired, freePort, host, openBench, startOn, until } from './testing.ts'
+import { answering, applyOn, ask, desired, host, openBench, startOn, until } from './testing.ts'
 import { toWire } from './wire.ts'
 
 type Case = NonNullable<ScriptedMaster['heard'][number]['payload']['case']>

@@ -1,5 +1,6 @@
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
-import { answering, applyOn, ask, desired, distinctBinaries, freePort, openBench, startOn } from './testing.ts'
+import { answering, applyOn, ask, desired, distinctBinaries, openBench, startOn } from './testing.ts'
 
 describe.each(distinctBinaries())('nginx $label', ({ path }) => {
   test('hazard 5: a port that was open to all is not narrowed while nginx runs; the finding says so, and what served goes on', async () => {

@@ -4,11 +4,12 @@ import { writeFile } from 'node:fs/promises'
 import { createServer, get, type IncomingMessage, type RequestListener } from 'node:http'
 import { join } from 'node:path'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import type { DesiredConfig, StatusReport } from '../src/ledger.ts'
 import { stopNginx } from '../src/nginx.ts'
 import type { NamesOrder } from './names-agent.ts'
-import { answering, ask, type Bench, desired, distinctBinaries, freePort, host, mastersOf, openBench, optionsOf, until } from './testing.ts'
+import { answering, ask, type Bench, desired, distinctBinaries, host, mastersOf, openBench, optionsOf, until } from './testing.ts'
 
 const program = join(import.meta.dirname, 'names-agent.ts')
 const isRoot = process.getuid?.() === 0

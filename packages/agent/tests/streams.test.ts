@@ -8,10 +8,11 @@ import { streamHostInput } from '@nxmesh/model/stream-host'
 import { type UpstreamInput, upstreamInput } from '@nxmesh/model/upstream'
 import { newChain } from '@nxmesh/testkit/certificates'
 import { hasModule, withOwnModules } from '@nxmesh/testkit/own-modules'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { stopNginx } from '../src/nginx.ts'
 import { hostNginx } from './host-nginx.ts'
-import { answering, applyOn, ask, desired, distinctBinaries, freePort, host, mastersOf, openBench, startOn, until } from './testing.ts'
+import { answering, applyOn, ask, desired, distinctBinaries, host, mastersOf, openBench, startOn, until } from './testing.ts'
 
 // Distributions ship streams as a module of its own.
 const streamBinaries = distinctBinaries().filter(({ path }) => hasModule(path, 'ngx_stream_module.so'))

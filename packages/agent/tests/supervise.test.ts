@@ -1,11 +1,12 @@
 import { appendFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { workersOf } from '../src/nginx.ts'
 import { isAlive } from '../src/processes.ts'
 import { startAgent } from '../src/start.ts'
 import { hostNginx } from './host-nginx.ts'
-import { answering, applyOn, ask, desired, freePort, mastersOf, openBench, optionsOf, startOn, until } from './testing.ts'
+import { answering, applyOn, ask, desired, mastersOf, openBench, optionsOf, startOn, until } from './testing.ts'
 
 describe('owned mode', () => {
   test('nginx runs before any master has spoken', async () => {

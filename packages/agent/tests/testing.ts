@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -97,14 +96,6 @@ export async function applyOn(agent: Agent, bench: Bench, update: DesiredConfig)
   return until(`version ${update.version} is settled`, () =>
     bench.statuses.slice(from).find((status) => status.version === update.version && finals.includes(status.status)),
   )
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '0.0.0.0')
-  await new Promise((ready) => server.once('listening', ready))
-  const { port } = server.address() as { port: number }
-  await new Promise((closed) => server.close(closed))
-  return port
 }
 
 let ids = 0

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { configOf, id } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, get, serve, temporaryFolder } from './support/real-nginx.ts'
+import { get, serve, temporaryFolder } from './support/real-nginx.ts'
 
 describe.each(binaries)('nginx $facts.version', (binary) => {
   test('hazard 88, 90: one log for all virtual hosts, a JSON object per line, whatever clients send', async () => {

@@ -1,8 +1,9 @@
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { certificate } from './support/certificate.ts'
 import { configOf, id } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { exchange, freePort, get, serve, testRendered } from './support/real-nginx.ts'
+import { exchange, get, serve, testRendered } from './support/real-nginx.ts'
 
 const key = 'P9cXd3BNRFbQTsm7kJKOzT2BJGrXLhPHXMxQnVXr0ZQ'
 const other = 'kq3YtX0D4mFQ2hXr8Xv5mJ1n2K3p4R5s6T7u8V9w0xY'

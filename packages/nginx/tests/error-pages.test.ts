@@ -1,9 +1,10 @@
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { checkVirtualHost } from '../src/check.ts'
 import { type ConfigDraft, configOf } from './support/config.ts'
 import { lintOf } from './support/lint.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, get, serve, serveHttp, testHttp } from './support/real-nginx.ts'
+import { get, serve, serveHttp, testHttp } from './support/real-nginx.ts'
 
 type Host = NonNullable<ConfigDraft['virtual_hosts']>[number]
 

@@ -1,7 +1,8 @@
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { configOf } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, get, serve, testRendered } from './support/real-nginx.ts'
+import { get, serve, testRendered } from './support/real-nginx.ts'
 
 describe.each(binaries)('nginx $facts.version', (binary) => {
   test('extra directives are written in order, names repeated, in every context', async () => {

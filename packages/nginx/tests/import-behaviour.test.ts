@@ -1,10 +1,11 @@
+import { freePort } from '@nxmesh/testkit/ports'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { importConfig } from '../src/import/import.ts'
 import { readSources } from '../src/import/includes.ts'
 import { id } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, get, serve, serveHttp } from './support/real-nginx.ts'
+import { get, serve, serveHttp } from './support/real-nginx.ts'
 
 // What nginx answers with a configuration, and what it answers with what was imported from it.
 

@@ -1,13 +1,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { freePort } from '@nxmesh/testkit/ports'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { startBackend } from './support/backend.ts'
 import { type ConfigDraft, configOf, id } from './support/config.ts'
 import { codes, host, lintOf } from './support/lint.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, get, serve, temporaryFolder, testRendered } from './support/real-nginx.ts'
+import { get, serve, temporaryFolder, testRendered } from './support/real-nginx.ts'
 
 type HostDraft = NonNullable<ConfigDraft['virtual_hosts']>[number]
 type LocationDraft = NonNullable<HostDraft['locations']>[number]

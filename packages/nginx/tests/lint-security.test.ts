@@ -3,13 +3,14 @@ import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { startBackend } from './support/backend.ts'
 import { certificate } from './support/certificate.ts'
 import { type ConfigDraft, configOf, id } from './support/config.ts'
 import { codes, host, lintOf } from './support/lint.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { exchange, freePort, get, serve, temporaryFolder } from './support/real-nginx.ts'
+import { exchange, get, serve, temporaryFolder } from './support/real-nginx.ts'
 
 type HostDraft = NonNullable<ConfigDraft['virtual_hosts']>[number]
 type LocationDraft = NonNullable<HostDraft['locations']>[number]

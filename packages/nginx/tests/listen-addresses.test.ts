@@ -1,10 +1,11 @@
 import { connect } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { certificate } from './support/certificate.ts'
 import { type ConfigDraft, configOf, id } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, serve, testRendered } from './support/real-nginx.ts'
+import { serve, testRendered } from './support/real-nginx.ts'
 
 type Host = NonNullable<ConfigDraft['virtual_hosts']>[number]
 

@@ -1,13 +1,14 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '@nxmesh/testkit/ports'
 import { afterAll, describe, expect, test } from 'vitest'
 import { checkVirtualHost } from '../src/check.ts'
 import { startBackend } from './support/backend.ts'
 import { type ConfigDraft, configOf } from './support/config.ts'
 import { host, lintOf } from './support/lint.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, get, serve, testRendered } from './support/real-nginx.ts'
+import { get, serve, testRendered } from './support/real-nginx.ts'
 
 type Host = NonNullable<ConfigDraft['virtual_hosts']>[number]
 

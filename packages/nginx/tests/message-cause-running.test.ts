@@ -4,12 +4,13 @@ import { createServer as createHttp, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { causeOf, type MessageCause } from '../src/message-cause.ts'
 import { readMessages } from '../src/nginx-messages.ts'
 import { certificate } from './support/certificate.ts'
 import { binaries, type NginxBinary } from './support/nginx-versions.ts'
-import { exchange, freePort, get, serveFolder, temporaryFolder, wrap } from './support/real-nginx.ts'
+import { exchange, get, serveFolder, temporaryFolder, wrap } from './support/real-nginx.ts'
 
 /** What nginx logs while it serves this http block and is asked something; PORT is where it listens, FOLDER where its files are. */
 async function logged(binary: NginxBinary, http: string, ask: (port: number) => Promise<unknown>): Promise<(MessageCause | undefined)[]> {

@@ -1,10 +1,11 @@
 import { connect, createServer } from 'node:net'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { checkVirtualHost } from '../src/check.ts'
 import { startBackend } from './support/backend.ts'
 import { type ConfigDraft, configOf } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, get, serve, testRendered } from './support/real-nginx.ts'
+import { get, serve, testRendered } from './support/real-nginx.ts'
 
 type Host = NonNullable<ConfigDraft['virtual_hosts']>[number]
 

@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { checkVirtualHost } from '../src/check.ts'
 import { type ConfigDraft, configOf, id } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, get, serve } from './support/real-nginx.ts'
+import { get, serve } from './support/real-nginx.ts'
 
 type Host = NonNullable<ConfigDraft['virtual_hosts']>[number]
 

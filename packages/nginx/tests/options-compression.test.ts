@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '@nxmesh/testkit/ports'
 import { afterAll, describe, expect, test } from 'vitest'
 import { type NginxFacts, parseVersion } from '../src/facts.ts'
 import { render } from '../src/render.ts'
 import { configOf } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, get, serve, targetFor, testRendered } from './support/real-nginx.ts'
+import { get, serve, targetFor, testRendered } from './support/real-nginx.ts'
 
 const files = mkdtempSync(join(tmpdir(), 'nxmesh-gzip-'))
 writeFileSync(join(files, 'style.css'), 'a { b: c }\n'.repeat(100))

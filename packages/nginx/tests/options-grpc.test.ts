@@ -1,12 +1,13 @@
 import { connect, createServer, type IncomingHttpHeaders, type ServerHttp2Session } from 'node:http2'
 import type { AddressInfo } from 'node:net'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { checkVirtualHost } from '../src/check.ts'
 import { render } from '../src/render.ts'
 import { certificate } from './support/certificate.ts'
 import { type ConfigDraft, configOf, id } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, serve, targetFor, testRendered } from './support/real-nginx.ts'
+import { serve, targetFor, testRendered } from './support/real-nginx.ts'
 
 type Host = NonNullable<ConfigDraft['virtual_hosts']>[number]
 

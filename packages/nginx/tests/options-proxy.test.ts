@@ -1,9 +1,10 @@
 import { createServer } from 'node:net'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { startBackend } from './support/backend.ts'
 import { type ConfigDraft, configOf } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { exchange, freePort, get, serve, testRendered } from './support/real-nginx.ts'
+import { exchange, get, serve, testRendered } from './support/real-nginx.ts'
 
 type Host = NonNullable<ConfigDraft['virtual_hosts']>[number]
 

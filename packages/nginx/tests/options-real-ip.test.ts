@@ -1,9 +1,10 @@
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { render } from '../src/render.ts'
 import { startBackend } from './support/backend.ts'
 import { configOf } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, get, serve, targetFor } from './support/real-nginx.ts'
+import { get, serve, targetFor } from './support/real-nginx.ts'
 
 const chain = 'X-Forwarded-For: 192.0.2.66, 192.0.2.1, 10.0.0.9\r\n'
 

@@ -1,11 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '@nxmesh/testkit/ports'
 import { afterAll, describe, expect, test } from 'vitest'
 import { checkVirtualHost } from '../src/check.ts'
 import { type ConfigDraft, configOf } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, get, serve } from './support/real-nginx.ts'
+import { get, serve } from './support/real-nginx.ts'
 
 type Host = NonNullable<ConfigDraft['virtual_hosts']>[number]
 

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { configOf } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, get, serve } from './support/real-nginx.ts'
+import { get, serve } from './support/real-nginx.ts'
 
 describe.each(binaries)('nginx $facts.version', (binary) => {
   test('hazard 9: the workers say which digest they serve, to the agent alone, whatever the settings forbid', async () => {

@@ -1,10 +1,11 @@
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { explainOutput } from '../src/explain-output.ts'
 import { startBackend } from './support/backend.ts'
 import { type ConfigDraft, configOf, id } from './support/config.ts'
 import { lintOf } from './support/lint.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { exchange, freePort, get, serve, testRendered } from './support/real-nginx.ts'
+import { exchange, get, serve, testRendered } from './support/real-nginx.ts'
 
 type Host = NonNullable<ConfigDraft['virtual_hosts']>[number]
 

@@ -1,8 +1,9 @@
 import { virtualHostInput } from '@nxmesh/model/virtual-host'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { configOf, id } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, get, serve, testHttp, testRendered } from './support/real-nginx.ts'
+import { get, serve, testHttp, testRendered } from './support/real-nginx.ts'
 
 const answers = (text: string) => [{ path: '/', custom_directives: { return: `200 ${text}` } }]
 const body = (answer: string) => answer.slice(answer.indexOf('\r\n\r\n') + 4)

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { header } from '@nxmesh/model/location'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { checkTestContent } from '../src/check-test-content.ts'
 import { parse } from '../src/parse.ts'
@@ -9,7 +10,7 @@ import { render } from '../src/render.ts'
 import { configOf } from './support/config.ts'
 import { codes, directives } from './support/lint.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, get, serve, targetFor, temporaryFolder, testFile, testHttp, writeFiles } from './support/real-nginx.ts'
+import { get, serve, targetFor, temporaryFolder, testFile, testHttp, writeFiles } from './support/real-nginx.ts'
 
 describe.each(binaries)('nginx $facts.version', (binary) => {
   test('hazard 28: nginx -t opens what it is told to, so such text is refused', () => {

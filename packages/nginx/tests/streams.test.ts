@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { connect as connectTls } from 'node:tls'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
+import { freePort } from '@nxmesh/testkit/ports'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { explainOutput } from '../src/explain-output.ts'
@@ -11,7 +12,7 @@ import { startBackend } from './support/backend.ts'
 import { certificate } from './support/certificate.ts'
 import { type ConfigDraft, configOf, id } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { exchange, freePort, get, serve, targetFor, testRendered } from './support/real-nginx.ts'
+import { exchange, get, serve, targetFor, testRendered } from './support/real-nginx.ts'
 
 type Draft = NonNullable<ConfigDraft['stream_hosts']>[number]
 

@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { newChain } from '@nxmesh/testkit/certificates'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { compareVersions } from '../src/facts.ts'
 import { certificate } from './support/certificate.ts'
 import { configOf, id } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, serve, testRendered } from './support/real-nginx.ts'
+import { serve, testRendered } from './support/real-nginx.ts'
 
 const run = promisify(execFile)
 const certificates = { [id(3, 1)]: { id: id(3, 1), domain: 'example.com', ...certificate, expires_at: 0 } }

@@ -1,3 +1,4 @@
+import { freePort } from '@nxmesh/testkit/ports'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { checkVirtualHost } from '../src/check.ts'
@@ -6,7 +7,7 @@ import { print } from '../src/print.ts'
 import { dollarDefinition, literal, quote } from '../src/quote.ts'
 import { configOf } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, get, serve, serveHttp, testHttp, testRendered } from './support/real-nginx.ts'
+import { get, serve, serveHttp, testHttp, testRendered } from './support/real-nginx.ts'
 
 const latin1 = (text: string) => Buffer.from(text).toString('latin1')
 const body = (answer: string) => answer.slice(answer.indexOf('\r\n\r\n') + 4)

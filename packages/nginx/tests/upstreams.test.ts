@@ -1,11 +1,12 @@
 import { type AddressInfo, connect, createServer } from 'node:net'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { checkUpstream } from '../src/check.ts'
 import { explainOutput } from '../src/explain-output.ts'
 import { startBackend } from './support/backend.ts'
 import { type ConfigDraft, configOf, id } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, get, serve, testRendered } from './support/real-nginx.ts'
+import { get, serve, testRendered } from './support/real-nginx.ts'
 
 type Upstream = NonNullable<ConfigDraft['upstreams']>[number]
 

@@ -1,11 +1,12 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { connect as tlsConnect } from 'node:tls'
+import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { explainOutput } from '../src/explain-output.ts'
 import { certificate } from './support/certificate.ts'
 import { configOf, id } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { freePort, get, serve, testRendered } from './support/real-nginx.ts'
+import { get, serve, testRendered } from './support/real-nginx.ts'
 
 const certificates = { [id(3, 1)]: { id: id(3, 1), domain: 'example.com', ...certificate, expires_at: 0 } }
 const answers = (text: string) => [{ path: '/', custom_directives: { return: `200 ${text}` } }]
