@@ -13,8 +13,8 @@ import { viewersOfEach } from './viewers.ts'
 /** Passes events on to the clients of this master, in the order of their numbers. */
 export interface Feed extends AsyncDisposable {
   reconciler: Reconciler
-  /** Throws where one more socket of this principal is too many. */
-  requireRoom(principal: string): void
+  /** Takes a place for one more socket of this principal, which the returned function gives back. Throws where that is too many. */
+  takePlace(principal: string): () => void
   /** Takes a client in. With a cursor it is told what came after that first. The caller passes on what the socket says. */
   admit(socket: Socket, pass: Pass, after: string | undefined): Promise<Listener>
   /** Lets go of a client whose socket has closed. */
@@ -28,6 +28,8 @@ const farewell = 1000
 
 export async function openFeed(ctx: Ctx, limits: Limits): Promise<Feed> {
   const listeners = new Map<Listener, Socket>()
+  // By principal, from the handshake on: many can be under way at once.
+  const places = new Map<string, number>()
   const tails = openTails(ctx, limits)
   let head = await newestOf(ctx.db)
   let stopping = false
@@ -83,11 +85,16 @@ export async function openFeed(ctx: Ctx, limits: Limits): Promise<Feed> {
         return { listeners: listeners.size, events, head }
       },
     },
-    requireRoom(principal) {
+    takePlace(principal) {
       if (stopping) throw new ApiError('SERVICE_UNAVAILABLE', 'the master is stopping')
-      let open = 0
-      for (const { pass } of listeners.keys()) if (pass.principal === principal) open++
-      if (open >= limits.mostSockets) throw new ApiError('RATE_LIMITED', `more than ${limits.mostSockets} open sockets`)
+      const taken = places.get(principal) ?? 0
+      if (taken >= limits.mostSockets) throw new ApiError('RATE_LIMITED', `more than ${limits.mostSockets} open sockets`)
+      places.set(principal, taken + 1)
+      return () => {
+        const left = places.get(principal)! - 1
+        if (left === 0) places.delete(principal)
+        else places.set(principal, left)
+      }
     },
     async admit(socket, pass, after) {
       // Without a cursor it begins with what is committed from now on, also where that has not been passed on yet.

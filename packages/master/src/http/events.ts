@@ -60,8 +60,8 @@ export function serveEvents(app: FastifyInstance, ctx: Ctx, feed: Feed): void {
           throw new ApiError('FORBIDDEN', 'you signed in with a one-time password: set one of your own first, with POST /v1/auth/password')
         }
         const principal = principalOf(actor)
-        feed.requireRoom(principal)
         request.pass = { actor, principal, ends: (await tokenEnd(ctx, request)) ?? Number.POSITIVE_INFINITY }
+        if (request.ws) request.raw.socket.once('close', feed.takePlace(principal))
       },
       handler: async () => {
         throw invalid([{ field: 'Upgrade', message: 'must be websocket: this address is for a WebSocket', code: 'REQUIRED' }])

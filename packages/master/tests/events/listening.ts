@@ -90,6 +90,7 @@ export function listenWith(base: string, token: string, query: Record<string, st
 export async function refusal(base: string, way: Way): Promise<{ status: number; body: ReturnType<typeof JSON.parse>; text: string }> {
   const socket = new WebSocket(addressOf(base, way), way.protocols ?? [], { headers: way.headers ?? {} })
   socket.on('error', () => undefined)
+  socket.once('open', () => socket.emit('error', new Error('the socket was opened')))
   const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage]
   let text = ''
   for await (const chunk of response) text += String(chunk)
