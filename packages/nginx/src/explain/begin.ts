@@ -28,6 +28,7 @@ export function begin(
     unparsed: incoming.path,
     unparsedHolds: true,
     locationHolds: true,
+    uriAfterAlias: false,
     sentAway: false,
     quoted: 'no',
     plus: false,

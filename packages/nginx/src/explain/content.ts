@@ -1,4 +1,4 @@
-import { aliasOf, fileFor } from './disk.ts'
+import { aliasOf, documentRoot, fileFor } from './disk.ts'
 import { plainPath } from './escape.ts'
 import { inherited, isOn } from './level.ts'
 import type { Node } from './read-config.ts'
@@ -21,27 +21,34 @@ export function tryFiles(visit: Visit): Content | undefined {
   const node = visit.level.children.find(({ name }) => name === 'try_files')
   if (!node) return undefined
   const alias = aliasOf(visit.level)
-  if (alias) throw new Unsure('how try_files and alias go together', node)
+  if (alias && !visit.locationHolds) return { kind: 'status', status: 500, node }
+  const taken = alias && !alias.isRegex ? visit.uri.slice(0, alias.name.length) : ''
+  // What begins as the path of the location loses that, but only where it was put together from variables.
+  const valueOf = (written: string) => {
+    const value = expand(visit, written, node)
+    return written.includes('$') && value.startsWith(taken) ? value.slice(taken.length) : value
+  }
   const fallback = node.args.at(-1)!
   for (const wanted of node.args.slice(0, -1)) {
     const isFolder = wanted.endsWith('/')
-    const uri = expand(visit, isFolder ? wanted.slice(0, -1) : wanted, node)
-    const path = fileFor(visit, uri)
+    const value = valueOf(isFolder ? wanted.slice(0, -1) : wanted)
+    const path = documentRoot(visit) + value
     const found = lookUp(visit, path)
     if (found === 'unknown') visit.assumptions.push(`${path}${isFolder ? '/' : ''} is not on the host`)
     if (found !== (isFolder ? 'directory' : 'file')) {
       note(visit, 'try_files', `there is no ${isFolder ? 'folder' : 'file'} ${path}`, node)
       continue
     }
-    note(visit, 'try_files', `${path} is there: the URI is "${uri}"`, node)
-    visit.uri = uri
+    if (!alias?.isRegex) visit.uri = taken + value
+    else if (!isFolder) Object.assign(visit, { uri: value, uriAfterAlias: true })
+    note(visit, 'try_files', `${path} is there: the URI is "${visit.uri}"`, node)
     return undefined
   }
   if (fallback.startsWith('=')) {
     note(visit, 'try_files', `answers ${fallback.slice(1)}`, node)
     return { kind: 'status', status: Number(fallback.slice(1)), node }
   }
-  const target = expand(visit, fallback, node)
+  const target = valueOf(fallback)
   note(visit, 'try_files', `goes on with "${target}"`, node)
   if (target.startsWith('@')) return { kind: 'named', name: target, node }
   const question = target.indexOf('?')

@@ -22,7 +22,8 @@ export function fileFor(visit: Visit, uri: string): string {
   const root = documentRoot(visit)
   const alias = aliasOf(visit.level)
   if (!alias) return root + uri
-  return alias.isRegex ? root : root + uri.slice(alias.name.length)
+  if (!alias.isRegex) return root + uri.slice(alias.name.length)
+  return visit.uriAfterAlias ? root + uri : root
 }
 
 /** The path that an `alias` takes the place of, where one holds. */

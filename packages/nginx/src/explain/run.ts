@@ -107,7 +107,17 @@ function lookAgain(visit: Visit): Phase {
 }
 
 function redirectInside(visit: Visit, { uri, args }: { uri: string; args: string }): Phase {
-  Object.assign(visit, { uri, args, internal: true, unparsedHolds: false, locationHolds: true, sentAway: false, level: visit.server.level })
+  const level = visit.server.level
+  Object.assign(visit, {
+    uri,
+    args,
+    internal: true,
+    unparsedHolds: false,
+    locationHolds: true,
+    uriAfterAlias: false,
+    sentAway: false,
+    level,
+  })
   return 'server'
 }
 

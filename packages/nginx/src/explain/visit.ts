@@ -70,6 +70,8 @@ export interface Visit {
   unparsedHolds: boolean
   /** Whether the part of the path that a location names may still be replaced by that of `proxy_pass`. */
   locationHolds: boolean
+  /** Whether `try_files` found a file that the URI names after what the `alias` of a regular expression says. */
+  uriAfterAlias: boolean
   /** Whether a `rewrite` has sent the client elsewhere: newer releases forget the location then. */
   sentAway: boolean
   quoted: 'yes' | 'no' | 'maybe'

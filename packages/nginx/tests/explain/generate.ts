@@ -70,6 +70,15 @@ const settings = (rare = 1) =>
     )
     .map((parts) => parts.flat().join('\n'))
 
+const triedInAlias = [
+  'try_files $uri $uri/ =404;',
+  'try_files $uri /a =404;',
+  'try_files /$1 @n1;',
+  'try_files $document_uri.html b $uri/index.html /e404.html;',
+  'try_files /no $uri;',
+  'try_files $uri/ /b /x$uri?t=$args;',
+]
+
 type Kind = 'plain' | 'regex' | 'named'
 const content = (kind: Kind) => {
   const proxied = [
@@ -83,7 +92,7 @@ const content = (kind: Kind) => {
     kind === 'plain'
       ? ['proxy_pass http://{BACKEND}/;', 'proxy_pass http://up/base/;', 'proxy_pass http://{BACKEND}/base;', 'proxy_pass http://up/q?x=;']
       : []
-  const alias = kind === 'plain' ? ['alias {ROOT}/alt/;', 'alias {ROOT}/a;'] : kind === 'regex' ? ['alias {ROOT}/$1;'] : []
+  const alias = kind === 'plain' ? ['alias {ROOT}/alt/;', 'alias {ROOT}/a;'] : kind === 'regex' ? ['alias {ROOT}/$1;', 'alias {ROOT};'] : []
   return fc.oneof(
     { weight: 5, arbitrary: pick(...proxied, ...withUri) },
     { weight: 3, arbitrary: template.map((text) => `return 200 "C|${text}";`) },
@@ -114,7 +123,10 @@ const content = (kind: Kind) => {
         )
         .map((parts) => parts.join(' ')),
     },
-    { weight: 1, arbitrary: pick(...alias, 'root {ROOT};') },
+    {
+      weight: 2,
+      arbitrary: fc.tuple(pick(...alias, 'root {ROOT};'), maybe(pick(...triedInAlias), 2)).map((parts) => parts.join(' ')),
+    },
     { weight: 1, arbitrary: fc.constant('') },
   )
 }
