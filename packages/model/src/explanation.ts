@@ -109,7 +109,7 @@ const outcome = z
       balancing: z.string().nullable(),
       servers: z.array(explainedServer),
       http_version: z.string().nullable().meta({ description: 'Null where it depends on the release of nginx.' }),
-      headers: z.array(explainedHeader),
+      headers: z.array(explainedHeader).meta({ description: 'What the upstream gets: headers, or parameters of FastCGI, uwsgi and SCGI.' }),
       status_kept: z.int().nullable().meta({ description: 'The status that an error page keeps whatever the upstream says.' }),
       place,
     }),

@@ -19,9 +19,10 @@ export function limitCautions(level: Level): Caution[] {
 export function proxyCautions(visit: Visit, pass: Node): Caution[] {
   const { level } = visit
   const found: Caution[] = []
-  const cache = setting(level, 'proxy_cache')
+  const protocol = pass.name.replace(/_pass$/, '')
+  const cache = setting(level, `${protocol}_cache`)
   if (cache && cache.args[0] !== 'off') found.push({ text: 'the answer may come from the cache', node: cache })
-  const intercept = setting(level, 'proxy_intercept_errors')
+  const intercept = setting(level, `${protocol}_intercept_errors`)
   if (intercept?.args[0] === 'on')
     found.push({ text: 'an error of the upstream is answered by the error_page of its status', node: intercept })
   if (pass.args[0]?.includes('$') && !setting(level, 'resolver'))

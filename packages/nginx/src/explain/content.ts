@@ -53,6 +53,8 @@ export function tryFiles(visit: Visit): Content | undefined {
   if (target.startsWith('@')) return { kind: 'named', name: target, node }
   const question = target.indexOf('?')
   const [uri, args] = question === -1 ? [target, ''] : [target.slice(0, question), target.slice(question + 1)]
+  // nginx then looks at the byte before it.
+  if (uri === '') throw new Unsure('what nginx makes of an empty URI', node)
   return { kind: 'internal', uri, args, node }
 }
 

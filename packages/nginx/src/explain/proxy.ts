@@ -1,11 +1,12 @@
-import type { ExplainedServer, ExplainOutcome } from '@nxmesh/model/explanation'
+import type { ExplainedHeader, ExplainedServer, ExplainOutcome } from '@nxmesh/model/explanation'
 import { escapePath } from './escape.ts'
 import { locationOf, setting } from './level.ts'
 import { type PlaceOf, text } from './places.ts'
 import type { Node } from './read-config.ts'
+import { requestParams } from './request-params.ts'
 import { expand } from './template.ts'
 import { Unsure } from './unsure.ts'
-import { requestHeaders } from './upstream-headers.ts'
+import { grpcHeaders, requestHeaders } from './upstream-headers.ts'
 import type { Visit } from './visit.ts'
 
 /** Where a request is handed on to, with what. Source: nginx, ngx_http_proxy_create_request. */
@@ -20,11 +21,10 @@ export function proxyOutcome(visit: Visit, node: Node, placeOf: PlaceOf): Explai
   const host = authority.replace(/^unix:.*$/, 'localhost')
   const uri = known ? uriFor(visit, { node, rest, variable: written.includes('$') }) : visit.uri
   const upstream = visit.config.upstreams.get(authority.toLowerCase())
-  const passed = node.name === 'proxy_pass' ? proxyHost(scheme, host) : host
   return {
     kind: 'proxy',
     directive: node.name,
-    method: text(setting(visit.level, 'proxy_method')?.args[0] ?? visit.method),
+    method: text((node.name === 'proxy_pass' && setting(visit.level, 'proxy_method')?.args[0]) || visit.method),
     url: text(`${scheme}${authority}${known ? uri : ''}`),
     uri: text(uri),
     upstream: upstream ? text(authority) : null,
@@ -32,10 +32,27 @@ export function proxyOutcome(visit: Visit, node: Node, placeOf: PlaceOf): Explai
     servers: upstream
       ? serversOf(upstream, placeOf)
       : [{ address: text(withPort(scheme, authority)), weight: 1, backup: false, down: false, place: placeOf(node) }],
-    http_version: setting(visit.level, 'proxy_http_version')?.args[0] ?? null,
-    headers: node.name === 'proxy_pass' ? requestHeaders(visit, passed, placeOf) : [],
+    http_version: node.name === 'grpc_pass' ? '2' : (setting(visit.level, 'proxy_http_version')?.args[0] ?? null),
+    headers: headersOf(visit, { directive: node.name, scheme, host }, placeOf),
     status_kept: visit.errorStatus === 0 ? null : visit.errorStatus,
     place: placeOf(node),
+  }
+}
+
+function headersOf(visit: Visit, to: { directive: string; scheme: string; host: string }, placeOf: PlaceOf): ExplainedHeader[] {
+  switch (to.directive) {
+    case 'proxy_pass':
+      return requestHeaders(visit, proxyHost(to.scheme, to.host), placeOf)
+    case 'grpc_pass':
+      return grpcHeaders(visit, to.host, placeOf)
+    case 'fastcgi_pass':
+      return requestParams(visit, 'fastcgi', placeOf)
+    case 'uwsgi_pass':
+      return requestParams(visit, 'uwsgi', placeOf)
+    case 'scgi_pass':
+      return requestParams(visit, 'scgi', placeOf)
+    default:
+      return []
   }
 }
 

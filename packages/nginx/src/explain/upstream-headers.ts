@@ -1,34 +1,59 @@
 import type { ExplainedHeader } from '@nxmesh/model/explanation'
 import { inherited, isOn, setting } from './level.ts'
 import { type PlaceOf, text } from './places.ts'
+import type { Node } from './read-config.ts'
 import { expand } from './template.ts'
 import { Unsure } from './unsure.ts'
 import type { Visit } from './visit.ts'
 
-// nginx keeps these of a client's headers to itself. Source: nginx, ngx_http_proxy_headers.
+// nginx keeps these of a client's headers to itself. Source: nginx, ngx_http_proxy_headers and ngx_http_grpc_headers.
 const kept = new Set(['host', 'connection', 'content-length', 'transfer-encoding', 'te', 'keep-alive', 'expect', 'upgrade'])
 
-/** The headers that an upstream gets: those set here or inherited, nginx's own where they are not set, and the client's others. */
+/** The headers that an upstream gets of `proxy_pass`: those set here or inherited, nginx's own where they are not set, and the client's others. */
 export function requestHeaders(visit: Visit, proxyHost: string, placeOf: PlaceOf): ExplainedHeader[] {
-  const set = inherited(visit.level, 'proxy_set_header')
-  const names = new Set(set.map((node) => node.args[0]!.toLowerCase()))
-  const headers = set.flatMap((node): ExplainedHeader[] => {
-    const value = valueOrNull(() => expandForProxy(visit, node.args[1] ?? '', proxyHost, node))
-    return value === '' ? [] : [{ name: text(node.args[0]!), value, from: 'directive', only_if_status: false, place: placeOf(node) }]
-  })
-  const own = (name: string, value: string | null): ExplainedHeader[] =>
-    names.has(name.toLowerCase()) ? [] : [{ name, value, from: 'nginx', only_if_status: false, place: null }]
+  const { names, headers } = headersSet(visit, 'proxy_set_header', placeOf, (value, node) => expandForProxy(visit, value, proxyHost, node))
+  const own = (name: string, value: string | null) => (names.has(name.toLowerCase()) ? [] : [ofNginx(name, value)])
   const version = setting(visit.level, 'proxy_http_version')?.args[0]
   headers.push(...own('Host', text(proxyHost)), ...own('Connection', version === '1.0' ? 'close' : null))
   const length = visit.incoming.headers.get('content-length')
   if (length && isOn(visit.level, 'proxy_pass_request_body', true))
     headers.push(...own('Content-Length', isBodyKept(visit) ? length[0]! : null))
-  if (!isOn(visit.level, 'proxy_pass_request_headers', true)) return headers
-  for (const [name, values] of visit.incoming.headers) {
-    if (names.has(name) || kept.has(name)) continue
-    for (const value of values) headers.push({ name: text(name), value: text(value), from: 'client', only_if_status: false, place: null })
-  }
-  return headers
+  return isOn(visit.level, 'proxy_pass_request_headers', true) ? [...headers, ...othersOfClient(visit, names)] : headers
+}
+
+/** The headers that an upstream gets of `grpc_pass`. Source: nginx, ngx_http_grpc_create_request. */
+export function grpcHeaders(visit: Visit, authority: string, placeOf: PlaceOf): ExplainedHeader[] {
+  const { names, headers } = headersSet(visit, 'grpc_set_header', placeOf, (value, node) => expand(visit, value, node))
+  const hosts = inherited(visit.level, 'grpc_set_header').filter(({ args }) => args[0]!.toLowerCase() === 'host' && args[1] !== '')
+  if (hosts.length === 0) headers.unshift(ofNginx(':authority', text(authority)))
+  const length = visit.incoming.headers.get('content-length')
+  if (length && !names.has('content-length')) headers.push(ofNginx('Content-Length', isBodyKept(visit) ? length[0]! : null))
+  if (!names.has('te') && /\btrailers\b/i.test(visit.incoming.headers.get('te')?.join() ?? '')) headers.push(ofNginx('TE', 'trailers'))
+  return [...headers, ...othersOfClient(visit, names)]
+}
+
+function headersSet(visit: Visit, directive: string, placeOf: PlaceOf, valueOf: (value: string, node: Node) => string) {
+  const set = inherited(visit.level, directive)
+  const headers = set.flatMap((node): ExplainedHeader[] => {
+    const value = valueOrNull(() => valueOf(node.args[1] ?? '', node))
+    return value === '' ? [] : [{ name: text(node.args[0]!), value, from: 'directive', only_if_status: false, place: placeOf(node) }]
+  })
+  return { names: new Set(set.map((node) => node.args[0]!.toLowerCase())), headers }
+}
+
+/** A header or parameter that nginx sends by itself. */
+export function ofNginx(name: string, value: string | null): ExplainedHeader {
+  return { name, value, from: 'nginx', only_if_status: false, place: null }
+}
+
+/** A header or parameter as the client sent it. */
+export function ofClient(name: string, value: string): ExplainedHeader {
+  return { name: text(name), value: text(value), from: 'client', only_if_status: false, place: null }
+}
+
+function othersOfClient({ incoming }: Visit, names: ReadonlySet<string>): ExplainedHeader[] {
+  const others = [...incoming.headers].filter(([name]) => !names.has(name) && !kept.has(name))
+  return others.flatMap(([name, values]) => values.map((value) => ofClient(name, value)))
 }
 
 // Once nginx has dropped the body, or is told another, its length is not the client's.

@@ -2,6 +2,7 @@ import { documentRoot, requestFilename } from './disk.ts'
 import { isOn, setting } from './level.ts'
 import { geoValue, mapValue } from './maps.ts'
 import type { Node } from './read-config.ts'
+import { fastcgiScript } from './request-params.ts'
 import { Unsure } from './unsure.ts'
 import { headerOf, type Visit } from './visit.ts'
 
@@ -53,6 +54,8 @@ const changing: Readonly<Record<string, Reading>> = {
   query_string: ({ args }) => args,
   is_args: ({ args }) => (args === '' ? '' : '?'),
   server_name: (visit) => firstName(visit),
+  fastcgi_script_name: (visit) => fastcgiScript(visit).name,
+  fastcgi_path_info: (visit) => fastcgiScript(visit).pathInfo,
   document_root: (visit) => documentRoot(visit),
   request_filename: (visit) => requestFilename(visit),
   server_addr: ({ incoming }) => {

@@ -66,12 +66,24 @@ function proxyDiffers(told: Extract<Explanation['outcome'], { kind: 'proxy' }>, 
   } catch {
     return `told the upstream, got ${body}`
   }
+  if (/^(fastcgi|uwsgi|scgi)_pass$/.test(told.directive)) return paramsDiffer(told, echo)
   if (echo.method !== told.method) return `told method ${told.method}, got ${echo.method}`
   if (echo.url !== told.uri) return `told URI ${told.uri}, got ${echo.url}`
   const got = echo.headers.map(([name, value]) => `${name.toLowerCase()}: ${value.trim()}`)
   const missing = told.headers.filter(({ name, value }) => value !== null && !got.includes(`${name.toLowerCase()}: ${value.trim()}`))
   if (missing.length > 0) return `told ${JSON.stringify(missing)}, the upstream got ${got.join(', ')}`
   const names = new Set(told.headers.map(({ name }) => name.toLowerCase()))
-  const extra = got.filter((line) => !names.has(line.slice(0, line.indexOf(':'))) && !line.startsWith('connection:'))
-  return extra.length > 0 ? `the upstream got more than was told: ${extra.join(', ')}` : undefined
+  const extra = echo.headers.filter(([name]) => !names.has(name.toLowerCase()) && name.toLowerCase() !== 'connection')
+  return extra.length > 0 ? `the upstream got more than was told: ${JSON.stringify(extra)}` : undefined
+}
+
+function paramsDiffer({ headers }: Extract<Explanation['outcome'], { kind: 'proxy' }>, echo: Echo): string | undefined {
+  const open = new Set(headers.filter(({ value }) => value === null).map(({ name }) => name))
+  const lines = (all: [name: string, value: string | null][]) =>
+    all
+      .filter(([name]) => !open.has(name))
+      .map(([name, value]) => `${name}=${value}`)
+      .sort()
+  const [said, got] = [lines(headers.map(({ name, value }) => [name, value])), lines(echo.headers)]
+  return said.join('\n') === got.join('\n') ? undefined : `told parameters ${said.join(', ')}, got ${got.join(', ')}`
 }

@@ -79,6 +79,38 @@ const triedInAlias = [
   'try_files $uri/ /b /x$uri?t=$args;',
 ]
 
+const params = fc
+  .uniqueArray(
+    fc.tuple(
+      pick('SCRIPT_FILENAME', 'PATH_INFO', 'REQUEST_METHOD', 'QUERY_STRING', 'HTTP_X_A', 'HTTP_HOST', 'V'),
+      pick('$document_root$fastcgi_script_name', '$fastcgi_path_info', '$request_method', '$args', '$arg_x', 'plain', '"$v1|$uri"'),
+      pick('', '', ' if_not_empty'),
+    ),
+    { maxLength: 4, selector: ([name]) => name },
+  )
+  .map((all) => all.map(([name, value, condition]) => `{PROTOCOL}_param ${name} ${value}${condition};`).join(' '))
+const application = fc
+  .tuple(
+    pick('fastcgi', 'fastcgi', 'uwsgi', 'scgi'),
+    params,
+    pick('', '', 'fastcgi_index i.php;'),
+    pick('', '', 'fastcgi_split_path_info "^(.+?\\.php)(/.*)?$";', 'fastcgi_split_path_info ^(/a)(/.+)$;'),
+    pick('', '', '', '{PROTOCOL}_pass_request_headers off;'),
+  )
+  .map(([protocol, ...parts]) => `{PROTOCOL}_pass {${protocol.toUpperCase()}}; ${parts.join(' ')}`.replaceAll('{PROTOCOL}', protocol))
+const grpc = fc
+  .uniqueArray(
+    fc
+      .tuple(pick('X-S1', 'Host', 'X-A', 'TE', 'Content-Length'), pick('$host', '"$v1"', '""', '$http_x_a', 'plain'))
+
+      // Without any host the upstream of this test answers nothing.
+      .filter(
+        ([name, value]) => name.startsWith('X') || value === '""' || (name === 'Host' && !value.includes('_x_') && !value.includes('v1')),
+      ),
+    { maxLength: 2, selector: ([name]) => name },
+  )
+  .map((all) => `grpc_pass grpc://{GRPC}; ${all.map(([name, value]) => `grpc_set_header ${name} ${value};`).join(' ')}`)
+
 type Kind = 'plain' | 'regex' | 'named'
 const content = (kind: Kind) => {
   const proxied = [
@@ -95,6 +127,7 @@ const content = (kind: Kind) => {
   const alias = kind === 'plain' ? ['alias {ROOT}/alt/;', 'alias {ROOT}/a;'] : kind === 'regex' ? ['alias {ROOT}/$1;', 'alias {ROOT};'] : []
   return fc.oneof(
     { weight: 5, arbitrary: pick(...proxied, ...withUri) },
+    { weight: 2, arbitrary: fc.oneof(application, grpc) },
     { weight: 3, arbitrary: template.map((text) => `return 200 "C|${text}";`) },
     {
       weight: 3,

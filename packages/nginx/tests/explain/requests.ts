@@ -48,6 +48,7 @@ export const ask: fc.Arbitrary<Ask> = fc.record({
         ),
       },
       { weight: 1, arbitrary: fc.tuple(pick('Content-Length'), pick('0', '4', '8', '1025')) },
+      { weight: 1, arbitrary: fc.tuple(pick('TE'), pick('trailers', 'gzip, trailers', 'gzip')) },
     ),
     { maxLength: 2, selector: ([name]) => name },
   ),

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer, isIP, type Socket } from 'node:net'
+import { connect, isIP } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { freePort } from '@nxmesh/testkit/ports'
@@ -10,7 +10,8 @@ import { type Config, compileConfig } from '../../src/explain/servers.ts'
 import { certificate } from '../support/certificate.ts'
 import type { NginxBinary } from '../support/nginx-versions.ts'
 import { serveHttp, temporaryFolder } from '../support/real-nginx.ts'
-import { differenceOf, type Echo, type Seen } from './compare.ts'
+import { type Backends, startBackends } from './backends.ts'
+import { differenceOf, type Seen } from './compare.ts'
 import type { Scenario } from './generate.ts'
 import type { Ask } from './requests.ts'
 import { writeSite } from './site.ts'
@@ -23,7 +24,7 @@ export interface Disagreement {
 }
 
 export interface Count {
-  /** By how the request ended, as explain says. */
+  /** By how the request ended, or by what it was handed on, as explain says. */
   outcomes: Map<string, number>
   /** Over TLS, and over IPv6. */
   https: number
@@ -35,26 +36,14 @@ export interface World extends AsyncDisposable {
   root: string
   /** The file with the certificate and its key. */
   certificate: string
-  backend: string
+  backends: Backends
   files: ReturnType<typeof writeSite>
 }
 
 export async function makeWorld(): Promise<World> {
   const folder = temporaryFolder()
   const root = join(folder.path, 'site')
-  const sockets = new Set<Socket>()
-  const server = createServer((socket) => {
-    sockets.add(socket)
-    let request = ''
-    socket.setEncoding('latin1')
-    socket.on('error', () => socket.destroy())
-    socket.on('data', (data) => {
-      request += String(data)
-      if (request.includes('\r\n\r\n'))
-        socket.end(`HTTP/1.0 200 OK\r\n\r\n${JSON.stringify(echoOf(Buffer.from(request, 'latin1').toString()))}`)
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const backends = await startBackends()
   const files = writeSite(root)
   const pem = join(folder.path, 'site.pem')
   writeFileSync(pem, certificate.certificate_pem + certificate.private_key_pem)
@@ -62,20 +51,12 @@ export async function makeWorld(): Promise<World> {
     root,
     certificate: pem,
     files,
-    backend: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    backends,
     [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy()
-      await new Promise((resolve) => server.close(resolve))
+      await backends[Symbol.asyncDispose]()
       folder[Symbol.dispose]()
     },
   }
-}
-
-function echoOf(request: string): Echo {
-  const [first = '', ...lines] = request.slice(0, request.indexOf('\r\n\r\n')).split('\r\n')
-  // A path may hold a space: nginx does not always escape it.
-  const [, method = '', url = ''] = /^(\S+) (.*) HTTP/.exec(first) ?? []
-  return { method, url, headers: lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]) }
 }
 
 /** Asks a real nginx and explain the same; gives where they disagree. */
@@ -87,7 +68,8 @@ export async function askBoth(world: World, binary: NginxBinary, { http, request
     .replaceAll('{P1}', `${ports[1]}`)
     .replaceAll('{P2}', `${ports[2]}`)
     .replaceAll('{ROOT}', world.root)
-    .replaceAll('{BACKEND}', world.backend)
+    .replaceAll('{BACKEND}', world.backends.http)
+    .replace(/\{(GRPC|FASTCGI|UWSGI|SCGI)\}/g, (_, name: string) => world.backends[name.toLowerCase() as 'grpc'])
     .replaceAll('{CERT}', world.certificate)
     .replaceAll('{REJECT}', binary.facts.supports.reject_handshake ? 'ssl_reject_handshake on;' : '')
   await using _nginx = await serveHttp(binary, (socket) => `server { listen unix:${socket}; return 200 ready; }\n${filled}`)
@@ -105,7 +87,8 @@ export async function askBoth(world: World, binary: NginxBinary, { http, request
     const incoming = { method, scheme, host, port, path, headers, source, destination, files: world.files }
     const told = explain(config, incoming, (node) => (node ? { file: node.file, line: node.line, directive: node.name } : null))
     const difference = differenceOf(told, seen, method)
-    count.outcomes.set(told.outcome.kind, (count.outcomes.get(told.outcome.kind) ?? 0) + 1)
+    const outcome = told.outcome.kind === 'proxy' ? told.outcome.directive : told.outcome.kind
+    count.outcomes.set(outcome, (count.outcomes.get(outcome) ?? 0) + 1)
     if (scheme === 'https') count.https++
     if (source.includes(':')) count.ipv6++
     if (difference !== undefined) disagreements.push({ nginx: binary.facts.version, ask, difference, told })
