@@ -1,10 +1,11 @@
 import type { AgentConfig, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import { defaultHttpPort } from '@nxmesh/model/http-port'
-import { addressesOf } from '@nxmesh/model/listen-address'
+import { addressesOf, everyAddress } from '@nxmesh/model/listen-address'
 import { parseServerNames } from '@nxmesh/model/server-name'
 import { compareVersions } from '../facts.ts'
 import { decidesByLua } from '../lua-directives.ts'
 import { luaOfHost, luaOfSettings } from '../lua-use.ts'
+import { takesAll } from '../shared-sockets.ts'
 import type { CertificateFiles, CertificatePaths } from './certificates.ts'
 import { type Report, reportOn } from './report.ts'
 import type { RenderTarget } from './target.ts'
@@ -47,6 +48,29 @@ export function addressesAt({ hosts, companions }: Pick<PlannedPort, 'hosts' | '
 /** The virtual hosts of a port that listen on an address. */
 export function hostsAt({ hosts }: Pick<PlannedPort, 'hosts'>, address: string): PlannedHost[] {
   return hosts.filter(({ addresses }) => addresses.includes(address))
+}
+
+/** The single addresses of a port on which others may be opened beside. */
+export function singlesShared(port: number, { reuseport = [] }: RenderTarget): string[] {
+  return reuseport.filter((socket) => socket.port === port && !takesAll(socket)).map(({ address }) => address)
+}
+
+/** A port whose single addresses are shared has its servers on these alone: those that would answer there if it were open on all. */
+export function withinShared(port: PlannedPort, target: RenderTarget): PlannedPort {
+  const shared = singlesShared(port.port, target)
+  if (shared.length === 0) return port
+  const own = new Set(addressesAt(port))
+  const onShared = <T extends { addresses: string[] }>(servers: T[]): T[] =>
+    servers
+      .map((server) => ({ ...server, addresses: shared.filter((each) => server.addresses.includes(own.has(each) ? each : everyAddress)) }))
+      .filter(({ addresses }) => addresses.length > 0)
+  const hosts = onShared(port.hosts)
+  const fallbacks = shared.flatMap((address): [string, PlannedHost][] => {
+    const fallback = port.fallbacks.get(own.has(address) ? address : everyAddress)
+    const host = hosts.find((planned) => planned.host === fallback?.host)
+    return host ? [[address, host]] : []
+  })
+  return { ...port, hosts, companions: onShared(port.companions), fallbacks: new Map(fallbacks) }
 }
 
 /** Decides which virtual hosts can be served on which port; the others are reported as errors and left out, so that they never break the rest. */

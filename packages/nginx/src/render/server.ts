@@ -3,6 +3,7 @@ import type { TlsOptions } from '@nxmesh/model/tls'
 import { speaksGrpc } from '@nxmesh/model/upstream-protocol'
 import { accessLogName, virtualHostVariable } from '../access-log.ts'
 import { quote } from '../quote.ts'
+import { listenName, socketsOf } from '../shared-sockets.ts'
 import { writeChallengeAnswer } from './challenges.ts'
 import { commented } from './comment.ts'
 import {
@@ -225,12 +226,25 @@ function quicSocket(port: PlannedPort, address: string): string {
   return shared ? ' quic' : ' quic reuseport'
 }
 
-export function listen({ writer, target }: Rendering, port: number, address: string, options: string): void {
-  if (address !== everyAddress)
-    writer.line(`${indent}listen ${quote(address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`)}${options};`)
-  else {
-    writer.line(`${indent}listen ${port}${options};`)
-    if (target.ipv6) writer.line(`${indent}listen [::]:${port}${options};`)
+export function listen(rendering: Rendering, port: number, address: string, options: string): void {
+  const isTcp = !/ (?:quic|udp)\b/.test(options)
+  for (const socket of socketsOf({ port, ...(address !== everyAddress && { address }) }, rendering.target.ipv6)) {
+    const name = listenName(socket)
+    const shares = isTcp && rendering.unshared.delete(name)
+    rendering.writer.line(`${indent}listen ${quote(name)}${options}${shares ? ' reuseport' : ''};`)
+  }
+}
+
+/** Writes servers for sockets that have to stay open though nobody listens there any more, or not yet. */
+export function renderKept({ writer, unshared }: Rendering): void {
+  writer.from(undefined)
+  for (const name of unshared) {
+    writer.line('# open only until nginx can open others of this port')
+    writer.line('server {')
+    writer.line(`${indent}listen ${quote(name)} reuseport;`)
+    writer.line(`${indent}access_log off;`)
+    writer.line(`${indent}return 444;`)
+    writer.line('}')
   }
 }
 
