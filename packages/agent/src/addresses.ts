@@ -8,9 +8,9 @@ type Listening = Pick<AgentConfig, 'virtual_hosts'>
 /** Which addresses of virtual hosts this machine does not have: nginx refuses a whole config for one of them. Addresses come and go, as where two machines share one. */
 export interface Addresses extends AsyncDisposable {
   readonly absent: readonly string[]
-  /** Looks for those of a config. */
+  /** Looks for those of a config, and forgets those of none. */
   look(config: Listening): Promise<void>
-  /** Goes on looking for those of a config, and forgets others. `onChange` is called when one came or went. */
+  /** Goes on looking for those of a config, while one on its way to nginx may have others. `onChange` is called when one came or went. */
   follow(config: Listening | undefined, onChange: () => void): void
 }
 
@@ -45,12 +45,13 @@ export function watchAddresses(everyMs = usualMs): Addresses {
       return [...absent]
     },
     async look(config) {
-      await ask(singleAddresses(config))
+      const looked = singleAddresses(config)
+      for (const address of absent) if (!looked.includes(address) && !followed.includes(address)) absent.delete(address)
+      await ask(looked)
     },
     follow(config, onChange) {
       followed = config ? singleAddresses(config) : []
       changed = onChange
-      for (const address of absent) if (!followed.includes(address)) absent.delete(address)
     },
     async [Symbol.asyncDispose]() {
       stopping.abort()

@@ -4,7 +4,6 @@ import type { Finding } from '@nxmesh/model/agent'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { explainOutput } from '@nxmesh/nginx/explain-output'
 import type { NginxFacts } from '@nxmesh/nginx/facts'
-import { render } from '@nxmesh/nginx/render'
 import { hashesOf } from '@nxmesh/nginx/render/file-hashes'
 import type { Rendered } from '@nxmesh/nginx/render/target'
 import { namesOf } from '@nxmesh/nginx/resolved-names'
@@ -27,10 +26,12 @@ import { answeredServers } from './health-checks/answered.ts'
 import type { Fact } from './ledger.ts'
 import { limitOfTheTest, machineFindings } from './machine-findings.ts'
 import { binaryOf, reloadNginx, stopNginx, workersOf } from './nginx.ts'
+import { generationsOnTheWay } from './on-the-way.ts'
 import { endOrphans } from './orphans.ts'
 import { causeOf, firstTrouble, portFindings, proofTimeout } from './plan.ts'
 import { type Listen, socketName, takenPorts } from './ports.ts'
 import { prove } from './proof.ts'
+import { renderFor } from './rendering.ts'
 import type { Scope } from './scope.ts'
 import { groupFor } from './worker-group.ts'
 
@@ -87,6 +88,7 @@ export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyR
     master,
     ipv6: scope.ipv6,
     restarts: request.restart !== undefined,
+    ...(installation.mode === 'include' && { before: before?.manifest.listens ?? [] }),
   })
   if (taken.length > 0) {
     await discard()
@@ -104,17 +106,26 @@ export async function apply(scope: Scope, request: ApplyRequest): Promise<ApplyR
     await discard()
     return failed(wordsOf(tested, test.output), causeOf(test.output, paths.data), tested)
   }
+  const way = { generation, config: request.config, facts, before }
+  const via = request.restart || master === undefined ? [] : await generationsOnTheWay(scope, way, master)
+  for (const each of via) {
+    const tried = await testAndSync(scope, each, binary, facts, request.signal)
+    if (tried.ok) continue
+    await Promise.all([...via.map(removeGeneration), discard()])
+    const message = `nginx cannot come to listen so: ${firstTrouble(tried.output)}`
+    return failed(message, causeOf(tried.output, paths.data), [{ severity: 'error', message }, ...tested])
+  }
   await scope.at('tested')
 
   request.onStage?.('applying')
   scope.answers?.expect(answeredServers(request.config, () => scope.marks.current))
   const timeoutMs = request.timeoutMs ?? proofTimeout(rendered.files)
   if (request.restart && master !== undefined) await stopNginx(master, { graceful: !request.restart.force, timeoutMs: 10_000 })
-  const trouble = await bringUp(scope, { generation, master: request.restart ? undefined : master, timeoutMs, signal: request.signal })
+  const trouble = await bringUp(scope, { generation, via, master: request.restart ? undefined : master, timeoutMs, signal: request.signal })
   if (trouble !== undefined) {
     const findings = distinct([...explainOutput(trouble.output, rendered), ...tested])
     const result = { message: trouble.message, cause: causeOf(trouble.output, paths.data), findings }
-    const restored = await restore(scope, before, trouble.refused === true)
+    const restored = await restore(scope, before, { refused: trouble.refused === true, failed: generation })
     if (restored !== undefined)
       return { ...result, kind: 'broken', message: `${result.message}; and the last good config does not serve: ${restored}` }
     await discard()
@@ -171,30 +182,6 @@ async function stage(
   return { generation, rendered }
 }
 
-/** Renders for this machine; only the include mode names its own directory, so that an owned config does not change with its place. */
-export function renderFor(
-  scope: Scope,
-  { config, digest }: { config: AgentConfig; digest: string },
-  facts: NginxFacts,
-  directory: string,
-): Rendered {
-  const { installation, paths, ipv6, workerUser } = scope
-  return render(config, {
-    facts,
-    mode: installation.mode,
-    digest,
-    runtime_directory: paths.runtime,
-    access_log: paths.accessLog,
-    ipv6,
-    absent_addresses: scope.addresses.absent,
-    marks: scope.marks.current,
-    names: scope.names.current,
-    ...(scope.answers === undefined ? {} : { resolver: scope.answers.address }),
-    ...(workerUser === undefined ? {} : { worker_user: workerUser }),
-    ...(installation.mode === 'include' ? { directory } : {}),
-  })
-}
-
 export interface Trouble {
   message: string
   output: string
@@ -204,6 +191,8 @@ export interface Trouble {
 
 interface BringUp {
   generation: Generation
+  /** What nginx has to serve before, for a moment each. */
+  via: readonly Generation[]
   master: number | undefined
   timeoutMs: number
   signal?: AbortSignal | undefined
@@ -211,17 +200,21 @@ interface BringUp {
 
 /** Switches the one link to a generation and has nginx serve it; says what went wrong, if anything. */
 export async function bringUp(scope: Scope, step: BringUp): Promise<Trouble | undefined> {
-  const { signal } = step
-  await scope.at('switching')
+  const { signal, via } = step
   try {
-    return await switchAndProve(scope, step)
+    for (const generation of [...via, step.generation]) {
+      await scope.at('switching')
+      const trouble = await switchAndProve(scope, { ...step, generation })
+      if (trouble !== undefined) return trouble
+    }
+    return undefined
   } catch (cause) {
     if (signal?.aborted) throw cause
     return { message: (cause as Error).message, output: '' }
   }
 }
 
-async function switchAndProve(scope: Scope, { generation, master, timeoutMs, signal }: BringUp): Promise<Trouble | undefined> {
+async function switchAndProve(scope: Scope, { generation, master, timeoutMs, signal }: Omit<BringUp, 'via'>): Promise<Trouble | undefined> {
   const { installation, paths } = scope
   if (master === undefined) {
     await replaceLink(paths.current, generation.directory)
@@ -307,7 +300,11 @@ function troubleOf(proof: Awaited<ReturnType<typeof prove>>, timeoutMs: number):
 }
 
 /** Goes back to what served before. Returns what prevented it, if anything. */
-async function restore(scope: Scope, before: Generation | undefined, refused: boolean): Promise<string | undefined> {
+async function restore(
+  scope: Scope,
+  before: Generation | undefined,
+  { refused, failed }: { refused: boolean; failed: Generation },
+): Promise<string | undefined> {
   const { installation, ledger, paths } = scope
   const good = ledger.state.good
   const target = (good && (await readGeneration(paths, good.generation))) ?? before
@@ -320,7 +317,8 @@ async function restore(scope: Scope, before: Generation | undefined, refused: bo
     return undefined
   }
   const master = await installation.findMaster()
-  const trouble = await bringUp(scope, { generation: target, master, timeoutMs: 20_000 })
+  const via = master === undefined ? [] : await generationsOnTheWay(scope, { generation: target, before: failed }, master)
+  const trouble = await bringUp(scope, { generation: target, via, master, timeoutMs: 20_000 })
   await scope.at('restored')
   return trouble?.message
 }

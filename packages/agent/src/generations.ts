@@ -22,6 +22,8 @@ export interface Manifest {
   listens: Listen[]
   nginx_version: string
   health?: HealthInFiles
+  /** Served for a moment on the way to another: nothing to go back to. */
+  on_the_way?: true
 }
 
 export interface Generation {
@@ -110,11 +112,12 @@ export async function removeGeneration(generation: Generation): Promise<void> {
   await rm(generation.directory, { recursive: true, force: true })
 }
 
-/** All finished generations, newest first. */
+/** All finished generations that can be gone back to, newest first. */
 export async function listGenerations(paths: DataPaths): Promise<Generation[]> {
   const found = await Promise.all((await readdir(paths.generations)).map((name) => readGeneration(paths, name)))
   return found
     .filter((generation) => generation !== undefined)
+    .filter(({ manifest }) => !manifest.on_the_way)
     .sort((a, b) => b.manifest.version - a.manifest.version || b.name.localeCompare(a.name, 'en', { numeric: true }))
 }
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { canonicalAddress } from '@nxmesh/model/listen-address'
+import { type Socket, socketsOf, takesAll } from '@nxmesh/nginx/shared-sockets'
 import { allProcesses, commandLine, socketInodes } from './processes.ts'
 
 export interface Listen {
@@ -15,9 +16,7 @@ export interface Taken extends Listen {
   reason: string
 }
 
-interface Socket {
-  address: string
-  port: number
+interface OpenSocket extends Socket {
   inode: string
 }
 
@@ -28,39 +27,51 @@ export function socketName({ port, transport, address }: Listen): string {
 
 /**
  * The ports that nginx could not bind on a reload: those its master does not hold yet and somebody else does. `nginx -t`
- * cannot tell, because it forgives an address in use. Where nginx is about to be started anew, what it holds itself is free by then.
+ * cannot tell, because it forgives an address in use. What nginx was given by us, `before`, it can open in another way, and where
+ * it is about to be started anew, all that it holds is free by then.
  */
 export async function takenPorts(
   listens: readonly Listen[],
-  { master, ipv6, restarts = false }: { master: number | undefined; ipv6: boolean; restarts?: boolean },
+  { master, ipv6, restarts = false, before }: { master: number | undefined; ipv6: boolean; restarts?: boolean; before?: readonly Listen[] },
 ): Promise<Taken[]> {
   const held = master === undefined ? new Set<string>() : await socketInodes(master)
   const taken: Taken[] = []
   for (const listen of distinct(listens)) {
     const sockets = (await openSockets(listen.transport)).filter((socket) => socket.port === listen.port)
-    for (const address of listen.address ? [listen.address] : ipv6 ? ['0.0.0.0', '::'] : ['0.0.0.0']) {
-      if (sockets.some((socket) => socket.address === address && held.has(socket.inode))) continue
-      const error = await tryBind(listen, address)
+    for (const socket of socketsOf(listen, ipv6)) {
+      if (sockets.some(({ address, inode }) => address === socket.address && held.has(inode))) continue
+      const error = await tryBind(listen, socket.address)
       if (error === undefined || !['EADDRINUSE', 'EADDRNOTAVAIL'].includes(error)) continue
-      const others = sockets.filter((socket) => !held.has(socket.inode))
-      if (restarts && others.length === 0) continue
+      const others = sockets.filter(({ inode }) => !held.has(inode))
+      const isNginx = sockets.length > 0 && others.length === 0
+      if (isNginx && (restarts || opensBeside(listen, sockets, before))) continue
       const owner = await ownerOf(others.length > 0 ? others : sockets)
-      taken.push({ ...listen, owner, reason: describe(listen, address, owner, master) })
+      taken.push({ ...listen, owner, reason: describe(listen, socket, owner, master) })
       break
     }
   }
   return taken
 }
 
-function describe(listen: Listen, address: string, owner: Taken['owner'], master: number | undefined): string {
+/** Whether nginx can come to listen so in spite of the sockets that it has on the port. UDP sockets are opened beside each other; where one takes what comes to all addresses, nginx opens none for a single one. */
+function opensBeside(listen: Listen, sockets: readonly Socket[], before: readonly Listen[] | undefined): boolean {
+  if (listen.transport === 'udp' || listen.address !== undefined || before === undefined) return true
+  const ours = new Set(before.map(socketName))
+  return sockets.every((socket) => takesAll(socket) || ours.has(socketName({ ...socket, transport: listen.transport })))
+}
+
+function describe(listen: Listen, { address }: Socket, owner: Taken['owner'], master: number | undefined): string {
   const port = `${listen.transport === 'udp' ? 'UDP port' : 'port'} ${listen.port}${listen.address === undefined ? '' : ` on ${listen.address}`}`
   if (!owner) return `${port} is already in use on this machine by another process`
-  if (owner.pid === master) {
-    const [has, wanted] =
-      listen.address === undefined ? ['on a single address', `on ${address}`] : ['on all addresses', 'on this one alone']
-    return `${port} is already open ${has} in this nginx, which cannot open it ${wanted} while it holds the port`
-  }
+  if (owner.pid === master)
+    return `${port} is already open on a single address in this nginx, for a server of the host's own configuration: it cannot be opened on ${address} meanwhile`
   return `${port} is already in use on this machine by process ${owner.pid} (${owner.command})`
+}
+
+/** The TCP sockets on which a process listens. */
+export async function openTcpSockets(pid: number): Promise<Socket[]> {
+  const held = await socketInodes(pid)
+  return (await openSockets('tcp')).filter(({ inode }) => held.has(inode)).map(({ port, address }) => ({ port, address }))
 }
 
 function distinct(listens: readonly Listen[]): Listen[] {
@@ -89,12 +100,12 @@ async function tryBind({ port, transport }: Listen, host: string): Promise<strin
 }
 
 /** The listening TCP or bound UDP sockets of this network namespace. Source: proc_net(5). */
-async function openSockets(transport: 'tcp' | 'udp'): Promise<Socket[]> {
+async function openSockets(transport: 'tcp' | 'udp'): Promise<OpenSocket[]> {
   const texts = await Promise.all([transport, `${transport}6`].map((name) => readFile(`/proc/net/${name}`, 'utf8').catch(() => '')))
   return texts.flatMap((text) => parseSockets(text, transport === 'tcp' ? '0A' : '07'))
 }
 
-export function parseSockets(text: string, state: string): Socket[] {
+export function parseSockets(text: string, state: string): OpenSocket[] {
   return text
     .split('\n')
     .slice(1)
@@ -114,7 +125,7 @@ function addressOf(hex: string): string {
   return canonicalAddress(groups.join(':').toLowerCase())
 }
 
-async function ownerOf(sockets: Socket[]): Promise<Taken['owner']> {
+async function ownerOf(sockets: OpenSocket[]): Promise<Taken['owner']> {
   const wanted = new Set(sockets.map((socket) => socket.inode))
   for (const pid of await allProcesses()) {
     const inodes = await socketInodes(pid)

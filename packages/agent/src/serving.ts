@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { digestOf } from '@nxmesh/model/digest'
-import { bringUp, renderFor, startAndProve, type Trouble } from './apply.ts'
+import { bringUp, startAndProve, type Trouble } from './apply.ts'
 import type { DataPaths } from './durable.ts'
 import { makeDirectory, replaceLink } from './durable.ts'
 import {
@@ -17,7 +17,9 @@ import {
   writeGeneration,
 } from './generations.ts'
 import { binaryOf } from './nginx.ts'
+import { generationsOnTheWay } from './on-the-way.ts'
 import { causeOf } from './plan.ts'
+import { renderFor } from './rendering.ts'
 import type { Scope } from './scope.ts'
 import { groupFor } from './worker-group.ts'
 
@@ -95,7 +97,8 @@ export async function ensureServing(scope: Scope): Promise<EnsureResult> {
   if (master === undefined) return startSomething(scope, good)
   if ((await scope.server.serving())?.digest === good.manifest.digest) return { kind: 'serving' }
   scope.log('info', 'nginx runs without our last good config; it is loaded now', { pid: master })
-  const trouble = await bringUp(scope, { generation: good, master, timeoutMs: startTimeoutMs })
+  const via = await generationsOnTheWay(scope, { generation: good, before: undefined }, master)
+  const trouble = await bringUp(scope, { generation: good, via, master, timeoutMs: startTimeoutMs })
   return trouble ? { kind: 'trouble', message: trouble.message } : { kind: 'serving' }
 }
 

@@ -9,6 +9,8 @@ export interface CrashOrder {
   options: AgentOptions
   update: DesiredConfig
   point: FaultPoint | undefined
+  /** At which of its passages there; the first where it is not said. */
+  passage?: number
   /** Spoils the tested config before nginx reads it, so that the agent has to go back. */
   spoil: boolean
 }
@@ -16,6 +18,7 @@ export interface CrashOrder {
 const order = JSON.parse(process.argv[2]!) as CrashOrder
 const done = Promise.withResolvers<void>()
 let current = ''
+let passages = 0
 
 await using agent = await startAgent(order.options, {
   at(point) {
@@ -24,7 +27,7 @@ await using agent = await startAgent(order.options, {
       const name = `${order.update.version}-${order.update.digest.slice(0, 12)}`
       appendFileSync(join(order.options.dataDir, 'generations', name, 'http.conf'), '\nspoiled_directive;\n')
     }
-    if (point === order.point) process.kill(process.pid, 'SIGKILL')
+    if (point === order.point && ++passages === (order.passage ?? 1)) process.kill(process.pid, 'SIGKILL')
   },
   onStatus(status) {
     process.stdout.write(`${JSON.stringify(status)}\n`)

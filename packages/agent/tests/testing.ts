@@ -134,10 +134,10 @@ export function desired(version: number, config: Partial<AgentConfig>): DesiredC
   return { version, digest: digestOf(whole), config_id: `config-${version}`, config: whole }
 }
 
-export async function ask(port: number, path = '/', name = 'a.test'): Promise<string> {
+export async function ask(port: number, path = '/', name = 'a.test', host = '127.0.0.1'): Promise<string> {
   const { request } = await import('node:http')
   return new Promise((resolve, reject) => {
-    const call = request({ host: '127.0.0.1', port, path, headers: { host: name }, agent: false }, (response) => {
+    const call = request({ host, port, path, headers: { host: name }, agent: false }, (response) => {
       let body = ''
       response.setEncoding('utf8')
       response.on('data', (chunk: string) => (body += chunk))

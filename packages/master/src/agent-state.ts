@@ -1,7 +1,7 @@
 import type { AgentHealth, AgentState } from '@nxmesh/model/agent'
 import type { AgentRow } from './db/schema.ts'
 
-type Facts = Pick<AgentRow, 'connected' | 'health' | 'config_status' | 'config_error' | 'findings' | 'drift'>
+type Facts = Pick<AgentRow, 'connected' | 'health' | 'config_status' | 'config_error' | 'findings' | 'left_out' | 'drift'>
 
 /** The state of an agent and, where it is not online, the reason in a sentence: a pure reading of the facts in its row. */
 export function stateOf(facts: Facts): { state: AgentState; reason: string | null } {
@@ -13,6 +13,7 @@ export function stateOf(facts: Facts): { state: AgentState; reason: string | nul
   }
   const left = (JSON.parse(facts.findings) as { severity: string; message: string }[]).find((finding) => finding.severity === 'error')
   if (left) return { state: 'degraded', reason: left.message }
+  if (facts.left_out !== null) return { state: 'degraded', reason: facts.left_out }
   if (facts.drift !== null) return { state: 'degraded', reason: facts.drift }
   return { state: 'online', reason: null }
 }

@@ -34,6 +34,7 @@ const factColumns = [
   'config_status',
   'config_error',
   'findings',
+  'left_out',
   'drift',
   'nginx',
   'sent_labels',

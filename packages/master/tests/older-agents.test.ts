@@ -41,6 +41,31 @@ test('agents of an older release are not given what they do not know of, and it 
   ])
 })
 
+test('an agent that is kept from a host is degraded, and says why, until it is given all', async () => {
+  await using stack = new AsyncDisposableStack()
+  const { client, workspaceId, master } = stack.use(await startTestMaster(stack.use(await scratch()).path))
+  const params = { workspace_id: workspaceId }
+  const { agent_id, token } = await client.call(routes.createAgentToken, { params, body: { name: 'old' } })
+  using agent = connectNative(master.agents.port, master.ctx.authority.caPem)
+  agent.send({ case: 'registration', value: { token, capability: 6 } })
+  const state = async () => {
+    const { state: now, state_reason } = await client.call(routes.getAgent, { params: { agent_id } })
+    return `${now} ${state_reason ?? ''}`
+  }
+  const becomes = (expected: string) => until(`it is ${expected}`, async () => (await state()) === expected)
+  await becomes('online ')
+  const single = { ...host, listen_addresses: ['127.0.0.1'] }
+  const one = await client.call(routes.createVirtualHost, { params, body: single })
+  await becomes('degraded "web" is left out: this release of the agent does not know what is asked for')
+  const two = await client.call(routes.createVirtualHost, { params, body: { ...single, name: 'two', server_name: 'b.test' } })
+  await becomes('degraded "web" and 1 more are left out: this release of the agent does not know what is asked for')
+  const { data } = await client.call(routes.listAgents, { params, query: { state: 'degraded' } })
+  expect(data.map(({ id }) => id)).toEqual([agent_id])
+  for (const { id } of [one, two])
+    await client.call(routes.updateVirtualHost, { params: { virtual_host_id: id }, body: { listen_addresses: null } })
+  await becomes('online ')
+})
+
 test('no agent is given a host without what keeps people out of it', async () => {
   await using stack = new AsyncDisposableStack()
   const mesh = stack.use(await startTestMaster(stack.use(await scratch()).path))

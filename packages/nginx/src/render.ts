@@ -11,16 +11,17 @@ import { renderHttpHead } from './render/http.ts'
 import { renderMain } from './render/main-conf.ts'
 import { renderNamedProxies } from './render/named-proxies.ts'
 import { writeShared } from './render/options.ts'
-import { addressesAt, type PlannedPort, planPorts } from './render/plan.ts'
+import { addressesAt, type PlannedPort, planPorts, singlesShared, withinShared } from './render/plan.ts'
 import type { Rendering } from './render/rendering.ts'
 import { type Report, reportOn } from './render/report.ts'
-import { renderFallbacks, renderHost } from './render/server.ts'
+import { renderFallbacks, renderHost, renderKept } from './render/server.ts'
 import { placeSettings } from './render/settings.ts'
 import { type PlannedStream, planStreams } from './render/stream/plan.ts'
 import { renderStream } from './render/stream/stream.ts'
 import { folderOf, type Listen, type Rendered, type RenderedFile, type RenderTarget } from './render/target.ts'
 import { nameUpstreams, renderUpstream } from './render/upstream.ts'
 import { ConfigWriter } from './render/writer.ts'
+import { listenName } from './shared-sockets.ts'
 
 /**
  * Renders what an agent must run into the files of one generation. In owned mode `nginx.conf` is what nginx is started with and
@@ -36,7 +37,7 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
     report,
     config.virtual_hosts.some(({ locations }) => locations.some(speaksGrpc)),
   )
-  const ports = planPorts(config, target, paths, report)
+  const ports = planPorts(config, target, paths, report).map((port) => withinShared(port, target))
   const upstreams = nameUpstreams(config.upstreams)
   const writer = new ConfigWriter()
   const { tls_policy: policy = 'intermediate', http_port = defaultHttpPort } = config.settings
@@ -54,13 +55,16 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
     shared: new Map(),
     files: new Map(),
     folder: folderOf(target),
+    unshared: new Set(target.reuseport?.map(listenName)),
     ...challenges,
   }
   if (ports.some(({ hosts }) => hosts.some(({ lua }) => lua)) || [...placed.http, ...placed.server].some(({ lua }) => lua))
     rendering.uses.add('lua')
   renderHttpHead(rendering, ports)
   renderChallengeAnswers(rendering)
-  const streams = planStreams(config, target, { certificates: paths, taken: listensOf(ports) }, report)
+  const streams = planStreams(config, target, { certificates: paths, taken: listensOf(ports) }, report).filter(
+    ({ host }) => host.protocol === 'udp' || singlesShared(host.listen_port, target).length === 0,
+  )
   const elsewhere = onlyInStreams(config)
   for (const upstream of config.upstreams)
     if (!elsewhere.has(upstream.id))
@@ -78,6 +82,7 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
     rendering.uses.add('stream')
     writers.set('stream.conf', renderStream(rendering, config, streams))
   }
+  renderKept(rendering)
   if (target.mode === 'owned') {
     writers.set('nginx.conf', renderMain(rendering, config.settings, 'serve'))
     writers.set('test.conf', renderMain(rendering, config.settings, 'test'))

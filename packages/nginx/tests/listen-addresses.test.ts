@@ -105,6 +105,48 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
     await expect(ask('127.0.0.1', plain, 'example.com')).rejects.toThrow('ECONNREFUSED')
   })
 
+  test('hazard 36: TLS is spoken on some addresses of a port and not on others, and the first host of an address decides', async () => {
+    const port = await freePort()
+    const config = configOf({
+      certificates,
+      settings: { http_port: port },
+      virtual_hosts: [
+        answering('all', { server_name: 'a.test', listen_port: port }),
+        answering('secret', {
+          ...tls,
+          server_name: 'example.com',
+          listen_port: port,
+          listen_addresses: ['127.0.0.2'],
+          http2_enabled: true,
+        }),
+        answering('late', { server_name: 'a.test', listen_port: port, listen_addresses: ['127.0.0.2', '127.0.0.3'] }),
+        answering('none', { ...tls, server_name: 'b.test', listen_port: port }),
+        answering('elsewhere', {
+          ...tls,
+          server_name: 'c.test',
+          listen_port: port + 1,
+          listen_addresses: ['127.0.0.2'],
+          tls: { redirect_http: true },
+        }),
+      ],
+    })
+    await using server = await serve(binary, config)
+    expect(server.rendered.findings.map(({ severity, id: at, field, message }) => [severity, at, field, message])).toEqual([
+      ['error', id(1, 3), 'ssl_enabled', `does not listen on 127.0.0.2: port ${port} on 127.0.0.2 speaks TLS for "${nameOf(2)}"`],
+      ['error', id(1, 4), 'ssl_enabled', `is left out: port ${port} does not speak TLS for "${nameOf(1)}"`],
+      ['error', id(1, 5), 'tls.redirect_http', `nothing is answered over plain HTTP on 127.0.0.2: port ${port} speaks TLS`],
+    ])
+    expect(await ask('127.0.0.1', port, 'a.test')).toBe('all')
+    expect(await ask('127.0.0.3', port, 'a.test')).toBe('late')
+    expect(await askTls('127.0.0.2', port, 'example.com')).toMatchObject({ protocol: 'h2' })
+    expect(await askWhole('127.0.0.2', port, 'example.com')).toContain('400 Bad Request')
+    await expect(askTls('127.0.0.1', port, 'a.test')).rejects.toThrow(Error)
+
+    function nameOf(index: number) {
+      return config.virtual_hosts[index - 1]!.name
+    }
+  })
+
   test('hazard 39: each socket of datagrams has its options once', () => {
     const host = { ...tls, listen_port: 18443, http3_enabled: true }
     const single = [

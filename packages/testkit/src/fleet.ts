@@ -1,5 +1,6 @@
 import { create, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf'
 import { Client, type ClientDuplexStream, credentials } from '@grpc/grpc-js'
+import { capability } from '@nxmesh/proto/capability'
 import {
   AgentMessageSchema,
   ConfigApplyStatus,
@@ -121,7 +122,7 @@ function registration(id: string, token: string) {
     version: '0.1.0',
     capabilities: ['http2', 'websocket'],
     deploymentMode: DeploymentMode.STANDALONE,
-    capability: 1,
+    capability,
   }
 }
 

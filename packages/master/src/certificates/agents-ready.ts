@@ -2,6 +2,7 @@ import type { ChallengeType } from '@nxmesh/model/certificate'
 import type { Ctx } from '../ctx.ts'
 import type { AgentRow } from '../db/schema.ts'
 import type { AcmeAccountRow } from '../db/schema-certificates.ts'
+import type { AgentNginx } from '../link/health.ts'
 import { desiredIn } from '../rollout/desired.ts'
 
 /** What a certificate is to be ordered for, and how. */
@@ -20,11 +21,13 @@ export interface Answerer {
   agent: Pick<AgentRow, 'id' | 'hostname' | 'ip_address' | 'connected' | 'config_status' | 'config_error'>
   /** It serves what it must, so it answers. */
   isReady: boolean
+  /** Where it does: on single addresses of its machine, or on all of them, which is `*`. */
+  addresses: readonly string[]
 }
 
 const columns = [
   ...(['id', 'workspace_id', 'capability', 'token_labels', 'reported_labels', 'central_labels'] as const),
-  ...(['hostname', 'ip_address', 'connected', 'applied_digest', 'config_status', 'config_error'] as const),
+  ...(['hostname', 'ip_address', 'connected', 'applied_digest', 'config_status', 'config_error', 'nginx'] as const),
 ]
 
 /** The agents that are to answer HTTP-01 challenges, by name. A name that no config of an agent answers has none. */
@@ -42,10 +45,12 @@ export async function answerersOf(ctx: Ctx, { workspaceId, names, thumbprint }: 
   const found = new Map<string, Answerer[]>(names.map((name) => [name, []]))
   for (const row of rows) {
     const desired = find!(row)
-    const { takes, thumbprintOf } = desired.answered()
+    const { addressesFor, thumbprintOf } = desired.answered()
+    const absent = new Set(row.nginx === null ? [] : (JSON.parse(row.nginx) as AgentNginx).absent_addresses)
     for (const name of names) {
-      if (!takes(name) || (thumbprint !== null && thumbprintOf(name) !== thumbprint)) continue
-      found.get(name)!.push({ agent: row, isReady: row.applied_digest === desired.digest })
+      const addresses = addressesFor(name).filter((address) => !absent.has(address))
+      if (addresses.length === 0 || (thumbprint !== null && thumbprintOf(name) !== thumbprint)) continue
+      found.get(name)!.push({ agent: row, isReady: row.applied_digest === desired.digest, addresses })
     }
   }
   return found

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { CertificateFinding, PreflightResult } from '@nxmesh/model/certificate'
+import { canonicalAddress, everyAddress } from '@nxmesh/model/listen-address'
 import type { Ctx } from '../ctx.ts'
 import type { AcmeDirectory } from './acme/client.ts'
 import { explainProblem } from './acme/problem.ts'
@@ -48,7 +49,7 @@ function directoryFindings({ account, profile }: Subject, { externalAccountRequi
 
 async function agentFindings(ctx: Ctx, subject: Subject): Promise<Finding[]> {
   const answerers = await answerersOf(ctx, subject)
-  return [...answerers].flatMap(([name, agents]): Finding[] => {
+  const found = [...answerers].map(async ([name, agents]): Promise<Finding[]> => {
     const error = (code: string, message: string, fix: string): Finding[] => [{ severity: 'error', code, name, message, fix }]
     if (agents.length === 0) {
       const fix = `Create a virtual host for ${name} on the HTTP port or with this certificate, or use dns-01.`
@@ -61,7 +62,8 @@ async function agentFindings(ctx: Ctx, subject: Subject): Promise<Finding[]> {
         `No agent that serves ${name} is connected.`,
         'Start the agent, or look why it cannot reach the master.',
       )
-    if (connected.some(({ isReady }) => isReady)) return []
+    const ready = connected.filter(({ isReady }) => isReady)
+    if (ready.length > 0) return elsewhereFindings(ctx, name, [...new Set(ready.flatMap(({ addresses }) => addresses))])
     const failing = connected.find(({ agent }) => isFailing(agent))
     if (failing) {
       const { hostname, config_error } = failing.agent
@@ -77,6 +79,18 @@ async function agentFindings(ctx: Ctx, subject: Subject): Promise<Finding[]> {
       'Wait until the agents are up to date.',
     )
   })
+  return (await Promise.all(found)).flat()
+}
+
+/** Where agents answer on single addresses alone, the name should lead to one of them, unless something in between passes requests on. */
+async function elsewhereFindings({ resolver }: Ctx, name: string, answering: readonly string[]): Promise<Finding[]> {
+  if (answering.includes(everyAddress)) return []
+  const looked = isIP(name) > 0 ? { ok: true as const, addresses: [name] } : await resolver.addresses(name)
+  if (!looked.ok || looked.addresses.some((address) => answering.includes(canonicalAddress(address)))) return []
+  const message = `${name} leads to ${looked.addresses.join(', ')}, and the agents that serve it answer the CA on ${answering.join(', ')} alone.`
+  const fix =
+    'Let a virtual host on the HTTP port listen on all addresses, or have the name lead to one of these; where a proxy or a translation of addresses leads there, all is well.'
+  return [{ severity: 'warning', code: 'other_address', name, message, fix }]
 }
 
 async function addressFindings({ resolver }: Ctx, name: string): Promise<Finding[]> {

@@ -219,6 +219,8 @@ interface Agents {
   config_error: string | null
   findings: string
   drift: string | null
+  /** What it is to serve and is not given, as its release does not know it: a sentence, or null. */
+  left_out: string | null
   /** Derived from the facts above by stateOf, kept so that lists can filter by it. */
   state: AgentState
   state_reason: string | null

@@ -21,6 +21,8 @@ export interface Desired {
   certificateIds: readonly string[]
   /** What is answered of HTTP-01 challenges, found out once. */
   answered(): AnsweredNames
+  /** What it is without, as the agent's release does not know it: a sentence, or null. */
+  leftOut: string | null
   /** What it asks for that not every agent knows. */
   needs(): readonly Need[]
   /** Names this config to an agent. */
@@ -121,7 +123,8 @@ function compute(
 ): Desired {
   const { config, targets } = version
   const meant = targets.hostsOf(matching)
-  const hosts = capability >= newestNeed ? meant : filterHosts(meant, (host) => capability >= (sinceIn(version).get(host) ?? 0))
+  const isGiven = (host: object) => capability >= (sinceIn(version).get(host) ?? 0)
+  const hosts = capability >= newestNeed ? meant : filterHosts(meant, isGiven)
   const certificateIds = [...usedCertificates(hosts)]
   const wanted = () => agentConfig(config, hosts, open)
   const digest = digestOf(wanted())
@@ -135,6 +138,7 @@ function compute(
     certificateIds,
     config: wanted,
     configId,
+    leftOut: hosts === meant ? null : leftOutOf([...meant.virtual_hosts, ...meant.stream_hosts].filter((host) => !isGiven(host))),
     answered() {
       answered ??= answeredNames(agentConfig(config, hosts, () => ''))
       return answered
@@ -148,4 +152,11 @@ function compute(
       return frame
     },
   }
+}
+
+function leftOutOf(hosts: readonly { name: string }[]): string | null {
+  const [first, ...others] = hosts
+  if (!first) return null
+  const more = others.length > 0 ? ` and ${others.length} more are` : ' is'
+  return `"${first.name}"${more} left out: this release of the agent does not know what is asked for`
 }

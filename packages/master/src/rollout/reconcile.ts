@@ -33,6 +33,7 @@ export function rolloutReconciler(ctx: Ctx): Reconciler {
           const present = { ...row, reported_labels: facts.reported_labels, capability: facts.capability }
           const desired = find(present)
           session.consider(desired, labelsOf(present))
+          if (facts.left_out !== desired.leftOut) ctx.agentWrites.change(row.id, { left_out: desired.leftOut })
           connected++
           if (facts.applied_digest !== desired.digest) behind++
         }

@@ -10,6 +10,7 @@ import { scratch } from '@nxmesh/testkit/scratch'
 import type { Store } from '@nxmesh/testkit/stores'
 import { until } from '@nxmesh/testkit/until'
 import type { CertificateRow } from '../../src/db/schema-certificates.ts'
+import type { Overrides } from '../../src/start.ts'
 
 /** A master with an agent that answers every challenge, and a CA that shares its clock. */
 export interface Renewing extends AsyncDisposable, TestMaster {
@@ -24,7 +25,7 @@ export interface Renewing extends AsyncDisposable, TestMaster {
   row(id: string): Promise<CertificateRow>
 }
 
-export async function startRenewing(store: Store): Promise<Renewing> {
+export async function startRenewing(store: Store, overrides: Overrides = {}): Promise<Renewing> {
   await using stack = new AsyncDisposableStack()
   let offset = 0
   const now = () => Date.now() + offset
@@ -34,7 +35,7 @@ export async function startRenewing(store: Store): Promise<Renewing> {
   await writeFile(ca, authority.caPem)
   const settings = await stack.use(await store.open()).settings()
   const acme = ['--acme-directory', authority.directoryUrl, '--acme-ca-file', ca, '--heartbeat-interval', '1']
-  const test = stack.use(await startTestMaster(join(directory, 'master'), [...settings, ...acme], { now }))
+  const test = stack.use(await startTestMaster(join(directory, 'master'), [...settings, ...acme], { now, ...overrides }))
   const { client, master, base, workspaceId } = test
   const params = { workspace_id: workspaceId }
   const token = await client.call(routes.createAgentToken, { params, body: { name: 'agent' } })

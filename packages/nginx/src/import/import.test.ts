@@ -53,8 +53,18 @@ describe('servers', () => {
       ['b.test _', 80, ['::1']],
     ])
     expect(new Set(made.map(({ name }) => name)).size).toBe(made.length)
-    const mixed = 'server { listen 127.0.0.1:443; return 204; } server { listen 443 ssl; ssl_certificate a.pem; return 204; }'
-    expect(leftOut(mixed)[0]).toContain('port 443 speaks TLS on some addresses')
+  })
+
+  test('TLS on some addresses of a port is that of these alone', () => {
+    const made = hosts(`server { listen 127.0.0.1:443; listen 127.0.0.2:443 ssl; server_name a.test; ssl_certificate a.pem; return 204; }
+      server { listen 443; listen 127.0.0.2:443; server_name b.test; ssl_certificate a.pem; return 204; }`)
+    expect(made.map(({ server_name, listen_addresses, ssl_enabled }) => [server_name, listen_addresses, ssl_enabled])).toEqual([
+      ['a.test _', ['127.0.0.1'], false],
+      ['a.test _', ['127.0.0.2'], true],
+      ['b.test _', undefined, false],
+      ['b.test', ['127.0.0.2'], true],
+    ])
+    expect(new Set(made.map(({ name }) => name)).size).toBe(made.length)
   })
 
   test('one that would be opened to all, or protected less, is left out', () => {

@@ -18,8 +18,6 @@ export interface Places {
   places: Place[]
   /** The names that earlier servers have. */
   taken: string[]
-  /** Why they cannot be had. */
-  mixed?: string
 }
 
 /** Takes the names of a server wherever it listens: what is alike on several addresses of a port becomes one virtual host. */
@@ -35,23 +33,15 @@ export function placesOf(
   for (const { port, address } of new Map(listens.map((listen) => [placeOf(listen), listen])).values()) {
     const place = placeOf({ port, address })
     const { tls, http2, defaultServer } = ports.get(place)!
-    if ([...ports].some(([other, { tls: speaks }]) => speaks !== tls && portIn(other) === portIn(place))) {
-      const message = `port ${port} speaks TLS on some addresses and not on others, which it cannot here`
-      return { places: [], taken: [], mixed: message }
-    }
     const quic = listens.some((listen) => placeOf(listen) === place && listen.quic)
     const claimed = claim(claims, place, defaultServer === server ? [...names, '_'] : names, host)
     for (const name of claimed.taken) taken.add(name)
     if (claimed.free.length === 0) continue
     const single = address !== everyAddress
-    const key = JSON.stringify([port, single, http2, quic, claimed.free])
+    const key = JSON.stringify([port, single, tls, http2, quic, claimed.free])
     const known = groups.get(key)
     if (known) known.addresses?.push(address)
     else groups.set(key, { port, ...(single && { addresses: [address] }), tls, http2, quic, free: claimed.free })
   }
   return { places: [...groups.values()], taken: [...taken] }
-}
-
-function portIn(place: string): string {
-  return place.slice(place.lastIndexOf(':') + 1)
 }

@@ -86,8 +86,7 @@ function readServer(server: SourceDirective, context: ServerContext, ledger: Led
   if (!Array.isArray(locations)) return locations
   const kept = keptOf(server, levels, context)
   const hosts: ConfigVirtualHost[] = []
-  const { places: served, taken, mixed } = placesOf(server, names, name, context)
-  if (mixed !== undefined) return { directive: server, message: mixed }
+  const { places: served, taken } = placesOf(server, names, name, context)
   if (taken.length > 0) noteTaken(server, ledger, entry, taken)
   for (const place of served) {
     const { port, addresses, tls, http2, quic, free } = place

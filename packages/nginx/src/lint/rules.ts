@@ -8,6 +8,7 @@ import { externalResolver } from './external-resolver.ts'
 import type { LintFinding } from './finding.ts'
 import { headerRedefinition } from './header-redefinition.ts'
 import { hiddenError } from './hidden-error.ts'
+import { hidingAddress } from './hiding-address.ts'
 import { hostSpoofing } from './host-spoofing.ts'
 import { httpSplitting } from './http-splitting.ts'
 import { ifIsEvil } from './if-is-evil.ts'
@@ -62,6 +63,7 @@ export const scopeRules: readonly ((scope: Scope) => LintFinding[])[] = [
 /** Rules over the objects of a workspace together, its agents and the time. */
 export const workspaceRules: readonly ((subject: LintSubject) => LintFinding[])[] = [
   duplicateServerName,
+  hidingAddress,
   noAgent,
   certificateEnding,
   upstreamDown,

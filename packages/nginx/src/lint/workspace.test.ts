@@ -36,6 +36,41 @@ describe('duplicate_server_name', () => {
   })
 })
 
+describe('hiding_address', () => {
+  const at = (...listen_addresses: string[]) => ({ listen_addresses })
+  const hiding = (...hosts: Parameters<typeof host>[0][]) =>
+    lintOf({ virtual_hosts: hosts.map((draft) => host(draft)) }).filter(({ code }) => code === 'hiding_address')
+
+  test('a host on one address hides those on all of its port, and is told of once', () => {
+    const wide = ['b', 'c', 'd', 'e'].map((name) => ({ name, server_name: `${name}.test` }))
+    const found = hiding({ server_name: 'a.test', ...at('192.0.2.5', '2001:DB8::5') }, ...wide, { listen_port: 81 })
+    expect(found.map(({ severity, object, field }) => [severity, object.id, field])).toEqual([['warning', id(1, 1), 'listen_addresses']])
+    expect(found[0]!.reason).toMatch(/^requests to 192\.0\.2\.5, 2001:db8::5 on port 80 never reach "b", "c", "d" and 1 more: /)
+  })
+
+  test('only the addresses count where names of the others are not served by a host there', () => {
+    const named = [
+      { server_name: 'a.test', ...at('192.0.2.5', '192.0.2.6') },
+      { server_name: 'b.test', ...at('192.0.2.5') },
+    ]
+    const found = hiding(...named, { server_name: 'a.test b.test' })
+    expect(found.map(({ object, reason }) => [object.id, reason.split(' never')[0]])).toEqual([
+      [id(1, 1), 'requests to 192.0.2.6 on port 80'],
+    ])
+  })
+
+  test.each([
+    [[{}, {}]],
+    [[at('192.0.2.5'), at('192.0.2.6')]],
+    [[at('192.0.2.5'), { listen_port: 81 }]],
+    [[{ server_name: 'a.test b.test', ...at('192.0.2.5') }, { server_name: 'b.test' }]],
+    [[{ ...at('192.0.2.5'), target_agents: { type: 'agents' as const, agent_ids: [id(4, 9)] } }, {}]],
+  ])('%#: nothing is hidden', (hosts) => {
+    const named = hosts.map((draft, index) => ({ server_name: `${index}.test`, ...draft }))
+    expect(hiding(...named)).toEqual([])
+  })
+})
+
 test('no_agent', () => {
   const targeted = (target_agents: ReturnType<typeof on> | { type: 'agents'; agent_ids: string[] } | { type: 'all' }) => ({
     virtual_hosts: [host({ target_agents })],

@@ -1,10 +1,11 @@
 import type { AgentConfig, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import { defaultHttpPort } from '@nxmesh/model/http-port'
-import { addressesOf } from '@nxmesh/model/listen-address'
+import { addressesOf, everyAddress } from '@nxmesh/model/listen-address'
 import { parseServerNames } from '@nxmesh/model/server-name'
-import { compareVersions } from '../facts.ts'
+import { compareVersions, type NginxSupport } from '../facts.ts'
 import { decidesByLua } from '../lua-directives.ts'
 import { luaOfHost, luaOfSettings } from '../lua-use.ts'
+import { takesAll } from '../shared-sockets.ts'
 import type { CertificateFiles, CertificatePaths } from './certificates.ts'
 import { type Report, reportOn } from './report.ts'
 import type { RenderTarget } from './target.ts'
@@ -29,10 +30,11 @@ export interface Companion {
   redirects: boolean
 }
 
-/** One port: what all its virtual hosts share. The first of them decides whether it speaks TLS. */
+/** One port: what all its virtual hosts share. */
 export interface PlannedPort {
   port: number
-  tls: boolean
+  /** The first virtual host on each address, which decides whether TLS is spoken there: nginx knows it for a socket, not for a name. */
+  first: Map<string, PlannedHost>
   hosts: PlannedHost[]
   companions: Companion[]
   /** The virtual hosts named `_`, by the address on which each answers for every name that no other host there has. */
@@ -47,6 +49,38 @@ export function addressesAt({ hosts, companions }: Pick<PlannedPort, 'hosts' | '
 /** The virtual hosts of a port that listen on an address. */
 export function hostsAt({ hosts }: Pick<PlannedPort, 'hosts'>, address: string): PlannedHost[] {
   return hosts.filter(({ addresses }) => addresses.includes(address))
+}
+
+/** The single addresses of a port on which others may be opened beside. */
+export function singlesShared(port: number, { reuseport = [] }: RenderTarget): string[] {
+  return reuseport.filter((socket) => socket.port === port && !takesAll(socket)).map(({ address }) => address)
+}
+
+/** A port whose single addresses are shared has its servers on these alone: those that would answer there if it were open on all. */
+export function withinShared(port: PlannedPort, target: RenderTarget): PlannedPort {
+  const shared = singlesShared(port.port, target)
+  if (shared.length === 0) return port
+  const own = new Set(addressesAt(port))
+  const onShared = <T extends { addresses: string[] }>(servers: T[]): T[] =>
+    servers
+      .map((server) => ({ ...server, addresses: shared.filter((each) => server.addresses.includes(own.has(each) ? each : everyAddress)) }))
+      .filter(({ addresses }) => addresses.length > 0)
+  const hosts = onShared(port.hosts)
+  const fallbacks = shared.flatMap((address): [string, PlannedHost][] => {
+    const fallback = port.fallbacks.get(own.has(address) ? address : everyAddress)
+    const host = hosts.find((planned) => planned.host === fallback?.host)
+    return host ? [[address, host]] : []
+  })
+  const first = shared.flatMap((address): [string, PlannedHost][] => {
+    const host = hosts.find(({ addresses }) => addresses.includes(address))
+    return host ? [[address, host]] : []
+  })
+  return { ...port, first: new Map(first), hosts, companions: onShared(port.companions), fallbacks: new Map(fallbacks) }
+}
+
+/** Whether TLS is spoken on an address of a port. */
+export function speaksTls({ first }: Pick<PlannedPort, 'first'>, address: string): boolean {
+  return first.get(address)?.files !== undefined
 }
 
 /** Decides which virtual hosts can be served on which port; the others are reported as errors and left out, so that they never break the rest. */
@@ -65,19 +99,16 @@ export function planPorts(config: AgentConfig, target: RenderTarget, certificate
     const planned = planHost(host, target, certificates, report)
     if (!planned) continue
     planned.lua = lua.length > 0
-    const port = ports.get(host.listen_port) ?? emptyPort(host.listen_port, host.ssl_enabled)
-    if (port.tls !== host.ssl_enabled) {
-      const message = `is left out: port ${port.port} ${port.tls ? 'speaks TLS' : 'does not speak TLS'} for "${port.hosts[0]!.host.name}"`
-      reportOn(report, 'error', host, 'ssl_enabled', message)
-      continue
-    }
+    const port = ports.get(host.listen_port) ?? emptyPort(host.listen_port)
+    planned.addresses = takeAddresses(port, planned, report)
+    if (planned.addresses.length === 0) continue
     if (planned.names.includes('_')) takeFallbacks(port, planned, report)
     port.hosts.push(planned)
     ports.set(port.port, port)
   }
   planCompanions(config, ports, target, report)
   const sorted = [...ports.values()].sort((a, b) => a.port - b.port)
-  for (const port of sorted) if (!target.facts.supports.http2_directive || !port.tls) reportSharedHttp2(port, report)
+  for (const port of sorted) reportSharedHttp2(port, target.facts.supports, report)
   if (compareVersions(target.facts.version, ownProtocolsSince) < 0)
     for (const port of sorted) reportSharedProtocols(port, config.settings, report)
   return sorted
@@ -88,8 +119,25 @@ export function lacksLua({ facts, mode }: RenderTarget): string {
   return mode === 'owned' ? `nginx ${facts.version} here has no Lua module` : "the host's own nginx.conf loads no Lua module"
 }
 
-function emptyPort(port: number, tls: boolean): PlannedPort {
-  return { port, tls, hosts: [], companions: [], fallbacks: new Map() }
+function emptyPort(port: number): PlannedPort {
+  return { port, first: new Map(), hosts: [], companions: [], fallbacks: new Map() }
+}
+
+/** The addresses on which a host can stand beside those that came before it. */
+function takeAddresses({ port, first }: PlannedPort, planned: PlannedHost, report: Report): string[] {
+  const { host, addresses } = planned
+  const rivals = addresses.flatMap((address) => {
+    const other = first.get(address)
+    if (!other) first.set(address, planned)
+    return other && other.host.ssl_enabled !== host.ssl_enabled ? [{ address, other }] : []
+  })
+  const isWhole = rivals.length === addresses.length
+  for (const { address, other } of isWhole ? rivals.slice(0, 1) : rivals) {
+    const where = address === everyAddress ? `port ${port}` : `port ${port} on ${address}`
+    const speaks = `${where} ${host.ssl_enabled ? 'does not speak TLS' : 'speaks TLS'} for "${other.host.name}"`
+    reportOn(report, 'error', host, 'ssl_enabled', `${isWhole ? 'is left out' : `does not listen on ${address}`}: ${speaks}`)
+  }
+  return addresses.filter((address) => !rivals.some((rival) => rival.address === address))
 }
 
 function takeFallbacks(port: PlannedPort, planned: PlannedHost, report: Report): void {
@@ -118,13 +166,14 @@ function planCompanions(
     if (!host.ssl_enabled || !parsed.ok) continue
     const wanted = host.tls?.redirect_http === true
     if (!wanted && !parsed.names.some((name) => Object.hasOwn(acme_thumbprints, name))) continue
-    const port = ports.get(http_port) ?? emptyPort(http_port, false)
-    if (port.tls) {
+    const port = ports.get(http_port) ?? emptyPort(http_port)
+    const [encrypted, plain] = partition(presentAddresses(host, target), (address) => speaksTls(port, address))
+    if (encrypted.length > 0) {
       const field = wanted ? 'tls.redirect_http' : 'ssl_certificate_id'
-      reportOn(report, 'error', host, field, `nothing is answered over plain HTTP: port ${http_port} speaks TLS`)
-      continue
+      const where = encrypted.includes(everyAddress) ? '' : ` on ${encrypted.join(', ')}`
+      reportOn(report, 'error', host, field, `nothing is answered over plain HTTP${where}: port ${http_port} speaks TLS`)
     }
-    const byNames = Map.groupBy(presentAddresses(host, target), (address) =>
+    const byNames = Map.groupBy(plain, (address) =>
       parsed.names.filter((name) => name !== '_' && !taken.has(`${address} ${name}`)).join(' '),
     )
     byNames.delete('')
@@ -179,6 +228,10 @@ function planHost(host: ConfigVirtualHost, target: RenderTarget, certificates: C
   return planned
 }
 
+function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(test), items.filter((item) => !test(item))]
+}
+
 /** Where a virtual host can listen on this machine: nginx would refuse the whole config for an address that the machine does not have. */
 function presentAddresses(host: ConfigVirtualHost, { absent_addresses = [], ipv6 }: RenderTarget): string[] {
   return addressesOf(host).filter((address) => !absent_addresses.includes(address) && (ipv6 || !address.includes(':')))
@@ -197,9 +250,9 @@ function reportAbsent(host: ConfigVirtualHost, present: readonly string[], { ipv
 const ownProtocolsSince = '1.29.2'
 
 function reportSharedProtocols(port: PlannedPort, { tls_policy: common = 'intermediate' }: AgentConfig['settings'], report: Report): void {
-  if (!port.tls) return
   const rulingAt = (address: string) => port.fallbacks.get(address)?.host.tls?.policy ?? common
-  for (const { host, addresses } of port.hosts) {
+  for (const { host, files, addresses } of port.hosts) {
+    if (!files) continue
     const own = host.tls?.policy ?? common
     const ruling = addresses.map(rulingAt).find((policy) => policy !== own)
     if (ruling === undefined) continue
@@ -208,8 +261,9 @@ function reportSharedProtocols(port: PlannedPort, { tls_policy: common = 'interm
   }
 }
 
-function reportSharedHttp2(port: PlannedPort, report: Report): void {
-  for (const { host, http2, addresses } of port.hosts) {
+function reportSharedHttp2(port: PlannedPort, { http2_directive }: NginxSupport, report: Report): void {
+  for (const { host, http2, files, addresses } of port.hosts) {
+    if (files && http2_directive) continue
     const others = addresses.flatMap((address) => hostsAt(port, address))
     if (!http2 && others.some((planned) => planned.http2))
       reportOn(report, 'warning', host, 'http2_enabled', `speaks HTTP/2 all the same, as others on port ${port.port} do`)

@@ -24,6 +24,8 @@ export interface Rendering {
   /** The files that they need, by path, and how the configuration names the folder of these. */
   files: Map<string, RenderedFile>
   folder: string
+  /** The sockets that are still to get `reuseport`, as `listen` names them: nginx takes it once for each. */
+  unshared: Set<string>
   /** The challenges that are answered, and on which port; absent where there are none. */
   challenges?: { port: number; thumbprints: Record<string, string> }
 }

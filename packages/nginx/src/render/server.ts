@@ -3,6 +3,7 @@ import type { TlsOptions } from '@nxmesh/model/tls'
 import { speaksGrpc } from '@nxmesh/model/upstream-protocol'
 import { accessLogName, virtualHostVariable } from '../access-log.ts'
 import { quote } from '../quote.ts'
+import { listenName, socketsOf } from '../shared-sockets.ts'
 import { writeChallengeAnswer } from './challenges.ts'
 import { commented } from './comment.ts'
 import {
@@ -23,7 +24,7 @@ import { renderLocation } from './location.ts'
 import { connectionOf } from './location-content.ts'
 import { type Maintenance, maintenanceOf } from './options/maintenance.ts'
 import { noteUsers, optionLines, usableLines, writeOptions } from './options.ts'
-import { addressesAt, hostsAt, type PlannedHost, type PlannedPort } from './plan.ts'
+import { addressesAt, hostsAt, type PlannedHost, type PlannedPort, speaksTls } from './plan.ts'
 import { type CustomStatements, readCustomDirectives } from './read-custom.ts'
 import { writeRedirectLocations, writeServerRedirects } from './redirect.ts'
 import type { Rendering } from './rendering.ts'
@@ -43,25 +44,26 @@ export function renderFallbacks(rendering: Rendering, port: PlannedPort): void {
 function renderFallback(rendering: Rendering, port: PlannedPort, address: string): void {
   const { writer, target } = rendering
   const hosts = hostsAt(port, address)
+  const tls = speaksTls(port, address)
   writer.from(undefined)
   writer.line(`# names that no virtual host on ${address === everyAddress ? '' : `${address}, `}port ${port.port} has`)
   writer.line('server {')
-  listen(rendering, port.port, address, `${port.tls ? ' ssl' : ''} default_server`)
+  listen(rendering, port.port, address, `${tls ? ' ssl' : ''} default_server`)
   if (hosts.some((planned) => planned.http3)) listen(rendering, port.port, address, `${quicSocket(port, address)} default_server`)
-  if (port.tls) {
+  if (tls) {
     if (target.facts.supports.reject_handshake) writer.line(`${indent}ssl_reject_handshake on;`)
     else writeCertificate(rendering, hosts[0]!)
   }
   if (target.facts.supports.http2_directive && speaksPlainHttp2(port, [address])) writer.line(`${indent}http2 on;`)
   writer.line(`${indent}access_log off;`)
-  if (!port.tls && rendering.challenges?.port === port.port) writeChallengeAnswer(writer, indent)
+  if (!tls && rendering.challenges?.port === port.port) writeChallengeAnswer(writer, indent)
   writer.line(`${indent}return 444;`)
   writer.line('}')
 }
 
 /** Without TLS nothing names a server before the first byte, so nginx asks the default server of the address whether HTTP/2 is spoken: all there say the same. */
 function speaksPlainHttp2(port: PlannedPort, addresses: readonly string[]): boolean {
-  return !port.tls && addresses.some((address) => hostsAt(port, address).some((planned) => planned.http2))
+  return addresses.some((address) => hostsAt(port, address).some((planned) => planned.http2 && !planned.files))
 }
 
 /** Writes one virtual host. */
@@ -80,14 +82,14 @@ export function renderHost(rendering: Rendering, port: PlannedPort, planned: Pla
   for (const address of planned.addresses) {
     const fallback = port.fallbacks.get(address) === planned && target.mode === 'owned'
     const flag = fallback ? ' default_server' : ''
-    listen(rendering, port.port, address, `${port.tls ? ' ssl' : ''}${planned.http2 && !http2_directive ? ' http2' : ''}${flag}`)
+    listen(rendering, port.port, address, `${planned.files ? ' ssl' : ''}${planned.http2 && !http2_directive ? ' http2' : ''}${flag}`)
     if (!planned.http3 && !(fallback && hostsAt(port, address).some((other) => other.http3))) continue
     const first = target.mode === 'owned' ? fallback : hostsAt(port, address).find((other) => other.http3) === planned
     listen(rendering, port.port, address, `${first ? quicSocket(port, address) : ' quic'}${flag}`)
   }
-  if (http2_directive && !custom.names.has('http2') && (port.tls || speaksPlainHttp2(port, planned.addresses))) {
+  if (http2_directive && !custom.names.has('http2') && (planned.files || speaksPlainHttp2(port, planned.addresses))) {
     writer.from({ ...source, field: 'http2_enabled' })
-    writer.line(`${indent}http2 ${planned.http2 || !port.tls ? 'on' : 'off'};`)
+    writer.line(`${indent}http2 ${planned.http2 || !planned.files ? 'on' : 'off'};`)
   }
   writer.from({ ...source, field: 'server_name' })
   writer.line(`${indent}server_name ${planned.names.map(quote).join(' ')};`)
@@ -148,7 +150,7 @@ function renderLevel(
     if (target.mode === 'include') writer.line(`${indent}access_log ${quote(target.access_log)} ${accessLogName};`)
   }
   writer.from(source)
-  if (!port.tls && rendering.challenges?.port === port.port) writeChallengeAnswer(writer, indent)
+  if (!planned.files && rendering.challenges?.port === port.port) writeChallengeAnswer(writer, indent)
   for (const statement of settings) {
     if (setsHeader(statement)) continue
     writer.from({ kind: 'settings', field: statement.field })
@@ -225,12 +227,25 @@ function quicSocket(port: PlannedPort, address: string): string {
   return shared ? ' quic' : ' quic reuseport'
 }
 
-export function listen({ writer, target }: Rendering, port: number, address: string, options: string): void {
-  if (address !== everyAddress)
-    writer.line(`${indent}listen ${quote(address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`)}${options};`)
-  else {
-    writer.line(`${indent}listen ${port}${options};`)
-    if (target.ipv6) writer.line(`${indent}listen [::]:${port}${options};`)
+export function listen(rendering: Rendering, port: number, address: string, options: string): void {
+  const isTcp = !/ (?:quic|udp)\b/.test(options)
+  for (const socket of socketsOf({ port, ...(address !== everyAddress && { address }) }, rendering.target.ipv6)) {
+    const name = listenName(socket)
+    const shares = isTcp && rendering.unshared.delete(name)
+    rendering.writer.line(`${indent}listen ${quote(name)}${options}${shares ? ' reuseport' : ''};`)
+  }
+}
+
+/** Writes servers for sockets that have to stay open though nobody listens there any more, or not yet. */
+export function renderKept({ writer, unshared }: Rendering): void {
+  writer.from(undefined)
+  for (const name of unshared) {
+    writer.line('# open only until nginx can open others of this port')
+    writer.line('server {')
+    writer.line(`${indent}listen ${quote(name)} reuseport;`)
+    writer.line(`${indent}access_log off;`)
+    writer.line(`${indent}return 444;`)
+    writer.line('}')
   }
 }
 

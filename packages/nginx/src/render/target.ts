@@ -2,6 +2,7 @@ import type { Finding } from '@nxmesh/model/agent'
 import type { NginxFacts } from '../facts.ts'
 import type { HealthInFiles, Marks } from '../health-marks.ts'
 import type { ResolvedNames } from '../resolved-names.ts'
+import type { Socket } from '../shared-sockets.ts'
 import type { LineSource } from './writer.ts'
 
 /** The nginx that a config is rendered for. Paths are absolute. */
@@ -27,6 +28,11 @@ export interface RenderTarget {
   names?: ResolvedNames
   /** Where the agent answers which servers of an upstream take requests: `address:port`. Absent, marks are written into the files. */
   resolver?: string
+  /**
+   * Sockets that others may be opened beside, on the way to listens that nginx cannot open at once. A port that has single addresses
+   * among them has its servers there alone; a socket on which none listens is kept open.
+   */
+  reuseport?: readonly Socket[]
 }
 
 /** The name of the folder that holds the files of a config, unless one of that name is there already. */

@@ -11,6 +11,7 @@ import * as foundCertificates from './0010-found-certificates.ts'
 import * as alertWaits from './0011-alert-waits.ts'
 import * as streamHosts from './0012-stream-hosts.ts'
 import * as luaAllowed from './0013-lua-allowed.ts'
+import * as leftOut from './0014-left-out.ts'
 
 /** Every migration in order; forward only. */
 export const migrations = {
@@ -27,4 +28,5 @@ export const migrations = {
   '0011-alert-waits': alertWaits,
   '0012-stream-hosts': streamHosts,
   '0013-lua-allowed': luaAllowed,
+  '0014-left-out': leftOut,
 }
