@@ -34,6 +34,8 @@ export interface PlannedPort {
   port: number
   tls: boolean
   hosts: PlannedHost[]
+  /** The addresses on which one of them speaks HTTP/2. */
+  http2: Set<string>
   companions: Companion[]
   /** The virtual hosts named `_`, by the address on which each answers for every name that no other host there has. */
   fallbacks: Map<string, PlannedHost>
@@ -72,6 +74,7 @@ export function planPorts(config: AgentConfig, target: RenderTarget, certificate
       continue
     }
     if (planned.names.includes('_')) takeFallbacks(port, planned, report)
+    if (planned.http2) for (const address of planned.addresses) port.http2.add(address)
     port.hosts.push(planned)
     ports.set(port.port, port)
   }
@@ -89,7 +92,7 @@ export function lacksLua({ facts, mode }: RenderTarget): string {
 }
 
 function emptyPort(port: number, tls: boolean): PlannedPort {
-  return { port, tls, hosts: [], companions: [], fallbacks: new Map() }
+  return { port, tls, hosts: [], http2: new Set(), companions: [], fallbacks: new Map() }
 }
 
 function takeFallbacks(port: PlannedPort, planned: PlannedHost, report: Report): void {
@@ -210,8 +213,7 @@ function reportSharedProtocols(port: PlannedPort, { tls_policy: common = 'interm
 
 function reportSharedHttp2(port: PlannedPort, report: Report): void {
   for (const { host, http2, addresses } of port.hosts) {
-    const others = addresses.flatMap((address) => hostsAt(port, address))
-    if (!http2 && others.some((planned) => planned.http2))
+    if (!http2 && addresses.some((address) => port.http2.has(address)))
       reportOn(report, 'warning', host, 'http2_enabled', `speaks HTTP/2 all the same, as others on port ${port.port} do`)
   }
 }
