@@ -1,4 +1,5 @@
 import { type Header, header } from '@nxmesh/model/location'
+import { ourOwnHeaders } from '../check-location.ts'
 import type { SourceDirective } from './source.ts'
 
 /** The headers that directives set at the levels of a configuration. nginx takes those of the innermost level that sets any. */
@@ -22,6 +23,7 @@ export function customHeader({ name, args }: SourceDirective): Header | undefine
   // A header has one line: what people write over several is one for every browser.
   const value = written.replace(/\s*[\r\n]\s*/g, ' ')
   if (args.length < 2 || args.length > 3 || (always !== undefined && (always !== 'always' || name !== 'add_header'))) return undefined
+  if (name === 'add_header' && ourOwnHeaders.has(field.toLowerCase())) return undefined
   const direction = name === 'add_header' ? ('response' as const) : ('request' as const)
   const read = header.safeParse({ name: field, value, always: always === 'always', direction })
   return read.success ? read.data : undefined

@@ -11,6 +11,8 @@ export interface Place {
   tls: boolean
   http2: boolean
   quic: boolean
+  /** The server that nginx asks whether HTTP/2 is spoken: without TLS nothing names another before the first byte. */
+  speaker: SourceDirective
   free: string[]
 }
 
@@ -34,8 +36,8 @@ export function placesOf(
   const taken = new Set<string>()
   for (const { port, address } of new Map(listens.map((listen) => [placeOf(listen), listen])).values()) {
     const place = placeOf({ port, address })
-    const { tls, http2, defaultServer } = ports.get(place)!
-    if ([...ports].some(([other, { tls: speaks }]) => speaks !== tls && portIn(other) === portIn(place))) {
+    const { tls, http2, defaultServer, mixed } = ports.get(place)!
+    if (mixed) {
       const message = `port ${port} speaks TLS on some addresses and not on others, which it cannot here`
       return { places: [], taken: [], mixed: message }
     }
@@ -47,11 +49,16 @@ export function placesOf(
     const key = JSON.stringify([port, single, http2, quic, claimed.free])
     const known = groups.get(key)
     if (known) known.addresses?.push(address)
-    else groups.set(key, { port, ...(single && { addresses: [address] }), tls, http2, quic, free: claimed.free })
+    else
+      groups.set(key, {
+        port,
+        ...(single && { addresses: [address] }),
+        tls,
+        http2,
+        quic,
+        speaker: tls ? server : defaultServer,
+        free: claimed.free,
+      })
   }
   return { places: [...groups.values()], taken: [...taken] }
-}
-
-function portIn(place: string): string {
-  return place.slice(place.lastIndexOf(':') + 1)
 }

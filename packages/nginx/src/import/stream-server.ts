@@ -6,6 +6,7 @@ import { type CertificateUse, useCertificate } from './certificate-use.ts'
 import { keep } from './families.ts'
 import { type Entry, type Ledger, noteWhole } from './ledger.ts'
 import type { Obstacle } from './location.ts'
+import { type LostNames, usesLost } from './lost-names.ts'
 import { noteKept } from './nested.ts'
 import { replacedBecause } from './replaced.ts'
 import type { SourceDirective } from './source.ts'
@@ -17,6 +18,7 @@ export interface StreamContext {
   upstreams: Map<string, ConfigUpstream>
   certificates: CertificateUse
   newId: () => string
+  lost: LostNames
   ledger: Ledger
 }
 
@@ -40,6 +42,8 @@ function readServer(server: SourceDirective, context: StreamContext, ledger: Led
   const block = server.block!
   const listens = listensOf(server)
   if (!(listens instanceof Map)) return listens
+  const missing = usesLost(server, context.lost)
+  if (missing) return missing
   const pass = block.find(({ name }) => name === 'proxy_pass')
   const upstream = pass && upstreamFor(pass.args[0] ?? '', context)
   const hosts: ConfigStreamHost[] = []
