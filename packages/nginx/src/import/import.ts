@@ -87,7 +87,7 @@ function importWithout(
   const certificates: CertificateUse = {
     find: findCertificate,
     folder: folderOf(read[0] ?? '/etc/nginx/nginx.conf'),
-    inherited: http.find(({ name }) => name === 'ssl_certificate'),
+    around: http.filter(({ name }) => name !== 'server'),
     used: new Map(),
   }
   const context: ServerContext = {

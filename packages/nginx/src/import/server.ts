@@ -5,7 +5,7 @@ import type { Location } from '@nxmesh/model/location'
 import { virtualHostInput } from '@nxmesh/model/virtual-host'
 import { checkVirtualHost } from '../check.ts'
 import type { Allowed } from '../directive-rules.ts'
-import { type CertificateUse, useCertificate } from './certificate-use.ts'
+import { type CertificateUse, type UsedCertificate, useCertificate } from './certificate-use.ts'
 import { keep } from './families.ts'
 import { type HeaderLevels, headersWithin } from './header-sets.ts'
 import { type Entry, type Ledger, noteWhole } from './ledger.ts'
@@ -174,7 +174,7 @@ function noteFields(
     certificate,
     rejecting,
     allowed,
-  }: Noting & { refused: string[]; certificate: ReturnType<typeof useCertificate>; rejecting: boolean; allowed: Allowed },
+  }: Noting & { refused: string[]; certificate: UsedCertificate; rejecting: boolean; allowed: Allowed },
 ): Obstacle | undefined {
   for (const directive of server.block!) {
     const { name, args } = directive
@@ -192,7 +192,9 @@ function noteFields(
       const used = directive === certificate.directive || name === 'ssl_certificate_key'
       ledger.set(
         directive,
-        used ? entry('imported', 'ssl_certificate_id') : { outcome: 'left_out', message: 'a virtual host has one certificate' },
+        used
+          ? entry('imported', 'ssl_certificate_id', noteOn(directive, certificate))
+          : { outcome: 'left_out', message: 'a virtual host has one certificate' },
       )
     } else if (name === 'ssl') ledger.set(directive, entry('imported', 'ssl_enabled'))
     else if (name === 'http2' || name === 'http3') ledger.set(directive, entry('imported', `${name}_enabled`))
@@ -207,6 +209,11 @@ function noteFields(
     }
   }
   return undefined
+}
+
+/** What is said of the certificate is not said again of its key. */
+function noteOn(directive: SourceDirective, { id, directive: own, message }: UsedCertificate): string | undefined {
+  return id !== undefined && directive === own ? message : undefined
 }
 
 function noteTaken(server: SourceDirective, ledger: Ledger, entry: Noting['entry'], taken: string[]): void {

@@ -79,6 +79,8 @@ function readServer(server: SourceDirective, context: StreamContext, ledger: Led
     }
     ledger.set(server, { outcome: 'imported', object: { kind: 'stream_host', name } })
     for (const directive of block) noteField(directive, { ledger, entry, upstream, ssl: listen.ssl })
+    if (certificate?.id !== undefined && certificate.message !== undefined && block.includes(certificate.directive))
+      ledger.set(certificate.directive, entry('imported', 'ssl_certificate_id', certificate.message))
     for (const [directive, field] of places) noteKept(ledger, directive, entry('kept', field))
     const { target_agents: _all, ...host } = read.data
     hosts.push({ id: context.newId(), ...host })

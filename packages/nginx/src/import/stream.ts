@@ -41,8 +41,8 @@ export function importStreams(stream: readonly SourceDirective[], { newId, certi
     upstreams.set(name, { id: newId(), ...read.upstream })
     if (!byVariable) noteWhole(ledger, directive, { outcome: 'imported', object: { kind: 'upstream', name } })
   }
-  const inherited = stream.find(({ name }) => name === 'ssl_certificate')
-  const context = { upstreams, certificates: { ...certificates, inherited }, newId, lost, ledger }
+  const around = stream.filter(({ name }) => name !== 'server')
+  const context = { upstreams, certificates: { ...certificates, around }, newId, lost, ledger }
   const stream_hosts = servers.flatMap((server) => importStreamServer(server, context))
   return { stream_hosts, upstreams: [...upstreams.values()], stream_directives: keepDirectives(stream, ledger, lost) }
 }
