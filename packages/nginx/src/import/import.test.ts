@@ -195,6 +195,24 @@ describe('locations', () => {
     ])
   })
 
+  test('headers that may be repeated are those of the level that nginx takes them from', () => {
+    const text = `add_header Link <a>; add_header Link <b>; location / { return 200; }
+      location /own { add_header Link <c>; return 200; } location /other { add_header X-A 1; return 200; }`
+    expect(locations(text)?.map(({ custom_headers }) => custom_headers.map(({ name, value }) => `${name} ${value}`))).toEqual([
+      [],
+      ['Link ', 'Link <c>'],
+      ['Link ', 'X-A 1'],
+    ])
+    expect(importText(`http { server { listen 80; ${text} } }`).differences.filter(({ context }) => context.startsWith('server'))).toEqual(
+      [],
+    )
+  })
+
+  test('an upstream is named in any case, as nginx does', () => {
+    const around = 'upstream App { server 10.0.0.1; }'
+    expect(locations('location / { proxy_pass http://app; }', around)).toMatchObject([{ upstream_id: id(1, 1) }])
+  })
+
   test('headers of outer levels are sent where they held', () => {
     const text = 'add_header X-A 1; location / { return 200; } location /b { add_header X-B 2; return 200; }'
     expect(locations(text)?.map(({ custom_headers }) => custom_headers.map(({ name, value }) => [name, value]))).toEqual([

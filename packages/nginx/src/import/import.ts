@@ -96,7 +96,7 @@ function importWithout(
     hostNames: new Set(),
     headers: headersWithin(http, empty),
     inherited: new Map(http.filter(({ name }) => writtenInServers.has(name)).map((directive) => [directive.name, directive])),
-    upstreamIds: new Map(upstreams.map(({ name, id }) => [name, id])),
+    upstreamIds: new Map(upstreams.map(({ name, id }) => [name.toLowerCase(), id])),
     certificates,
     newId,
     allowed,
@@ -138,9 +138,9 @@ function importUpstreams(
   for (const directive of http.filter(({ name, block }) => name === 'upstream' && block)) {
     const name = directive.args[0] ?? ''
     const read = readUpstream(directive)
-    if (!read.ok || usesLost(directive, lost) || (otherwise.has(name) && !byLocation.has(name))) continue
+    if (!read.ok || usesLost(directive, lost) || (otherwise.has(name.toLowerCase()) && !byLocation.has(name.toLowerCase()))) continue
     found.push({ id: newId(), ...read.upstream })
-    if (!otherwise.has(name)) noteWhole(ledger, directive, { outcome: 'imported', object: { kind: 'upstream', name } })
+    if (!otherwise.has(name.toLowerCase())) noteWhole(ledger, directive, { outcome: 'imported', object: { kind: 'upstream', name } })
   }
   return found
 }

@@ -32,7 +32,7 @@ function definedBy({ name, args, block = [] }: SourceDirective): string[] {
   if (setting.test(name)) return args.slice(0, 1)
   if (name === 'map' || name === 'split_clients') return args.slice(1, 2)
   if (name === 'geo') return args.slice(-1)
-  if (name === 'upstream') return [`upstream ${args[0] ?? ''}`]
+  if (name === 'upstream') return [`upstream ${(args[0] ?? '').toLowerCase()}`]
   if (name === 'load_module') return args.slice(0, 1)
   if (/^geoip_(country|city|org)$/.test(name)) return [anyGeoip]
   if (name === 'geoip2') return block.flatMap((child) => (child.name.startsWith('$') ? [child.name] : []))

@@ -251,7 +251,8 @@ function statementOf(directive: SourceDirective, reading: Reading): string {
 function argumentsOf(name: string, args: string[], reading: Reading): string[] {
   if (name.endsWith('_pass') && args[0] !== undefined) {
     const [, scheme = '', host = '', rest = ''] = /^([a-z]+:\/\/)?([^/?]*)(.*)$/s.exec(args[0]) ?? []
-    return [`${scheme}${reading.upstreams.get(host) ?? host}${rest}`, ...args.slice(1)]
+    const own = reading.upstreams.get(host) ?? host
+    return [`${scheme}${/[$/]|^unix:/.test(own) ? own : own.toLowerCase()}${rest}`, ...args.slice(1)]
   }
   // The defaults of an upstream's server may be said or not.
   if (name === 'server')
