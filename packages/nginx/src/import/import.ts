@@ -53,7 +53,7 @@ export function importConfig(sources: Sources, options: ImportOptions): Imported
 }
 
 /** What cannot be taken over may define what others use, which then cannot be taken over either. Chains of it are short. */
-const mostPasses = 20
+const mostPasses = 10
 
 /** What is left out and was defined: in the http block and in the stream block, which share no names. */
 interface Lost {

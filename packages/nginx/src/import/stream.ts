@@ -1,6 +1,6 @@
 import type { ConfigStreamHost, ConfigUpstream } from '@nxmesh/model/agent-config'
 import { checkStreamDirectives } from '../check-stream.ts'
-import { nothingMore } from '../directive-rules.ts'
+import { inStreams } from '../directive-rules.ts'
 import type { CertificateUse } from './certificate-use.ts'
 import { type Ledger, noteWhole } from './ledger.ts'
 import { type LostNames, usesLost } from './lost-names.ts'
@@ -72,7 +72,7 @@ function keepDirectives(stream: readonly SourceDirective[], ledger: Ledger, lost
       continue
     }
     const text = textOf(directive)
-    const refused = name === 'include' ? refusedBecause(name, args, nothingMore) : checkStreamDirectives([text], '')[0]?.message
+    const refused = name === 'include' ? refusedBecause(name, args, inStreams) : checkStreamDirectives([text], '')[0]?.message
     const message = refused ?? usesLost(directive, lost)?.message
     if (message !== undefined) {
       noteWhole(ledger, directive, { outcome: 'left_out', message })
