@@ -16,6 +16,7 @@ import { importConfig } from '@nxmesh/nginx/import/import'
 import { pathOf, readSources, type Sources } from '@nxmesh/nginx/import/includes'
 import { mergeSettings } from '@nxmesh/nginx/import/merge-settings'
 import { differencesAfterImport } from '@nxmesh/nginx/import/proof'
+import { usualFile } from '@nxmesh/nginx/import/usual-files'
 import type { Kysely } from 'kysely'
 import type { Actor } from './access.ts'
 import { labelsOfAgents, readAgent } from './agents.ts'
@@ -129,7 +130,7 @@ function soundSources(sources: Sources, field: string): Sources {
 
 function fromFiles(files: Map<string, string>, main: string): Sources {
   const paths = new Set([...files.keys()].map(pathOf))
-  if (paths.has(pathOf(main))) return readSources(files, main)
+  if (paths.has(pathOf(main))) return readSources(files, main, usualFile)
   throw invalid([{ field: 'main', message: `there is no file "${pathOf(main)}" among the files`, code: 'INVALID_VALUE' }])
 }
 

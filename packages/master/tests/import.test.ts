@@ -149,6 +149,28 @@ describe.each(stores)('on $name', (store) => {
     expect(await present()).toEqual(before)
   })
 
+  test('a site alone, without the files that come with nginx, is imported', async () => {
+    const site = `server { listen 80; server_name php.example; root /srv; include /etc/letsencrypt/options-ssl-nginx.conf;
+      location ~ \\.php$ { include snippets/fastcgi-php.conf; fastcgi_pass unix:/run/php.sock; }
+      location /u { uwsgi_pass 127.0.0.1:1; include uwsgi_params; } location /own { include own_params; return 204; } }`
+    const whole = { 'nginx.conf': `events {} http { ${site.replace('location /own { include own_params; return 204; }', '')} }` }
+    const { body } = await importing({ files: whole })
+    expect(body.virtual_hosts).toHaveLength(1)
+    const [php, uwsgi] = body.virtual_hosts[0].locations
+    expect(php.extra_directives).toContain('fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name')
+    expect(php.custom_directives.fastcgi_split_path_info).toBe('^(.+?\\.php)(/.*)$')
+    expect(uwsgi.extra_directives).toContain('uwsgi_param PATH_INFO $document_uri')
+    expect(body.problems.map(({ message }: { message: string }) => message)).toEqual([
+      'there is no file "/etc/letsencrypt/options-ssl-nginx.conf": NxMesh has settings of TLS itself',
+      expect.stringContaining("Debian's stands in for it"),
+      'there is no file "/etc/nginx/fastcgi.conf": nginx\'s own stands in for it',
+      expect.stringContaining("nginx's own stands in for it"),
+    ])
+    // Of others nobody knows what they say.
+    const own = (await importing({ files: { 'nginx.conf': `events {} http { ${site} }` }, dry_run: true })).body
+    expect(own.virtual_hosts).toEqual([])
+  })
+
   test('upstreams and settings beside those that are there', async () => {
     await ok('POST', inWorkspace('/upstreams'), { body: { name: 'app', servers: [{ address: '127.0.0.1:1' }] } })
     await ok('PATCH', inWorkspace('/settings'), { body: { nginx_directives: { gzip: 'off' }, tls_policy: 'modern' } })
