@@ -22,3 +22,15 @@ test.runIf(folders.length > 0).each(folders.flatMap((folder) => names.map((name)
     expect(said(readSources(new Map([main]), 'nginx.conf', usualFile).directives).filter((line) => !isHost(line))).toEqual(brought)
   },
 )
+
+test('a file of such a name that is somebody’s own is nobody’s to guess', () => {
+  for (const path of [
+    '/etc/nginx/app/fastcgi_params',
+    '/srv/proxy_params',
+    '/etc/nginx/constructor',
+    '/etc/nginx/mime.types',
+    'fastcgi_params',
+  ])
+    expect(usualFile(path), path).toBeUndefined()
+  expect(usualFile('/usr/local/nginx/conf/fastcgi.conf')?.text).toContain('SCRIPT_FILENAME')
+})

@@ -45,24 +45,27 @@ include fastcgi.conf;
 `
 
 // Source: the folder conf of nginx; Debian's package nginx-common; certbot's plugin for nginx.
-const files: readonly [path: RegExp, file: UsualFile][] = [
-  [/\/fastcgi_params$/, nginxOwn(parameters('fastcgi', fastcgi))],
-  [/\/fastcgi\.conf$/, nginxOwn(parameters('fastcgi', fastcgiConf))],
-  [/\/uwsgi_params$/, nginxOwn(parameters('uwsgi', [...request, length, 'PATH_INFO $document_uri']))],
-  [/\/scgi_params$/, nginxOwn(parameters('scgi', [...request, 'DOCUMENT_URI $document_uri', 'SCGI 1']))],
-  [/\/snippets\/fastcgi-php\.conf$/, debian(phpSnippet)],
-  [
-    /\/proxy_params$/,
-    debian(
-      ['Host $http_host', 'X-Real-IP $remote_addr', 'X-Forwarded-For $proxy_add_x_forwarded_for', 'X-Forwarded-Proto $scheme']
-        .map((each) => `proxy_set_header ${each};\n`)
-        .join(''),
-    ),
-  ],
-  [/\/letsencrypt\/options-ssl-nginx\.conf$/, { text: '', whose: 'NxMesh has settings of TLS itself' }],
-]
+const files: Readonly<Record<string, UsualFile>> = {
+  fastcgi_params: nginxOwn(parameters('fastcgi', fastcgi)),
+  'fastcgi.conf': nginxOwn(parameters('fastcgi', fastcgiConf)),
+  uwsgi_params: nginxOwn(parameters('uwsgi', [...request, length, 'PATH_INFO $document_uri'])),
+  scgi_params: nginxOwn(parameters('scgi', [...request, 'DOCUMENT_URI $document_uri', 'SCGI 1'])),
+  'snippets/fastcgi-php.conf': debian(phpSnippet),
+  proxy_params: debian(
+    ['Host $http_host', 'X-Real-IP $remote_addr', 'X-Forwarded-For $proxy_add_x_forwarded_for', 'X-Forwarded-Proto $scheme']
+      .map((each) => `proxy_set_header ${each};\n`)
+      .join(''),
+  ),
+}
+
+const certbot: UsualFile = { text: '', whose: 'NxMesh has settings of TLS itself' }
+
+/** The folders in which packages have the configuration of nginx. Elsewhere a file of the same name may say anything. */
+const folders = /^(\/etc\/nginx|\/usr\/local\/(etc\/nginx|nginx\/conf)|\/opt\/homebrew\/etc\/nginx)\//
 
 /** What stands in for a file that is included and missing; undefined where nobody can know. */
 export function usualFile(path: string): UsualFile | undefined {
-  return files.find(([pattern]) => pattern.test(path))?.[1]
+  if (path === '/etc/letsencrypt/options-ssl-nginx.conf') return certbot
+  const name = folders.test(path) ? path.replace(folders, '') : ''
+  return Object.hasOwn(files, name) ? files[name] : undefined
 }
