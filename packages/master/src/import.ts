@@ -16,16 +16,22 @@ import { importConfig } from '@nxmesh/nginx/import/import'
 import { pathOf, readSources, type Sources } from '@nxmesh/nginx/import/includes'
 import { mergeSettings } from '@nxmesh/nginx/import/merge-settings'
 import { differencesAfterImport } from '@nxmesh/nginx/import/proof'
+import { usualFile } from '@nxmesh/nginx/import/usual-files'
 import type { Kysely } from 'kysely'
 import type { Actor } from './access.ts'
 import { labelsOfAgents, readAgent } from './agents.ts'
+import { changeOf, tellIssued } from './certificates/install.ts'
+import { insertRow, servedOf } from './certificates/row.ts'
 import { type ConfigChange, changeConfig, unchanged } from './change.ts'
 import { created } from './config-change.ts'
 import { type Ctx, timestamp } from './ctx.ts'
 import type { Database } from './db/schema.ts'
+import type { CertificateRow } from './db/schema-certificates.ts'
+import type { Tx } from './db/transaction.ts'
 import { insertDocument } from './documents.ts'
 import { readHostConfig } from './host-config.ts'
 import { conflictsAmong } from './host-conflicts.ts'
+import { type BroughtCertificates, broughtCertificates } from './import-certificates.ts'
 import { allowedIn } from './lua-allowed.ts'
 import { hostPortConflicts, streamPortConflicts } from './port-conflicts.ts'
 import { getSettings, writeSettings } from './settings.ts'
@@ -38,7 +44,8 @@ import { problemsOf } from './virtual-hosts.ts'
  * already refuses the whole. A dry run answers the same and writes nothing.
  */
 export async function importWorkspace(ctx: Ctx, actor: Actor, workspaceId: string, input: ImportInput): Promise<ImportResult> {
-  return importSources(ctx, actor, workspaceId, readInput(input), { ...input, target_agents: { type: 'all' } })
+  const files = new Map(Object.entries(input.files ?? {}))
+  return importSources(ctx, actor, workspaceId, readInput(input), { ...input, files, target_agents: { type: 'all' } })
 }
 
 /** The same with what an agent's host has, for this agent alone. Throws like a command to the agent. */
@@ -52,26 +59,42 @@ export async function importFromAgent(ctx: Ctx, actor: Actor, agentId: string, i
     (message): ImportProblem => ({ file: message.split(': ')[0]!, line: 1, column: 1, code: 'UNREADABLE_FILE', message }),
   )
   const target_agents = { type: 'agents' as const, agent_ids: [agentId] }
-  return importSources(ctx, actor, workspace_id, { ...sources, problems: [...sources.problems, ...unread] }, { ...input, target_agents })
+  return importSources(
+    ctx,
+    actor,
+    workspace_id,
+    { ...sources, problems: [...sources.problems, ...unread] },
+    { ...input, files: new Map(), target_agents },
+  )
 }
 
 interface How {
   certificates: ImportInput['certificates']
   dry_run: boolean
+  /** Where the material of certificates is looked for. */
+  files: ReadonlyMap<string, string>
   target_agents: VirtualHost['target_agents']
 }
 
 async function importSources(ctx: Ctx, actor: Actor, workspaceId: string, sources: Sources, how: How): Promise<ImportResult> {
-  return changeConfig(ctx, actor, workspaceId, async ({ db }, config) => {
+  return changeConfig(ctx, actor, workspaceId, async (tx, config) => {
+    const { db } = tx
     const allowed = await allowedIn(db, workspaceId)
-    const planned = plan(ctx, workspaceId, config, sources, { ...how, allowed })
-    await requireSoundTogether(db, workspaceId, config, planned, allowed)
-    const changes = how.dry_run ? [] : await write(db, workspaceId, config, planned)
+    const { planned, created: newOnes } = plan(ctx, workspaceId, config, sources, { ...how, allowed })
+    await requireSoundTogether(
+      db,
+      workspaceId,
+      { ...config, certificates: [...config.certificates, ...newOnes.map(servedOf)] },
+      planned,
+      allowed,
+    )
+    const changes = how.dry_run ? [] : [...(await writeCertificates(ctx, tx, newOnes)), ...(await write(db, workspaceId, config, planned))]
     const result = { ...planned, dry_run: how.dry_run, version: config.version + (changes.length > 0 ? 1 : 0) }
     if (changes.length === 0) return unchanged(result)
     const { name } = await db.selectFrom('workspaces').select('name').where('id', '=', workspaceId).executeTakeFirstOrThrow()
     const { virtual_hosts, stream_hosts, upstreams } = planned
     const counts = [`${virtual_hosts.length} virtual hosts`, ...(stream_hosts.length > 0 ? [`${stream_hosts.length} stream hosts`] : [])]
+    if (newOnes.length > 0) counts.push(`${newOnes.length} certificates`)
     return {
       result,
       changes,
@@ -107,7 +130,7 @@ function soundSources(sources: Sources, field: string): Sources {
 
 function fromFiles(files: Map<string, string>, main: string): Sources {
   const paths = new Set([...files.keys()].map(pathOf))
-  if (paths.has(pathOf(main))) return readSources(files, main)
+  if (paths.has(pathOf(main))) return readSources(files, main, usualFile)
   throw invalid([{ field: 'main', message: `there is no file "${pathOf(main)}" among the files`, code: 'INVALID_VALUE' }])
 }
 
@@ -117,38 +140,57 @@ function fromDump(text: string): Sources {
   return readSources(dump.files, dump.main)
 }
 
-function plan(ctx: Ctx, workspace_id: string, config: WorkspaceConfig, sources: Sources, how: How & { allowed: Allowed }): Planned {
+function plan(
+  ctx: Ctx,
+  workspace_id: string,
+  config: WorkspaceConfig,
+  sources: Sources,
+  how: How & { allowed: Allowed },
+): { planned: Planned; created: CertificateRow[] } {
   const { allowed } = how
-  const imported = importConfig(sources, { newId: () => uuidv7(ctx.now()), findCertificate: finder(config, how), allowed })
+  const brought = broughtCertificates(ctx, workspace_id, how.files, config.certificates)
+  const imported = importConfig(sources, { newId: () => uuidv7(ctx.now()), findCertificate: finder(config, how, brought), allowed })
+  const used = new Set([...imported.virtual_hosts, ...imported.stream_hosts].map(({ ssl_certificate_id }) => ssl_certificate_id))
+  const created = [...brought.created.values()].filter(({ id }) => used.has(id))
   const differences = differencesAfterImport(sources, imported)
   const merged = mergeSettings(config.settings, imported.settings, imported.lines)
   const now = timestamp(ctx)
   const stored = { workspace_id, created_at: now, updated_at: now }
   const taken = new Set(config.upstreams.map(({ name }) => name))
-  return {
+  const planned = {
     virtual_hosts: imported.virtual_hosts.map((host): VirtualHost => ({ ...host, target_agents: how.target_agents, ...stored })),
     stream_hosts: imported.stream_hosts.map((host): StreamHost => ({ ...host, target_agents: how.target_agents, ...stored })),
     upstreams: imported.upstreams.map((upstream): Upstream => ({ ...upstream, name: freeName(upstream.name, taken), ...stored })),
     settings: merged.settings,
-    certificates: imported.certificates,
+    certificates: imported.certificates.map((certificate) => {
+      if (!brought.created.has(certificate.certificate_id ?? '')) return certificate
+      // One that no host needs in the end is not made.
+      return used.has(certificate.certificate_id) ? { ...certificate, created: true } : { ...certificate, certificate_id: null }
+    }),
     equal: differences.length === 0,
     differences,
-    problems: sources.problems,
+    problems: [...sources.problems, ...brought.problems],
     lines: merged.lines,
   }
+  return { planned, created }
 }
 
-/** A certificate for a path: the one that was named for it, or else the first of the workspace that is for all the names. */
-function finder({ certificates }: WorkspaceConfig, how: Pick<How, 'certificates'>): FindCertificate {
+/** A certificate for a path: the one that was named for it, the one that the files hold, or else the first of the workspace that is for all the names. */
+function finder({ certificates }: WorkspaceConfig, how: Pick<How, 'certificates'>, brought: BroughtCertificates): FindCertificate {
   const named = new Map(Object.entries(how.certificates).map(([path, id]) => [pathOf(path), { path, id }]))
   const known = new Set(certificates.map(({ id }) => id))
   const problems: Problem[] = [...named.values()]
     .filter(({ id }) => !known.has(id))
     .map(({ path }) => ({ field: `certificates.${path}`, message: 'no such certificate in this workspace', code: 'UNKNOWN_REFERENCE' }))
   if (problems.length > 0) throw invalid(problems)
-  return (path, names) =>
-    named.get(path)?.id ??
-    (names.length === 0 ? undefined : certificates.find((certificate) => uncovered(names, certificate.names).length === 0)?.id)
+  return (path, names, keyPath) => {
+    const own = named.get(path)?.id
+    if (own !== undefined) return own
+    const found = brought.find(path, names, keyPath)
+    if (typeof found === 'object' && found.id !== undefined) return found
+    const other = names.length === 0 ? undefined : certificates.find((certificate) => uncovered(names, certificate.names).length === 0)
+    return other?.id ?? found
+  }
 }
 
 function freeName(wanted: string, taken: Set<string>): string {
@@ -189,6 +231,18 @@ async function requireSoundTogether(
     ...stream_hosts.flatMap((host, at) => under(`stream_hosts.${at}`, streamPortConflicts(then, host, agents))),
   ]
   if (ports.length > 0) throw new ApiError('CONFLICT', 'hosts would have the same port', ports)
+}
+
+/** Writes the certificates that the files brought. */
+async function writeCertificates(ctx: Ctx, tx: Tx, rows: readonly CertificateRow[]): Promise<ConfigChange[]> {
+  const changes: ConfigChange[] = []
+  for (const row of rows) {
+    await insertRow(tx.db, row)
+    tellIssued(ctx, tx, row, false)
+    changes.push(...changeOf(null, row, 'requested').changes)
+  }
+  if (rows.length > 0) tx.onCommit(() => ctx.wake('certificates'))
+  return changes
 }
 
 async function write(db: Kysely<Database>, workspaceId: string, config: WorkspaceConfig, planned: Planned): Promise<ConfigChange[]> {

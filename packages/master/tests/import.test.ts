@@ -1,4 +1,5 @@
 import type { ImportLine } from '@nxmesh/model/import'
+import { newChain, selfSignedServer } from '@nxmesh/testkit/certificates'
 import { administrator, startTestMaster, type TestMaster } from '@nxmesh/testkit/master'
 import { scratch } from '@nxmesh/testkit/scratch'
 import { stores } from '@nxmesh/testkit/stores'
@@ -148,6 +149,28 @@ describe.each(stores)('on $name', (store) => {
     expect(await present()).toEqual(before)
   })
 
+  test('a site alone, without the files that come with nginx, is imported', async () => {
+    const site = `server { listen 80; server_name php.example; root /srv; include /etc/letsencrypt/options-ssl-nginx.conf;
+      location ~ \\.php$ { include snippets/fastcgi-php.conf; fastcgi_pass unix:/run/php.sock; }
+      location /u { uwsgi_pass 127.0.0.1:1; include uwsgi_params; } location /own { include own_params; return 204; } }`
+    const whole = { 'nginx.conf': `events {} http { ${site.replace('location /own { include own_params; return 204; }', '')} }` }
+    const { body } = await importing({ files: whole })
+    expect(body.virtual_hosts).toHaveLength(1)
+    const [php, uwsgi] = body.virtual_hosts[0].locations
+    expect(php.extra_directives).toContain('fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name')
+    expect(php.custom_directives.fastcgi_split_path_info).toBe('^(.+?\\.php)(/.*)$')
+    expect(uwsgi.extra_directives).toContain('uwsgi_param PATH_INFO $document_uri')
+    expect(body.problems.map(({ message }: { message: string }) => message)).toEqual([
+      'there is no file "/etc/letsencrypt/options-ssl-nginx.conf": NxMesh has settings of TLS itself',
+      expect.stringContaining("Debian's stands in for it"),
+      'there is no file "/etc/nginx/fastcgi.conf": nginx\'s own stands in for it',
+      expect.stringContaining("nginx's own stands in for it"),
+    ])
+    // Of others nobody knows what they say.
+    const own = (await importing({ files: { 'nginx.conf': `events {} http { ${site} }` }, dry_run: true })).body
+    expect(own.virtual_hosts).toEqual([])
+  })
+
   test('upstreams and settings beside those that are there', async () => {
     await ok('POST', inWorkspace('/upstreams'), { body: { name: 'app', servers: [{ address: '127.0.0.1:1' }] } })
     await ok('PATCH', inWorkspace('/settings'), { body: { nginx_directives: { gzip: 'off' }, tls_policy: 'modern' } })
@@ -189,6 +212,111 @@ describe.each(stores)('on $name', (store) => {
     expect(
       (await importing({ files: { 'nginx.conf': tls() }, certificates: { '/etc/ssl/site.pem': own.id } })).body.virtual_hosts,
     ).toHaveLength(1)
+  })
+
+  describe('certificates among the files', () => {
+    const problemsOf = ({ problems }: { problems: { code: string; message: string }[] }) =>
+      problems.filter(({ code }) => code === 'UNUSABLE_CERTIFICATE').map(({ message }) => message)
+    const certificates = async () => (await ok('GET', inWorkspace('/certificates'))).data
+    const server = (name: string, cert: string, key = 'tls/a.key', port = 443) =>
+      `server { listen ${port} ssl; server_name ${name}; ssl_certificate ${cert}; ssl_certificate_key ${key}; return 204; }`
+
+    test('become certificates of the workspace, one for each pair, and their keys are never shown', async () => {
+      const chain = await newChain({ names: ['site.example', '*.site.example'] })
+      const tree = {
+        'nginx.conf': `events {} http { ${server('site.example', 'tls/a.pem')} ${server('w.site.example', '/etc/nginx/tls/a.pem')} }
+          stream { ${server('x', 'tls/both.pem', 'tls/both.pem', 8443).replace('server_name x; ', '').replace('return 204', 'return ok')} }`,
+        'tls/a.pem': `${chain.certPem}${chain.intermediatePem}`,
+        'tls/a.key': chain.keyPem,
+        // nginx takes a file that holds both.
+        'tls/both.pem': `${chain.keyPem}${chain.intermediatePem}${chain.certPem}`,
+      }
+      const before = await version()
+      const dry = await importing({ files: tree, dry_run: true })
+      expect(dry.status).toBe(200)
+      expect(await certificates()).toEqual([])
+      expect(dry.body.certificates.map(({ path, created }: { path: string; created: boolean }) => [path, created])).toEqual([
+        ['/etc/nginx/tls/a.pem', true],
+        ['/etc/nginx/tls/both.pem', true],
+      ])
+      expect(said(dry.body.lines, 'ssl_certificate tls/a.pem')).toMatchObject({
+        outcome: 'imported',
+        field: 'ssl_certificate_id',
+        message: expect.stringContaining('becomes the certificate "site.example"'),
+      })
+      const real = await importing({ files: tree })
+      expect(real.status).toBe(200)
+      const [made, ...others] = await certificates()
+      expect(others).toEqual([])
+      expect(made).toMatchObject({
+        domain: 'site.example',
+        provider: 'uploaded',
+        status: 'active',
+        names: ['site.example', '*.site.example'],
+      })
+      const { virtual_hosts, stream_hosts } = await state()
+      const ids = [...virtual_hosts, ...stream_hosts].map(({ ssl_certificate_id }: { ssl_certificate_id: string }) => ssl_certificate_id)
+      expect(ids).toEqual([made.id, made.id, made.id])
+      expect(await version()).toBe(before + 1)
+      const shown = [dry.text, real.text, JSON.stringify(await state())]
+      shown.push(
+        ...(await Promise.all(['/audit-log', '/revisions', '/events'].map(async (path) => (await door('GET', inWorkspace(path))).text))),
+      )
+      const secret = chain.keyPem.split('\n')[1]!
+      for (const text of shown) expect(text).not.toContain(secret)
+      expect((await ok('GET', inWorkspace('/audit-log'))).data[0]).toMatchObject({ action: 'workspace.import', after: { objects: 4 } })
+    })
+
+    test('that are there already are not made again, and what is named for a path comes first', async () => {
+      const chain = await newChain({ names: ['site.example'] })
+      const body = { domain: 'site.example', provider: 'uploaded', certificate_pem: chain.certPem, private_key_pem: chain.keyPem }
+      const own = await ok('POST', inWorkspace('/certificates'), { body })
+      const other = await ok('POST', inWorkspace('/certificates'), { body: { domain: 'site.example', provider: 'self_signed' } })
+      const tree = { 'nginx.conf': tls('/etc/ssl/site.pem'), '/etc/ssl/site.pem': chain.certPem, '/etc/ssl/site.key': chain.keyPem }
+      const dry = (await importing({ files: tree, dry_run: true })).body
+      expect(dry.virtual_hosts).toMatchObject([{ ssl_certificate_id: own.id }])
+      expect(dry.certificates).toEqual([{ path: '/etc/ssl/site.pem', server_names: ['site.example'], certificate_id: own.id }])
+      const named = (await importing({ files: tree, certificates: { '/etc/ssl/site.pem': other.id } })).body
+      expect(named.virtual_hosts).toMatchObject([{ ssl_certificate_id: other.id }])
+      expect(await certificates()).toHaveLength(2)
+    })
+
+    test('that an upload would not be taken from are told, and nothing of their keys is', async () => {
+      const day = 86_400_000
+      const old = await newChain({ names: ['site.example'], notBefore: Date.now() - 9 * day, notAfter: Date.now() - day })
+      const good = await newChain({ names: ['site.example'] })
+      const stranger = await selfSignedServer(['other.example'])
+      const cases: [certificate: string, key: string, why: string][] = [
+        [old.certPem, old.keyPem, 'is over since'],
+        [good.certPem, stranger.keyPem, 'is the key of none of the certificates'],
+        ['none', good.keyPem, 'holds no certificate in PEM'],
+        [good.certPem, `-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----`, 'is no private key in PEM'],
+      ]
+      for (const [certificate, key, why] of cases) {
+        const tree = { 'nginx.conf': tls('/etc/ssl/site.pem'), '/etc/ssl/site.pem': certificate, '/etc/ssl/site.key': key }
+        const answer = await importing({ files: tree })
+        expect(answer.status).toBe(200)
+        expect(answer.body.virtual_hosts).toEqual([])
+        expect(problemsOf(answer.body)).toEqual([expect.stringContaining(why)])
+        expect(said(answer.body.lines, 'ssl_certificate /etc/ssl/site.pem')?.message).toContain(why)
+        expect(answer.text).not.toContain(key.split('\n')[1])
+      }
+      const tree = { 'nginx.conf': tls('/etc/ssl/site.pem'), '/etc/ssl/site.pem': stranger.certPem, '/etc/ssl/site.key': stranger.keyPem }
+      const { body } = await importing({ files: tree })
+      expect(said(body.lines, 'ssl_certificate /etc/ssl/site.pem')?.message).toContain('is not for site.example, but for other.example')
+      expect(body.certificates).toMatchObject([{ certificate_id: null }])
+      expect(await certificates()).toEqual([])
+    })
+
+    test('of a server that is left out are not made', async () => {
+      const chain = await newChain({ names: ['site.example'] })
+      const text = tls('/etc/ssl/site.pem').replace('return 204', 'js_content a.b')
+      const { body } = await importing({
+        files: { 'nginx.conf': text, '/etc/ssl/site.pem': chain.certPem, '/etc/ssl/site.key': chain.keyPem },
+      })
+      expect(body.certificates).toMatchObject([{ path: '/etc/ssl/site.pem', certificate_id: null }])
+      expect(await certificates()).toEqual([])
+    })
   })
 
   test('a large configuration is imported in one go', async () => {

@@ -27,7 +27,15 @@ export const importLine = z
 export type ImportLine = z.infer<typeof importLine>
 
 /** Why files cannot be read as nginx would read them. */
-export const importProblemCodes = ['SYNTAX', 'MISSING_FILE', 'UNREADABLE_FILE', 'CYCLE', 'TOO_LARGE', 'BYTE_ORDER_MARK'] as const
+export const importProblemCodes = [
+  'SYNTAX',
+  'MISSING_FILE',
+  'UNREADABLE_FILE',
+  'CYCLE',
+  'TOO_LARGE',
+  'BYTE_ORDER_MARK',
+  'UNUSABLE_CERTIFICATE',
+] as const
 
 export const importProblem = z
   .strictObject({ ...place, code: z.enum(importProblemCodes), message: z.string() })
@@ -51,14 +59,22 @@ export type ImportDifference = z.infer<typeof importDifference>
 
 /** A certificate file that servers of the configuration name, and the certificate of the workspace that stands for it. */
 export const importCertificate = z
-  .strictObject({ path: z.string(), server_names: z.array(z.string()), certificate_id: id.nullable() })
+  .strictObject({
+    path: z.string(),
+    server_names: z.array(z.string()),
+    certificate_id: id.nullable(),
+    created: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Whether the certificate is made of this file and that of its key, as an uploaded one.' }),
+  })
   .meta({ id: 'ImportCertificate' })
 
 export type ImportCertificate = z.infer<typeof importCertificate>
 
 const certificatesByPath = z.record(z.string(), id).default({}).meta({
   description:
-    'Certificates of the workspace by the path of the file that they stand for. A path that is not named gets one that covers its names.',
+    'Certificates of the workspace by the path of the file that they stand for. A path that is not named gets the one in its file, where that and the key are among `files`, or else one that covers its names.',
 })
 
 /** How the configuration that an agent's host has is to be imported. */

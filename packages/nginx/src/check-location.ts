@@ -80,7 +80,8 @@ export function checkLocation(location: Location, path: string, allowed: Allowed
   ]
 }
 
-const ourOwnHeaders = new Set(['content-length', 'transfer-encoding', 'connection', 'date', 'keep-alive'])
+/** Headers of a response that nginx writes itself. */
+export const ourOwnHeaders: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'connection', 'date', 'keep-alive'])
 
 /** The tokens of a location as they will be written, by field. */
 function* writtenTokens(location: Location): Generator<[field: string, token: string]> {

@@ -2,7 +2,7 @@ import type { Problem } from '@nxmesh/model/problem'
 import type { StreamHostInput } from '@nxmesh/model/stream-host'
 import type { UpstreamInput } from '@nxmesh/model/upstream'
 import { contextsFor } from './directive-contexts.ts'
-import { nothingMore } from './directive-rules.ts'
+import { inStreams } from './directive-rules.ts'
 import { type ReadStatement, readExtra, readStatement, type Statement } from './render/custom-directives.ts'
 import { streamOptionLines } from './render/stream/options.ts'
 import { type StreamContext, streamAnswers, streamContextsFor } from './stream-directives.ts'
@@ -32,7 +32,7 @@ export function checkStreamHost(host: StreamHost, upstream: UpstreamInput | unde
 /** Checks the directives of the settings' stream block. */
 export function checkStreamDirectives(directives: readonly string[] | undefined, path: string): Problem[] {
   return (directives ?? []).flatMap((text, at) =>
-    problemsOf(readExtra(text, 'stream', nothingMore), { field: `${path}.${at}`, name: nameOf(text), context: 'stream' }),
+    problemsOf(readExtra(text, 'stream', inStreams), { field: `${path}.${at}`, name: nameOf(text), context: 'stream' }),
   )
 }
 
@@ -58,9 +58,9 @@ function readAll({ custom_directives, extra_directives = [] }: StreamHost) {
     if (read.ok && found.length === 0) statements.push({ field, statement: read.statement })
   }
   for (const [name, value] of Object.entries(custom_directives))
-    take(`custom_directives.${name}`, name, readStatement(name, value, 'stream_host', nothingMore))
+    take(`custom_directives.${name}`, name, readStatement(name, value, 'stream_host', inStreams))
   for (const [at, text] of extra_directives.entries())
-    take(`extra_directives.${at}`, nameOf(text), readExtra(text, 'stream_host', nothingMore))
+    take(`extra_directives.${at}`, nameOf(text), readExtra(text, 'stream_host', inStreams))
   return { problems, statements }
 }
 

@@ -43,16 +43,22 @@ const logs = new Set(['access_log', 'error_log'])
 /** What a workspace lets those do who write its configuration, beyond what every workspace does. */
 export interface Allowed {
   lua: boolean
+  /** It is about a stream, where no workspace allows more. */
+  stream?: boolean
 }
 
 export const nothingMore: Allowed = { lua: false }
+export const inStreams: Allowed = { lua: false, stream: true }
 export const everything: Allowed = { lua: true }
 
 /** Says why a directive may not be set by users, or undefined when it may. Unknown names are left to nginx, whose modules differ from host to host. */
-export function refusal(name: string, args: readonly string[], { lua }: Allowed): string | undefined {
+export function refusal(name: string, args: readonly string[], { lua, stream }: Allowed): string | undefined {
   const reason = Object.hasOwn(ours, name) ? ours[name] : undefined
   if (reason !== undefined) return `"${name}" cannot be set here: ${reason}`
-  if (isLua(name)) return lua ? undefined : `"${name}" is not allowed: it runs code on the host, and lua_allowed of the workspace is false`
+  if (isLua(name)) {
+    const why = stream ? 'no stream runs any' : 'lua_allowed of the workspace is false'
+    return lua ? undefined : `"${name}" is not allowed: it runs code on the host, and ${why}`
+  }
   if (reachesHost(name)) return `"${name}" is not allowed: it runs code or reaches files of the host`
   if (logs.has(name) && !(args.length === 1 && args[0] === 'off')) return `"${name}" may only be "off"`
   if (name === 'log_format' && takenFormats.has(args[0] ?? '')) return `"log_format" cannot have the name "${args[0]}": it is taken`

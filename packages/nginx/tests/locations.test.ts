@@ -136,6 +136,21 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
     expect(proxied).not.toContain('\r\nX-Api-Key')
   })
 
+  test('headers that may be repeated are all sent, and an empty one takes them away', async () => {
+    const port = await freePort()
+    const extra_directives = ['add_header Link "<a>"', 'add_header Link "<b>"']
+    const emptied = { name: 'Link', value: '' }
+    const locations = [
+      { path: '/all', custom_headers: [{ name: 'Link', value: '<c>' }], custom_directives: { return: '204' } },
+      { path: '/none', custom_headers: [emptied], custom_directives: { return: '204' } },
+      { path: '/own', custom_headers: [emptied, { name: 'Link', value: '<d>' }], custom_directives: { return: '204' } },
+      { path: '/', custom_directives: { return: '204' } },
+    ]
+    await using _server = await serve(binary, hostWith({ extra_directives, locations }, port))
+    const links = async (path: string) => [...(await get(port, path)).matchAll(/^Link: (.*)\r$/gm)].map(([, value]) => value)
+    expect(await Promise.all(['/', '/all', '/none', '/own'].map(links))).toEqual([['<a>', '<b>'], ['<a>', '<b>', '<c>'], [], ['<d>']])
+  })
+
   test('hazard 64: headers that protect the client are on error pages too, and replace the upstream’s', async () => {
     await using backend = await startBackend({ 'X-Frame-Options': 'ALLOWALL', 'Cache-Control': 'max-age=1' })
     const port = await freePort()
@@ -161,6 +176,13 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
     await using _server = await serve(binary, hostWith({ custom_directives: { types }, locations: [{ path: '/', root: files }] }, port))
     expect(await get(port, '/data.own')).toContain('Content-Type: text/x-own')
     expect(await get(port, '/page.html')).toContain('Content-Type: text/html')
+  })
+
+  test('an empty block of types forgets them all: what visitors upload is shown to nobody as a page', async () => {
+    const port = await freePort()
+    const custom_directives = { types: '{ }', default_type: 'text/plain' }
+    await using _server = await serve(binary, hostWith({ locations: [{ path: '/', root: files, custom_directives }] }, port))
+    expect(await get(port, '/page.html')).toContain('Content-Type: text/plain')
   })
 
   test('a custom directive takes the place of the one that would be written', () => {

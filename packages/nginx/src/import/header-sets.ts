@@ -1,4 +1,6 @@
 import { type Header, header } from '@nxmesh/model/location'
+import { ourOwnHeaders } from '../check-location.ts'
+import { mayRepeat } from '../header-direction.ts'
 import type { SourceDirective } from './source.ts'
 
 /** The headers that directives set at the levels of a configuration. nginx takes those of the innermost level that sets any. */
@@ -22,18 +24,24 @@ export function customHeader({ name, args }: SourceDirective): Header | undefine
   // A header has one line: what people write over several is one for every browser.
   const value = written.replace(/\s*[\r\n]\s*/g, ' ')
   if (args.length < 2 || args.length > 3 || (always !== undefined && (always !== 'always' || name !== 'add_header'))) return undefined
+  if (name === 'add_header' && ourOwnHeaders.has(field.toLowerCase())) return undefined
   const direction = name === 'add_header' ? ('response' as const) : ('request' as const)
   const read = header.safeParse({ name: field, value, always: always === 'always', direction })
   return read.success ? read.data : undefined
 }
 
 /**
- * Where nginx forgets the headers of a server because a location sets others, NxMesh adds the two: each that was forgotten is then
- * set to nothing, which sends none.
+ * The headers of a location that sets any. Where nginx then forgets those of the server, NxMesh adds the two: each that was forgotten
+ * is set to nothing, which sends none, and what may be repeated first.
  */
-export function forgotten(inherited: HeaderLevels, own: HeaderLevels): SourceDirective[] {
-  const set = new Set(own.add_header.map(({ args }) => args[0]?.toLowerCase()))
-  return inherited.add_header
-    .filter(({ args }) => !set.has(args[0]?.toLowerCase()))
-    .map((directive) => ({ ...directive, args: [directive.args[0] ?? '', ''], head: `add_header ${directive.args[0]} ""` }))
+export function headersOf(inherited: HeaderLevels, own: HeaderLevels): SourceDirective[] {
+  const nameOf = ({ args }: SourceDirective) => args[0]?.toLowerCase() ?? ''
+  const set = new Set(own.add_header.map(nameOf))
+  const gone = [...new Map(inherited.add_header.map((directive) => [nameOf(directive), directive])).values()]
+  const [repeated, single] = [gone.filter((each) => mayRepeat(nameOf(each))), gone.filter((each) => !mayRepeat(nameOf(each)))]
+  return [...toNothing(repeated), ...own.add_header, ...toNothing(single.filter((each) => !set.has(nameOf(each))))]
+}
+
+function toNothing(directives: readonly SourceDirective[]): SourceDirective[] {
+  return directives.map((directive) => ({ ...directive, args: [directive.args[0] ?? '', ''], head: `add_header ${directive.args[0]} ""` }))
 }

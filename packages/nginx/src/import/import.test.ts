@@ -77,6 +77,85 @@ describe('servers', () => {
       ).toEqual([])
   })
 
+  test('one that uses what cannot be taken over is left out, and says what is missing', () => {
+    const server = (inside: string) => `server { listen 80; server_name a.test; ${inside} }`
+    const lost: [around: string, inside: string, why: string][] = [
+      ['geoip_country g.dat;', 'if ($geoip_country_code = XX) { return 403; } return 204;', 'uses $geoip_country_code'],
+      ['geoip2 g.mmdb { $land country iso_code; } map $land $wanted { default 1; }', 'return 200 $wanted;', 'uses $wanted'],
+      ['map $host $site { default a; include missing.conf; }', 'location / { root /srv; add_header X-Site "${site}"; }', 'uses $site'],
+      ['upstream app { server 10.0.0.1; balancer_by_lua_block { x() } }', 'location / { proxy_pass http://app/x; }', 'uses app,'],
+      ['js_set $made a.b;', 'location / { location /in { return 200 $made; } }', 'uses $made'],
+      ['limit_req_zone $land zone=z:1m rate=1r/s; geoip2 g { $land x; }', 'limit_req zone=z burst=2; return 204;', 'uses zone z'],
+      ['geoip_org g.dat; add_header X-Org $geoip_org;', 'return 204;', 'uses $geoip_org'],
+    ]
+    for (const [around, inside, why] of lost) {
+      const text = `${around} ${server(inside)} server { listen 81; return 204; }`
+      const left = leftOut(text)
+      expect(
+        left.find((line) => line.startsWith('server:')),
+        text,
+      ).toContain(why)
+      expect(hosts(text).length, text).toBe(around.includes('add_header') ? 0 : 1)
+    }
+    // What a server sets itself is there with it, and what is defined elsewhere, too, is not lost.
+    const own = `${server('set $a 1; js_content x.y;')} ${server('set $a 1; return 200 $a;').replace('80', '81')}`
+    expect(hosts(own)).toHaveLength(1)
+    expect(leftOut(own)[0]).toContain('"js_content" is not allowed')
+  })
+
+  test('one with directives of a module that no agent loads is left out', () => {
+    const module = 'load_module modules/ngx_http_headers_more_filter_module.so;'
+    const text = 'http { server { listen 80; more_set_headers "A: b"; return 204; } server { listen 81; return 204; } }'
+    const { virtual_hosts, lines } = importText(`${module} ${text}`).result
+    expect(virtual_hosts.map(({ listen_port }) => listen_port)).toEqual([81])
+    expect(lines.map(({ message }) => message)).toContainEqual(expect.stringContaining('which no agent loads'))
+    expect(importText(text).result.virtual_hosts).toHaveLength(2)
+  })
+
+  test('HTTP/2 without TLS stays, and is the default server’s to say', () => {
+    const made = hosts(`server { listen 50051 http2; server_name g.test; return 204; }
+      server { listen 80; http2 on; return 204; } server { listen 80; server_name b.test; return 204; }
+      server { listen 81; return 204; } server { listen 81; http2 on; server_name b.test; return 204; }`)
+    expect(made.map(({ listen_port, http2_enabled }) => [listen_port, http2_enabled])).toEqual([
+      [50051, true],
+      [80, true],
+      [80, true],
+      [81, false],
+      [81, false],
+    ])
+  })
+
+  test('a default server that rejects handshakes is NxMesh’s own there, and answers without TLS as before', () => {
+    const inside = 'server_name _; ssl_reject_handshake on; ssl_session_tickets off; location ^~ / { return 503; }'
+    const text = `server { listen 80; listen 443 ssl; ${inside} } server { listen 443 ssl; server_name a.test; ssl_certificate a.pem; return 204; }`
+    expect(hosts(text)).toMatchObject([
+      { listen_port: 80, server_name: '_', locations: [{ path: '^~ /' }] },
+      { listen_port: 443, server_name: 'a.test' },
+    ])
+    expect(leftOut(text)).toEqual([])
+    expect(importText(`http { ${text} }`).differences.filter(({ change }) => change === 'removed')).toEqual([])
+    // By name it would reject others than NxMesh does.
+    expect(leftOut(text.replace('server_name _', 'server_name b.test'))[0]).toContain('ssl_reject_handshake')
+  })
+
+  test('what listens where no virtual host can is a difference', () => {
+    const removed = (text: string) =>
+      importText(text).differences.flatMap(({ change, context, directive }) => (change === 'removed' ? [`${context}: ${directive}`] : []))
+    expect(removed('http { server { listen unix:/run/a.sock; server_name a.test; return 200; } }')).toEqual([
+      'server a.test on unix:/run/a.sock: listen unix:/run/a.sock',
+      'server a.test on unix:/run/a.sock: return 200',
+    ])
+    expect(removed('http { server { listen 80; listen unix:/run/a.sock; server_name a.test; return 200; } }')).toEqual([
+      'server a.test on unix:/run/a.sock: listen unix:/run/a.sock',
+    ])
+    expect(removed('stream { server { listen 127.0.0.1:3307; proxy_pass 10.0.0.1:3306; } }')).toEqual([
+      'stream: ',
+      'stream server on 127.0.0.1:3307: listen 127.0.0.1:3307',
+      'stream server on 127.0.0.1:3307: proxy_pass 10.0.0.1:3306',
+    ])
+    expect(removed('http { server { listen [::1]:80; return 200; } }')).toEqual([])
+  })
+
   test('a default server that only closes connections is NxMesh’s own', () => {
     const text = 'server { listen 80 default_server; server_name _; return 444; } server { listen 80; server_name a.test; return 204; }'
     expect(hosts(text).map(({ server_name }) => server_name)).toEqual(['a.test'])
@@ -106,6 +185,42 @@ describe('locations', () => {
         around,
       ),
     ).toMatchObject([{ upstream_id: id(1, 1) }, { proxy_pass: 'http://app/x' }, { proxy_pass: 'http://odd' }])
+  })
+
+  test('a second one with the same regular expression is never reached, and takes nothing along', () => {
+    const text = 'location ~ \\.php$ { return 201; } location ~* \\.php$ { return 202; } location ~ \\.php$ { return 203; }'
+    expect(locations(text)?.map(({ path, custom_directives }) => [path, custom_directives])).toEqual([
+      ['~ \\.php$', { return: '201' }],
+      ['~* \\.php$', { return: '202' }],
+    ])
+    const { differences } = importText(`http { server { listen 80; ${text} } }`)
+    expect(differences.filter(({ change }) => change === 'removed')).toEqual([])
+    expect(leftOut(`server { listen 80; ${text} }`)).toContainEqual(expect.stringContaining('is never reached'))
+  })
+
+  test('a header that nginx writes itself stays a directive', () => {
+    const text = 'location = /502 { add_header grpc-status 14; add_header content-length 0; return 204; }'
+    expect(locations(text)).toMatchObject([
+      { custom_headers: [{ name: 'grpc-status' }], custom_directives: { add_header: 'content-length 0', return: '204' } },
+    ])
+  })
+
+  test('headers that may be repeated are those of the level that nginx takes them from', () => {
+    const text = `add_header Link <a>; add_header Link <b>; location / { return 200; }
+      location /own { add_header Link <c>; return 200; } location /other { add_header X-A 1; return 200; }`
+    expect(locations(text)?.map(({ custom_headers }) => custom_headers.map(({ name, value }) => `${name} ${value}`))).toEqual([
+      [],
+      ['Link ', 'Link <c>'],
+      ['Link ', 'X-A 1'],
+    ])
+    expect(importText(`http { server { listen 80; ${text} } }`).differences.filter(({ context }) => context.startsWith('server'))).toEqual(
+      [],
+    )
+  })
+
+  test('an upstream is named in any case, as nginx does', () => {
+    const around = 'upstream App { server 10.0.0.1; }'
+    expect(locations('location / { proxy_pass http://app; }', around)).toMatchObject([{ upstream_id: id(1, 1) }])
   })
 
   test('headers of outer levels are sent where they held', () => {

@@ -1,12 +1,14 @@
 import type { ConfigStreamHost, ConfigUpstream, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import type { ImportCertificate, ImportLine } from '@nxmesh/model/import'
 import type { Settings } from '@nxmesh/model/settings'
+import { definedByHost, definedBySettings } from '../defined-names.ts'
 import { type Allowed, nothingMore } from '../directive-rules.ts'
 import type { CertificateUse, FindCertificate } from './certificate-use.ts'
 import { headersWithin } from './header-sets.ts'
 import type { Sources } from './includes.ts'
 import { type Ledger, linesOf, noteWhole } from './ledger.ts'
 import { portsOf } from './listen.ts'
+import { type LostNames, lostNames, usesLost } from './lost-names.ts'
 import { folderOf } from './path.ts'
 import { importServer, type ServerContext } from './server.ts'
 import { importSettings } from './settings.ts'
@@ -39,20 +41,53 @@ const empty = { add_header: [], proxy_set_header: [] }
  * Turns a configuration, as it was read, into virtual hosts, stream hosts, upstreams and settings. A server is taken whole or not at all: what the
  * fields of an object do not hold is kept as it is, in its place. There is a line for each directive that says what became of it.
  */
-export function importConfig(sources: Sources, { newId, findCertificate, allowed = nothingMore }: ImportOptions): Imported {
+export function importConfig(sources: Sources, options: ImportOptions): Imported {
+  let lost: Lost = { http: new Map(), stream: new Map() }
+  for (let pass = 1; ; pass++) {
+    const ledger: Ledger = new Map()
+    const imported = importWithout(lost, sources, options, ledger)
+    const next = lostBy(sources, imported, ledger)
+    if (pass === mostPasses || (next.http.size === lost.http.size && next.stream.size === lost.stream.size)) return imported
+    lost = next
+  }
+}
+
+/** What cannot be taken over may define what others use, which then cannot be taken over either. Chains of it are short. */
+const mostPasses = 10
+
+/** What is left out and was defined: in the http block and in the stream block, which share no names. */
+interface Lost {
+  http: LostNames
+  stream: LostNames
+}
+
+function lostBy({ directives }: Sources, { virtual_hosts, settings }: Imported, ledger: Ledger): Lost {
+  const within = (wanted: string) => directives.filter(({ name }) => name === wanted || name === 'load_module')
+  const http = lostNames(within('http'), ledger, new Set())
+  const stream = lostNames(within('stream'), ledger, new Set())
+  if (http.size === 0) return { http, stream }
+  const kept = new Set([...definedBySettings(settings), ...virtual_hosts.flatMap((host) => [...definedByHost(host)])])
+  return { http: lostNames(within('http'), ledger, kept), stream }
+}
+
+function importWithout(
+  lost: Lost,
+  sources: Sources,
+  { newId, findCertificate, allowed = nothingMore }: ImportOptions,
+  ledger: Ledger,
+): Imported {
   const { directives, read } = sources
-  const ledger: Ledger = new Map()
   const blocks = (name: string) => directives.filter((directive) => directive.name === name && directive.block)
   const within = (name: string) => blocks(name).flatMap(({ block = [] }) => block)
   const http = within('http')
   const servers = http.filter(({ name, block }) => name === 'server' && block)
   for (const block of [...blocks('http'), ...blocks('events'), ...blocks('stream')])
     ledger.set(block, { outcome: 'replaced', message: 'NxMesh writes this block itself' })
-  const upstreams = importUpstreams(http, servers, newId, ledger)
+  const upstreams = importUpstreams(http, servers, newId, ledger, lost.http)
   const certificates: CertificateUse = {
     find: findCertificate,
     folder: folderOf(read[0] ?? '/etc/nginx/nginx.conf'),
-    inherited: http.find(({ name }) => name === 'ssl_certificate'),
+    around: http.filter(({ name }) => name !== 'server'),
     used: new Map(),
   }
   const context: ServerContext = {
@@ -61,22 +96,23 @@ export function importConfig(sources: Sources, { newId, findCertificate, allowed
     hostNames: new Set(),
     headers: headersWithin(http, empty),
     inherited: new Map(http.filter(({ name }) => writtenInServers.has(name)).map((directive) => [directive.name, directive])),
-    upstreamIds: new Map(upstreams.map(({ name, id }) => [name, id])),
+    upstreamIds: new Map(upstreams.map(({ name, id }) => [name.toLowerCase(), id])),
     certificates,
     newId,
     allowed,
+    lost: lost.http,
     ledger,
   }
   const hosts = servers.flatMap((server) => importServer(server, context))
   noteInherited(http, ledger)
-  const streams = importStreams(within('stream'), { newId, certificates, ledger })
+  const streams = importStreams(within('stream'), { newId, certificates, lost: lost.stream, ledger })
   const settings = importSettings(
     {
       main: directives.filter(({ name }) => name !== 'http' && name !== 'events' && name !== 'stream'),
       events: within('events'),
       http: http.filter((directive) => directive.name !== 'server'),
     },
-    allowed,
+    { allowed, lost: lost.http },
     ledger,
   )
   return {
@@ -95,15 +131,16 @@ function importUpstreams(
   servers: readonly SourceDirective[],
   newId: () => string,
   ledger: Ledger,
+  lost: LostNames,
 ): ConfigUpstream[] {
   const { byLocation, otherwise } = namedIn(servers)
   const found: ConfigUpstream[] = []
   for (const directive of http.filter(({ name, block }) => name === 'upstream' && block)) {
     const name = directive.args[0] ?? ''
     const read = readUpstream(directive)
-    if (!read.ok || (otherwise.has(name) && !byLocation.has(name))) continue
+    if (!read.ok || usesLost(directive, lost) || (otherwise.has(name.toLowerCase()) && !byLocation.has(name.toLowerCase()))) continue
     found.push({ id: newId(), ...read.upstream })
-    if (!otherwise.has(name)) noteWhole(ledger, directive, { outcome: 'imported', object: { kind: 'upstream', name } })
+    if (!otherwise.has(name.toLowerCase())) noteWhole(ledger, directive, { outcome: 'imported', object: { kind: 'upstream', name } })
   }
   return found
 }

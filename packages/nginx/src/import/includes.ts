@@ -3,6 +3,7 @@ import { glob, isPattern } from '../glob.ts'
 import { type Directive, type Parsed, parse } from '../parse.ts'
 import { absolute, folderOf } from './path.ts'
 import type { Include, Place, SourceDirective } from './source.ts'
+import type { UsualFile } from './usual-files.ts'
 
 export interface Sources {
   /** Everything that `main` holds, included files in place. */
@@ -23,11 +24,16 @@ const mostDirectives = 200_000
  * Reads a configuration from the texts of its files, by path, as nginx would: an `include` is relative to the folder of `main`, a
  * pattern stands for the files that match it in the order of their bytes, and one that matches none is fine. Relative paths are
  * taken to be in /etc/nginx. Files that are missing, cannot be parsed or include themselves are told; their `include` then stays among
- * the directives. Source: nginx, ngx_conf_include.
+ * the directives, but for what `standIn` knows the content of. Source: nginx, ngx_conf_include.
  */
-export function readSources(files: ReadonlyMap<string, string>, main: string): Sources {
+export function readSources(
+  files: ReadonlyMap<string, string>,
+  main: string,
+  standIn: (path: string) => UsualFile | undefined = () => undefined,
+): Sources {
   const reading: Reading = {
     files: new Map([...files].map(([path, text]) => [pathOf(path), text])),
+    standIn,
     folder: folderOf(pathOf(main)),
     parsed: new Map(),
     open: [],
@@ -47,7 +53,8 @@ export function pathOf(path: string): string {
 }
 
 interface Reading {
-  files: ReadonlyMap<string, string>
+  files: Map<string, string>
+  standIn: (path: string) => UsualFile | undefined
   folder: string
   parsed: Map<string, Parsed>
   /** The files that are being read, the outermost first. */
@@ -115,7 +122,7 @@ function filesOf(reading: Reading, at: Place, args: string[]): { files: string[]
   const matches = isPattern(path) ? glob(path, reading.files.keys()) : [path]
   const { sources, open } = reading
   const files = matches.filter((file) => {
-    if (!reading.files.has(file)) report(reading, 'MISSING_FILE', at, `there is no file "${file}"`)
+    if (!reading.files.has(file) && !takeUsual(reading, file, at)) report(reading, 'MISSING_FILE', at, `there is no file "${file}"`)
     else if (open.includes(file))
       report(reading, 'CYCLE', at, `"${file}" includes itself: ${[...open.slice(open.indexOf(file)), file].join(' → ')}`)
     else if (open.length >= deepestInclude) report(reading, 'TOO_LARGE', at, `files are included more than ${deepestInclude} deep`)
@@ -125,4 +132,13 @@ function filesOf(reading: Reading, at: Place, args: string[]): { files: string[]
   const whole = files.length === matches.length
   sources.includes.push({ ...at, pattern, files, whole })
   return { files, whole }
+}
+
+/** Takes the usual content for a file that is not there, and tells so. */
+function takeUsual(reading: Reading, file: string, at: Place): boolean {
+  const usual = reading.standIn(file)
+  if (!usual) return false
+  reading.files.set(file, usual.text)
+  report(reading, 'MISSING_FILE', at, `there is no file "${file}": ${usual.whose}`)
+  return true
 }

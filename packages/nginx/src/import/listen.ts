@@ -62,6 +62,8 @@ export interface Port {
   tls: boolean
   http2: boolean
   defaultServer: SourceDirective
+  /** Whether the other addresses of the port speak TLS where this one does not, or the other way round. */
+  mixed: boolean
 }
 
 /** Reads what all servers listen on, given in the order of the files; by place. */
@@ -70,13 +72,15 @@ export function portsOf(servers: readonly SourceDirective[]): Map<string, Port> 
   for (const server of servers) {
     const on = server.block!.some(({ name, args }) => name === 'ssl' && args[0] === 'on')
     for (const { ssl, http2, quic, isDefault, ...socket } of listensOf(server)) {
-      const known = ports.get(placeOf(socket)) ?? { tls: false, http2: false, defaultServer: server, chosen: false }
+      const known = ports.get(placeOf(socket)) ?? { tls: false, http2: false, defaultServer: server, mixed: false, chosen: false }
       known.tls ||= ssl || quic || on
       known.http2 ||= http2
       if (isDefault && !known.chosen) Object.assign(known, { chosen: true, defaultServer: server })
       ports.set(placeOf(socket), known)
     }
   }
+  for (const places of Map.groupBy(ports, ([place]) => place.slice(place.lastIndexOf(':') + 1)).values())
+    for (const [, place] of places) place.mixed = places.some(([, { tls }]) => tls !== place.tls)
   return ports
 }
 

@@ -3,7 +3,7 @@ import { checkLocation } from '../check-location.ts'
 import { regexProblem } from '../check-regex.ts'
 import type { Allowed } from '../directive-rules.ts'
 import { familyOf, keep } from './families.ts'
-import { customHeader, forgotten, type HeaderLevels, headersWithin } from './header-sets.ts'
+import { customHeader, type HeaderLevels, headersOf, headersWithin } from './header-sets.ts'
 import type { Entry, Ledger } from './ledger.ts'
 import { noteKept, sentHeaders, spelledOut } from './nested.ts'
 import { refusedBecause } from './refused.ts'
@@ -68,7 +68,7 @@ export function readLocation(input: LocationInput): ReadLocation {
   // An address that no field holds is kept as it is, and so is what is sent to it.
   if (rest.some(({ name }) => name === 'proxy_pass')) kept.push(...sentHeaders(directive, levels.proxy_set_header))
   if (levels.add_header !== inherited.add_header) {
-    for (const header of [...levels.add_header, ...forgotten(inherited, levels)]) {
+    for (const header of headersOf(inherited, levels)) {
       const read = customHeader(header)
       if (read) draft.custom_headers.push(read)
       else kept.push(header)
@@ -105,7 +105,7 @@ function readField(draft: Record<string, unknown>, directive: SourceDirective, i
   const { name, args } = directive
   const note = (field: string) => input.ledger.set(directive, input.entry('imported', field))
   if (name === 'proxy_pass' && args.length === 1) {
-    const id = input.upstreamIds.get(/^http:\/\/([^/?]+)$/.exec(args[0]!)?.[1] ?? '')
+    const id = input.upstreamIds.get(/^http:\/\/([^/?]+)$/i.exec(args[0]!)?.[1]?.toLowerCase() ?? '')
     if (id === undefined && !proxyPass.safeParse(args[0]).success) return false
     if (id === undefined) draft.proxy_pass = args[0]
     else draft.upstream_id = id

@@ -5,6 +5,14 @@ import type { SourceDirective } from './source.ts'
 
 const about = new Set(['listen', 'server_name', 'ssl', 'http2', 'http3', 'ssl_certificate', 'ssl_certificate_key', 'access_log'])
 
+/** Tells whether a server rejects the TLS handshakes of whoever names no other, as NxMesh does by itself on each port. */
+export function rejectsStrangers(server: SourceDirective, ports: ReadonlyMap<string, Port>): boolean {
+  const rejects = server.block!.some(({ name, args }) => name === 'ssl_reject_handshake' && args[0] === 'on')
+  if (!rejects || namesOf(server).names.length > 0) return false
+  const places = listensOf(server).map((listen) => ports.get(placeOf(listen))!)
+  return places.every(({ tls, defaultServer }) => !tls || defaultServer === server)
+}
+
 /** Tells whether a server only turns away whoever names no other, as NxMesh does by itself on each port. */
 export function answersNobody(server: SourceDirective, ports: ReadonlyMap<string, Port>): boolean {
   if (namesOf(server).names.length > 0) return false

@@ -2,10 +2,11 @@ import { dataBlocks } from '../data-blocks.ts'
 import { dollarVariable, quote } from '../quote.ts'
 import { familyOf } from './families.ts'
 import { type HeaderLevels, headersWithin } from './header-sets.ts'
-import { listensOf, placeOf, portsOf } from './listen.ts'
+import { listensOf, placeOf, portsOf, readListen } from './listen.ts'
 import { type Claims, claim, namesOf } from './names.ts'
-import { answersNobody } from './nobody.ts'
+import { answersNobody, rejectsStrangers } from './nobody.ts'
 import { absolute } from './path.ts'
+import { repeatedLocations } from './repeated.ts'
 import { replacedBecause } from './replaced.ts'
 import type { SourceDirective } from './source.ts'
 import { readStreamListen } from './stream-listen.ts'
@@ -85,19 +86,23 @@ function isPrivate(block: readonly SourceDirective[]): boolean {
   return block.some(({ name, args }) => name === 'listen' && /^unix:.*\/nginx\.sock$/.test(args[0] ?? ''))
 }
 
-function putServers(form: NormalForm, servers: readonly SourceDirective[], http: readonly SourceDirective[], reading: Reading): void {
+function putServers(form: NormalForm, servers: readonly SourceDirective[], within: readonly SourceDirective[], reading: Reading): void {
   const ports = portsOf(servers)
   const claims: Claims = new Map()
+  const http = within.filter(({ name }) => name !== 'server')
   const outer = headersWithin(http, empty)
   for (const server of servers) {
     if (answersNobody(server, ports)) continue
     const block = server.block!
     const { names } = namesOf(server)
     const levels = headersWithin(block, outer)
+    const repeated = repeatedLocations(block)
+    const locations = block.filter((directive) => directive.name === 'location' && !repeated.has(directive))
     const inherited = http.filter(({ name }) => comparedInServers.has(name) && !block.some((own) => own.name === name))
     const certificate = [...block, ...http].find(({ name }) => name === 'ssl_certificate')?.args[0]
     for (const place of new Set(listensOf(server).map(placeOf))) {
       const { tls, http2, defaultServer } = ports.get(place)!
+      if (tls && rejectsStrangers(server, ports)) continue
       const own = listensOf(server).filter((listen) => placeOf(listen) === place)
       const { free } = claim(claims, place, defaultServer === server ? [...names, '_'] : names, '')
       if (free.length === 0) continue
@@ -105,17 +110,22 @@ function putServers(form: NormalForm, servers: readonly SourceDirective[], http:
       const statements = [...inherited, ...block].filter(({ name }) => !listening.has(name) && (tls || !name.startsWith('ssl_')))
       put(form, context, statements, reading)
       const said = form.get(context)!
-      const on = (name: string) => [...block, ...http].find((directive) => directive.name === name)?.args[0]
+      const on = (name: string, of = block) => [...of, ...http].find((directive) => directive.name === name)?.args[0]
+      if (http2 || on('http2', tls ? block : defaultServer.block) === 'on') said.push('http2 on')
       if (tls) {
         said.push('ssl on')
         if (certificate !== undefined)
           said.push(`ssl_certificate ${quote(reading.certificates.get(absolute(certificate, reading.folder)) ?? certificate)}`)
-        if (http2 || on('http2') === 'on') said.push('http2 on')
         if (own.some(({ quic }) => quic) && on('http3') !== 'off') said.push('http3 on')
       }
-      const locations = block.filter(({ name }) => name === 'location')
       for (const header of levels.add_header) said.push(statementOf(header, reading))
       for (const location of locations) putLocation(form, context, location, levels, reading)
+    }
+    // Where no virtual host can listen NxMesh writes nothing, so all of it counts.
+    for (const listen of block.filter(({ name, args }) => name === 'listen' && !readListen(args).ok)) {
+      const context = `server ${names.length > 0 ? names.toSorted().join(' ') : '_'} on ${listen.args.join(' ')}`
+      const statements = block.filter(({ name }) => name !== 'listen' && name !== 'server_name')
+      put(form, context, listensOf(server).length > 0 ? [listen] : [listen, ...statements], reading)
     }
   }
 }
@@ -152,6 +162,7 @@ function putStreamServer(form: NormalForm, block: readonly SourceDirective[], st
   const listens = block.filter(({ name }) => name === 'listen').flatMap(({ args }) => readStreamListen(args))
   const usable = listens.filter((listen) => typeof listen !== 'string')
   const certificate = [...block, ...stream].find(({ name }) => name === 'ssl_certificate')?.args[0]
+  if (usable.length < listens.length || listens.length === 0) put(form, `stream server on ${wordsOf(block, 'listen')}`, block, reading)
   for (const port of new Set(usable.map((listen) => `${listen.protocol} ${listen.port}`))) {
     const own = usable.filter((listen) => `${listen.protocol} ${listen.port}` === port)
     const ssl = own.some((listen) => listen.ssl)
@@ -166,6 +177,10 @@ function putStreamServer(form: NormalForm, block: readonly SourceDirective[], st
   }
 }
 
+function wordsOf(block: readonly SourceDirective[], wanted: string): string {
+  return block.flatMap(({ name, args }) => (name === wanted ? [args.join(' ')] : [])).join(', ')
+}
+
 function putLocation(form: NormalForm, context: string, location: SourceDirective, inherited: HeaderLevels, reading: Reading): void {
   const block = location.block ?? []
   if (block.some(({ name }) => name === 'stub_status')) return
@@ -173,7 +188,7 @@ function putLocation(form: NormalForm, context: string, location: SourceDirectiv
   const proxies = block.some(({ name }) => name === 'proxy_pass')
   const own = block.filter(({ name }) => name !== 'add_header' && name !== 'proxy_set_header')
   const headers = [...levels.add_header.filter(({ args }) => args[1] !== ''), ...(proxies ? levels.proxy_set_header : [])]
-  const at = `${context} location ${location.args.join(' ').replace(/^(=|\^~|~\*|~)(?! )/, '$1 ')}`
+  const at = `${context} location ${location.args.join(' ').replace(/^(=|\^~|~\*|~(?!\*))(?! )/, '$1 ')}`
   put(form, at, [...own.map((child) => withInherited(child, levels)), ...headers], reading)
   if (proxies && !levels.proxy_set_header.some(({ args }) => args[0]?.toLowerCase() === 'host')) {
     const host = /^https?:\/\/([^/?]*)/.exec(block.find(({ name }) => name === 'proxy_pass')?.args[0] ?? '')?.[1] ?? '$'
@@ -236,7 +251,8 @@ function statementOf(directive: SourceDirective, reading: Reading): string {
 function argumentsOf(name: string, args: string[], reading: Reading): string[] {
   if (name.endsWith('_pass') && args[0] !== undefined) {
     const [, scheme = '', host = '', rest = ''] = /^([a-z]+:\/\/)?([^/?]*)(.*)$/s.exec(args[0]) ?? []
-    return [`${scheme}${reading.upstreams.get(host) ?? host}${rest}`, ...args.slice(1)]
+    const own = reading.upstreams.get(host) ?? host
+    return [`${scheme}${/[$/]|^unix:/.test(own) ? own : own.toLowerCase()}${rest}`, ...args.slice(1)]
   }
   // The defaults of an upstream's server may be said or not.
   if (name === 'server')

@@ -11,6 +11,8 @@ export interface Place {
   tls: boolean
   http2: boolean
   quic: boolean
+  /** The server that nginx asks whether HTTP/2 is spoken: without TLS nothing names another before the first byte. */
+  speaker: SourceDirective
   free: string[]
 }
 
@@ -41,7 +43,16 @@ export function placesOf(
     const key = JSON.stringify([port, single, tls, http2, quic, claimed.free])
     const known = groups.get(key)
     if (known) known.addresses?.push(address)
-    else groups.set(key, { port, ...(single && { addresses: [address] }), tls, http2, quic, free: claimed.free })
+    else
+      groups.set(key, {
+        port,
+        ...(single && { addresses: [address] }),
+        tls,
+        http2,
+        quic,
+        speaker: tls ? server : defaultServer,
+        free: claimed.free,
+      })
   }
   return { places: [...groups.values()], taken: [...taken] }
 }

@@ -28,7 +28,7 @@ export function differencesAfterImport(sources: Sources, imported: Imported): Im
     certificates: Object.fromEntries(ids.map((id) => [id, standIn(id)])),
     settings: imported.settings,
   }
-  const rendered = render(config, { facts, mode: 'owned', digest: 'import', runtime_directory: runtime, ipv6: false })
+  const rendered = render(config, { facts, mode: 'owned', digest: 'import', runtime_directory: runtime, ipv6: true })
   const files = new Map(rendered.files.filter(({ path }) => path.endsWith('.conf')).map(({ path, text }) => [`${runtime}/${path}`, text]))
   const again = readSources(files, `${runtime}/nginx.conf`)
   const blocks = nameUpstreams(imported.upstreams)

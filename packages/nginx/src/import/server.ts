@@ -5,17 +5,19 @@ import type { Location } from '@nxmesh/model/location'
 import { virtualHostInput } from '@nxmesh/model/virtual-host'
 import { checkVirtualHost } from '../check.ts'
 import type { Allowed } from '../directive-rules.ts'
-import { type CertificateUse, useCertificate } from './certificate-use.ts'
+import { type CertificateUse, type UsedCertificate, useCertificate } from './certificate-use.ts'
 import { keep } from './families.ts'
 import { type HeaderLevels, headersWithin } from './header-sets.ts'
 import { type Entry, type Ledger, noteWhole } from './ledger.ts'
 import { type Listen, listensOf, type Port, readListen } from './listen.ts'
 import { type Obstacle, readLocation } from './location.ts'
+import { type LostNames, usesLost } from './lost-names.ts'
 import { type Claims, namesOf } from './names.ts'
 import { noteKept, spelledOut } from './nested.ts'
-import { answersNobody } from './nobody.ts'
+import { answersNobody, rejectsStrangers } from './nobody.ts'
 import { type Place, placesOf } from './places.ts'
 import { refusedBecause } from './refused.ts'
+import { repeatedLocations } from './repeated.ts'
 import { replacedBecause } from './replaced.ts'
 import type { SourceDirective } from './source.ts'
 
@@ -31,6 +33,7 @@ export interface ServerContext {
   certificates: CertificateUse
   newId: () => string
   allowed: Allowed
+  lost: LostNames
   ledger: Ledger
 }
 
@@ -62,13 +65,20 @@ function noPort(server: SourceDirective): Refused {
   return { directive, message: read.ok ? 'it listens on no port that a virtual host can have' : read.message }
 }
 
+const nobody = 'NxMesh answers names that no virtual host has in this way by itself'
+
 type Refused = Obstacle & { outcome?: ImportLine['outcome'] }
 
 function readServer(server: SourceDirective, context: ServerContext, ledger: Ledger): { hosts: ConfigVirtualHost[] } | Refused {
   const block = server.block!
   if (listensOf(server).length === 0) return noPort(server)
-  if (answersNobody(server, context.ports))
-    return { directive: server, message: 'NxMesh answers names that no virtual host has in this way by itself', outcome: 'replaced' }
+  if (answersNobody(server, context.ports)) return { directive: server, message: nobody, outcome: 'replaced' }
+  const rejecting = rejectsStrangers(server, context.ports)
+  const levels = headersWithin(block, context.headers)
+  for (const each of [server, ...levels.add_header, ...levels.proxy_set_header]) {
+    const missing = usesLost(each, context.lost)
+    if (missing) return missing
+  }
   const { names, refused } = namesOf(server)
   const name = hostName(context, names[0] ?? 'default')
   const entry = (outcome: Entry['outcome'], field: string, message?: string): Entry => ({
@@ -79,9 +89,8 @@ function readServer(server: SourceDirective, context: ServerContext, ledger: Led
   })
   ledger.set(server, { outcome: 'imported', object: { kind: 'virtual_host', name } })
   const certificate = useCertificate(server, names, context.certificates)
-  const obstacle = noteFields(server, { ledger, entry, refused, certificate, allowed: context.allowed })
+  const obstacle = noteFields(server, { ledger, entry, refused, certificate, rejecting, allowed: context.allowed })
   if (obstacle) return obstacle
-  const levels = headersWithin(block, context.headers)
   const locations = readLocations(server, levels, context, ledger, entry)
   if (!Array.isArray(locations)) return locations
   const kept = keptOf(server, levels, context)
@@ -89,7 +98,8 @@ function readServer(server: SourceDirective, context: ServerContext, ledger: Led
   const { places: served, taken } = placesOf(server, names, name, context)
   if (taken.length > 0) noteTaken(server, ledger, entry, taken)
   for (const place of served) {
-    const { port, addresses, tls, http2, quic, free } = place
+    const { port, addresses, tls, http2, quic, speaker, free } = place
+    if (tls && rejecting) continue
     if (tls && certificate.id === undefined) return { directive: certificate.directive ?? server, message: certificate.message }
     const here = kept.filter(({ name: directive }) => tls || !directive.startsWith('ssl_'))
     const written = new Map(here.map((directive) => [spelledOut(directive, levels), directive]))
@@ -101,7 +111,7 @@ function readServer(server: SourceDirective, context: ServerContext, ledger: Led
       ...(addresses && { listen_addresses: addresses }),
       ssl_enabled: tls,
       ssl_certificate_id: tls ? certificate.id : null,
-      http2_enabled: tls && (http2 || isOn(server, context, 'http2')),
+      http2_enabled: http2 || isOn(speaker, context, 'http2'),
       http3_enabled: tls && quic && !isOff(server, context, 'http3'),
       locations,
       custom_directives,
@@ -121,6 +131,7 @@ function readServer(server: SourceDirective, context: ServerContext, ledger: Led
     const { target_agents: _all, ...host } = parsed.data
     hosts.push({ id: context.newId(), ...host })
   }
+  if (hosts.length === 0 && rejecting) return { directive: server, message: nobody, outcome: 'replaced' }
   if (hosts.length === 0)
     return { directive: server, message: 'no request reaches it: all its names are those of servers before it, or it has none' }
   return { hosts }
@@ -160,8 +171,9 @@ function noteFields(
     entry,
     refused,
     certificate,
+    rejecting,
     allowed,
-  }: Noting & { refused: string[]; certificate: ReturnType<typeof useCertificate>; allowed: Allowed },
+  }: Noting & { refused: string[]; certificate: UsedCertificate; rejecting: boolean; allowed: Allowed },
 ): Obstacle | undefined {
   for (const directive of server.block!) {
     const { name, args } = directive
@@ -179,12 +191,15 @@ function noteFields(
       const used = directive === certificate.directive || name === 'ssl_certificate_key'
       ledger.set(
         directive,
-        used ? entry('imported', 'ssl_certificate_id') : { outcome: 'left_out', message: 'a virtual host has one certificate' },
+        used
+          ? entry('imported', 'ssl_certificate_id', noteOn(directive, certificate))
+          : { outcome: 'left_out', message: 'a virtual host has one certificate' },
       )
     } else if (name === 'ssl') ledger.set(directive, entry('imported', 'ssl_enabled'))
     else if (name === 'http2' || name === 'http3') ledger.set(directive, entry('imported', `${name}_enabled`))
     else if (name === 'add_header' || name === 'proxy_set_header') ledger.set(directive, entry('imported', 'locations'))
     else if (because !== undefined) ledger.set(directive, { outcome: 'replaced', message: because })
+    else if (rejecting && name.startsWith('ssl_')) ledger.set(directive, { outcome: 'replaced', message: nobody })
     else if (name !== 'location') {
       const message = refusedBecause(name, args, allowed)
       if (message !== undefined) return { directive, message }
@@ -193,6 +208,11 @@ function noteFields(
     }
   }
   return undefined
+}
+
+/** What is said of the certificate is not said again of its key. */
+function noteOn(directive: SourceDirective, { id, directive: own, message }: UsedCertificate): string | undefined {
+  return id !== undefined && directive === own ? message : undefined
 }
 
 function noteTaken(server: SourceDirective, ledger: Ledger, entry: Noting['entry'], taken: string[]): void {
@@ -210,8 +230,16 @@ function readLocations(
   entry: Noting['entry'],
 ): Location[] | Obstacle {
   const locations: Location[] = []
+  const repeated = repeatedLocations(server.block!)
   for (const directive of server.block!) {
     if (directive.name !== 'location') continue
+    if (repeated.has(directive)) {
+      noteWhole(ledger, directive, {
+        outcome: 'left_out',
+        message: 'is never reached: an earlier location has the same regular expression',
+      })
+      continue
+    }
     if (directive.block?.some(({ name }) => name === 'stub_status')) {
       noteWhole(ledger, directive, { outcome: 'replaced', message: 'the agent reads the counters over a socket of its own' })
       continue
@@ -229,7 +257,11 @@ function keptOf(server: SourceDirective, { add_header }: HeaderLevels, { inherit
   const block = server.block!
   const kept = block.filter(
     ({ name, args }) =>
-      !fields.has(name) && name !== 'add_header' && name !== 'proxy_set_header' && replacedBecause(name, args) === undefined,
+      !fields.has(name) &&
+      name !== 'ssl_reject_handshake' &&
+      name !== 'add_header' &&
+      name !== 'proxy_set_header' &&
+      replacedBecause(name, args) === undefined,
   )
   const above = [...inherited]
     .filter(([name]) => !fields.has(name) && !block.some((directive) => directive.name === name))

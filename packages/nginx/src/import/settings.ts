@@ -6,6 +6,7 @@ import { mimeTypes } from '../render/mime-types.ts'
 import { settingContext } from '../render/settings.ts'
 import { keep } from './families.ts'
 import { type Entry, type Ledger, noteWhole } from './ledger.ts'
+import { type LostNames, usesLost } from './lost-names.ts'
 import { noteKept } from './nested.ts'
 import { refusedBecause } from './refused.ts'
 import { replacedBecause } from './replaced.ts'
@@ -18,10 +19,16 @@ const entry = (outcome: Entry['outcome'], field: string, message?: string): Entr
   ...(message !== undefined && { message }),
 })
 
+/** What cannot be had: what a workspace does not allow, and what uses a name that nothing defines any more. */
+interface Limits {
+  allowed: Allowed
+  lost: LostNames
+}
+
 /** Reads the directives around the servers into settings; each is taken by itself, as one that cannot be had makes no other wrong. */
 export function importSettings(
   { main, events, http }: { main: readonly SourceDirective[]; events: readonly SourceDirective[]; http: readonly SourceDirective[] },
-  allowed: Allowed,
+  limits: Limits,
   ledger: Ledger,
 ): Settings {
   const settings: Settings = { nginx_directives: {}, env_vars: {} }
@@ -29,9 +36,9 @@ export function importSettings(
   const types = typesOf(http, ledger)
   const usable = [
     ...(types ? [types] : []),
-    ...main.filter((directive) => isUsable(directive, 'main', allowed, ledger)),
-    ...events.filter((directive) => isUsable(directive, 'events', allowed, ledger)),
-    ...http.filter((directive) => isUsable(directive, 'http', allowed, ledger)),
+    ...main.filter((directive) => isUsable(directive, 'main', limits, ledger)),
+    ...events.filter((directive) => isUsable(directive, 'events', limits, ledger)),
+    ...http.filter((directive) => isUsable(directive, 'http', limits, ledger)),
   ]
   const { custom_directives, extra_directives, fields } = keep(usable)
   Object.assign(settings.nginx_directives, custom_directives)
@@ -41,7 +48,7 @@ export function importSettings(
   return settings
 }
 
-function isUsable(directive: SourceDirective, context: 'main' | 'events' | 'http', allowed: Allowed, ledger: Ledger): boolean {
+function isUsable(directive: SourceDirective, context: 'main' | 'events' | 'http', { allowed, lost }: Limits, ledger: Ledger): boolean {
   const { name, args } = directive
   if (ledger.has(directive)) return false
   const because = replacedBecause(name, args)
@@ -49,7 +56,7 @@ function isUsable(directive: SourceDirective, context: 'main' | 'events' | 'http
     noteWhole(ledger, directive, { outcome: 'replaced', message: because })
     return false
   }
-  const message = problemOf(directive, context, allowed)
+  const message = problemOf(directive, context, allowed) ?? usesLost(directive, lost)?.message
   if (message === undefined) return true
   noteWhole(ledger, directive, { outcome: 'left_out', message })
   return false

@@ -6,6 +6,7 @@ import { type CertificateUse, useCertificate } from './certificate-use.ts'
 import { keep } from './families.ts'
 import { type Entry, type Ledger, noteWhole } from './ledger.ts'
 import type { Obstacle } from './location.ts'
+import { type LostNames, usesLost } from './lost-names.ts'
 import { noteKept } from './nested.ts'
 import { replacedBecause } from './replaced.ts'
 import type { SourceDirective } from './source.ts'
@@ -17,6 +18,7 @@ export interface StreamContext {
   upstreams: Map<string, ConfigUpstream>
   certificates: CertificateUse
   newId: () => string
+  lost: LostNames
   ledger: Ledger
 }
 
@@ -40,6 +42,8 @@ function readServer(server: SourceDirective, context: StreamContext, ledger: Led
   const block = server.block!
   const listens = listensOf(server)
   if (!(listens instanceof Map)) return listens
+  const missing = usesLost(server, context.lost)
+  if (missing) return missing
   const pass = block.find(({ name }) => name === 'proxy_pass')
   const upstream = pass && upstreamFor(pass.args[0] ?? '', context)
   const hosts: ConfigStreamHost[] = []
@@ -75,6 +79,8 @@ function readServer(server: SourceDirective, context: StreamContext, ledger: Led
     }
     ledger.set(server, { outcome: 'imported', object: { kind: 'stream_host', name } })
     for (const directive of block) noteField(directive, { ledger, entry, upstream, ssl: listen.ssl })
+    if (certificate?.id !== undefined && certificate.message !== undefined && block.includes(certificate.directive))
+      ledger.set(certificate.directive, entry('imported', 'ssl_certificate_id', certificate.message))
     for (const [directive, field] of places) noteKept(ledger, directive, entry('kept', field))
     const { target_agents: _all, ...host } = read.data
     hosts.push({ id: context.newId(), ...host })

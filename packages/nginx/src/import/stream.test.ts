@@ -79,3 +79,20 @@ test.each([
   expect(left).toContainEqual(expect.stringContaining(reason))
   expect(differences).not.toEqual([])
 })
+
+test('what needs a balancer in Lua is left out with it, whatever the workspace allows', () => {
+  const lua = 'upstream app { server 0.0.0.1:1; balancer_by_lua_block { balance() } } map $remote_addr $to { default app; }'
+  const sources = readSources(
+    new Map([['n.conf', `stream { ${lua} server { listen 1000; proxy_pass app; } server { listen 1001; proxy_pass 10.0.0.1:1; } }`]]),
+    'n.conf',
+  )
+  let ids = 0
+  const found = importConfig(sources, { newId: () => id(1, ++ids), findCertificate: () => undefined, allowed: { lua: true } })
+  expect(found.stream_hosts.map(({ listen_port }) => listen_port)).toEqual([1001])
+  expect(found.lines.flatMap(({ directive, message }) => (directive === 'balancer_by_lua_block' ? [message] : []))).toEqual([
+    '"balancer_by_lua_block" is not allowed: it runs code on the host, and no stream runs any',
+  ])
+  expect(found.lines.find(({ directive }) => directive === 'proxy_pass app')?.message).toBe(
+    'uses app, and the "upstream" that defines it cannot be taken over',
+  )
+})

@@ -1,8 +1,9 @@
 import type { ConfigStreamHost, ConfigUpstream } from '@nxmesh/model/agent-config'
 import { checkStreamDirectives } from '../check-stream.ts'
-import { nothingMore } from '../directive-rules.ts'
+import { inStreams } from '../directive-rules.ts'
 import type { CertificateUse } from './certificate-use.ts'
 import { type Ledger, noteWhole } from './ledger.ts'
+import { type LostNames, usesLost } from './lost-names.ts'
 import { noteKept } from './nested.ts'
 import { refusedBecause } from './refused.ts'
 import { replacedBecause } from './replaced.ts'
@@ -22,11 +23,12 @@ export interface ImportedStreams {
 interface StreamOptions {
   newId: () => string
   certificates: CertificateUse
+  lost: LostNames
   ledger: Ledger
 }
 
 /** Turns what stands in a stream block into stream hosts, upstreams and directives of the settings. A server is taken whole or not at all. */
-export function importStreams(stream: readonly SourceDirective[], { newId, certificates, ledger }: StreamOptions): ImportedStreams {
+export function importStreams(stream: readonly SourceDirective[], { newId, certificates, lost, ledger }: StreamOptions): ImportedStreams {
   const servers = stream.filter(({ name, block }) => name === 'server' && block)
   const passes = servers.flatMap(({ block = [] }) => block.filter(({ name }) => name === 'proxy_pass').map(({ args }) => args[0] ?? ''))
   // A variable may hold the name of any block.
@@ -35,14 +37,14 @@ export function importStreams(stream: readonly SourceDirective[], { newId, certi
   for (const directive of stream.filter(({ name, block }) => name === 'upstream' && block)) {
     const name = directive.args[0] ?? ''
     const read = readUpstream(byAddress(directive))
-    if (!read.ok || !passes.includes(name)) continue
+    if (!read.ok || !passes.includes(name) || usesLost(directive, lost)) continue
     upstreams.set(name, { id: newId(), ...read.upstream })
     if (!byVariable) noteWhole(ledger, directive, { outcome: 'imported', object: { kind: 'upstream', name } })
   }
-  const inherited = stream.find(({ name }) => name === 'ssl_certificate')
-  const context = { upstreams, certificates: { ...certificates, inherited }, newId, ledger }
+  const around = stream.filter(({ name }) => name !== 'server')
+  const context = { upstreams, certificates: { ...certificates, around }, newId, lost, ledger }
   const stream_hosts = servers.flatMap((server) => importStreamServer(server, context))
-  return { stream_hosts, upstreams: [...upstreams.values()], stream_directives: keepDirectives(stream, ledger) }
+  return { stream_hosts, upstreams: [...upstreams.values()], stream_directives: keepDirectives(stream, ledger, lost) }
 }
 
 /** Streams have no `ip_hash`: what chooses a server by the client's address there is the same to an upstream of ours. */
@@ -55,7 +57,7 @@ function byAddress(upstream: SourceDirective): SourceDirective {
   return { ...upstream, block }
 }
 
-function keepDirectives(stream: readonly SourceDirective[], ledger: Ledger): string[] {
+function keepDirectives(stream: readonly SourceDirective[], ledger: Ledger, lost: LostNames): string[] {
   const kept: string[] = []
   for (const directive of stream) {
     const { name, args } = directive
@@ -70,7 +72,8 @@ function keepDirectives(stream: readonly SourceDirective[], ledger: Ledger): str
       continue
     }
     const text = textOf(directive)
-    const message = name === 'include' ? refusedBecause(name, args, nothingMore) : checkStreamDirectives([text], '')[0]?.message
+    const refused = name === 'include' ? refusedBecause(name, args, inStreams) : checkStreamDirectives([text], '')[0]?.message
+    const message = refused ?? usesLost(directive, lost)?.message
     if (message !== undefined) {
       noteWhole(ledger, directive, { outcome: 'left_out', message })
       continue

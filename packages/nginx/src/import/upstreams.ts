@@ -61,8 +61,11 @@ function readServer([address = '', ...parameters]: readonly string[]): Record<st
   return server
 }
 
-/** The name of the upstream, or the host, that a directive passes requests to, as in `http://NAME/path`. */
+/** The name of the upstream, or the host, that a directive passes requests to, as in `http://NAME/path`; nginx takes them in any case. */
 export function passedTo({ name, args }: SourceDirective): string | undefined {
   if (!/^(proxy|fastcgi|uwsgi|scgi|grpc|memcached)_pass$/.test(name)) return undefined
-  return (args[0] ?? '').replace(/^[a-z]+:\/\//, '').split(/[/?]/)[0]
+  return (args[0] ?? '')
+    .replace(/^[a-z]+:\/\//, '')
+    .split(/[/?]/)[0]!
+    .toLowerCase()
 }

@@ -83,7 +83,18 @@ const proxyVariable = /\$(?:proxy_(host|port)(?![A-Za-z0-9_])|\{proxy_(host|port
 
 /** Adds one response header. */
 export function withResponse(headers: HeaderSet, header: ResponseHeader): HeaderSet {
-  return { ...headers, response: new Map(headers.response).set(header.name.toLowerCase(), header) }
+  const response = new Map(headers.response)
+  put(response, header)
+  return { ...headers, response }
+}
+
+/** Sets a header, beside others of its name where it may be repeated; an empty one takes them all away. */
+function put(response: Map<string, ResponseHeader>, header: ResponseHeader): void {
+  const key = header.name.toLowerCase()
+  if (header.hide === undefined && header.value === '')
+    for (const other of response.keys()) if (other.startsWith(`${key}\n`)) response.delete(other)
+  // The empty one is written all the same, or nginx would take those of the level above.
+  response.set(header.hide === undefined ? `${key}\n${header.value}` : key, header)
 }
 
 /** Adds the `proxy_set_header` and `add_header` statements of a level to what it inherits; nginx itself would drop the inherited ones. */
@@ -96,7 +107,7 @@ export function withStatements(inherited: HeaderSet, statements: Iterable<Statem
     if (header === undefined || value === undefined) continue
     const key = header.toLowerCase()
     if (statement.name === 'proxy_set_header') (request ??= new Map(inherited.request)).set(key, requestHeader(header, value))
-    else (response ??= new Map(inherited.response)).set(key, responseHeader(header, value, last === 'always'))
+    else put((response ??= new Map(inherited.response)), responseHeader(header, value, last === 'always'))
   }
   return request || response ? { request: request ?? inherited.request, response: response ?? inherited.response } : inherited
 }
@@ -116,8 +127,7 @@ export function withCustomHeaders(inherited: HeaderSet, headers: Location['custo
     if (direction !== 'response') (request ??= new Map(inherited.request)).set(key, requestHeader(header.name, header.value))
     if (direction === 'request') continue
     const entry = responseHeader(header.name, header.value, header.always || protectsClient(header.name))
-    response ??= new Map(inherited.response)
-    response.set(entry.hide === undefined ? `${key}\n${header.value}` : key, entry)
+    put((response ??= new Map(inherited.response)), entry)
   }
   return { request: request ?? inherited.request, response: response ?? inherited.response }
 }

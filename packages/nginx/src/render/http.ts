@@ -76,8 +76,12 @@ function renderDefaults(rendering: Rendering, ports: readonly PlannedPort[]): vo
   )
 }
 
-/** Writes the media types: nginx's own with those of a `types` directive over them, where nginx alone would forget its own. */
+/** Writes the media types: nginx's own with those of a `types` directive over them, where nginx alone would forget its own. An empty one is there to forget them. */
 export function renderTypes(writer: ConfigWriter, custom: Statement | undefined, indent: string): void {
+  if (custom?.types?.length === 0) {
+    writer.line(`${indent}types { }`)
+    return
+  }
   const own = new Map<string, string>()
   for (const [type, extensions] of mimeTypes) for (const extension of extensions.split(' ')) own.set(extension, type)
   for (const { type, extensions } of custom?.types ?? []) for (const extension of extensions) own.set(extension, type)

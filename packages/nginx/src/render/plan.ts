@@ -36,6 +36,8 @@ export interface PlannedPort {
   /** The first virtual host on each address, which decides whether TLS is spoken there: nginx knows it for a socket, not for a name. */
   first: Map<string, PlannedHost>
   hosts: PlannedHost[]
+  /** The addresses on which one of them speaks HTTP/2. */
+  http2: Set<string>
   companions: Companion[]
   /** The virtual hosts named `_`, by the address on which each answers for every name that no other host there has. */
   fallbacks: Map<string, PlannedHost>
@@ -75,7 +77,8 @@ export function withinShared(port: PlannedPort, target: RenderTarget): PlannedPo
     const host = hosts.find(({ addresses }) => addresses.includes(address))
     return host ? [[address, host]] : []
   })
-  return { ...port, first: new Map(first), hosts, companions: onShared(port.companions), fallbacks: new Map(fallbacks) }
+  const http2 = new Set(hosts.flatMap((planned) => (planned.http2 ? planned.addresses : [])))
+  return { ...port, first: new Map(first), hosts, http2, companions: onShared(port.companions), fallbacks: new Map(fallbacks) }
 }
 
 /** Whether TLS is spoken on an address of a port. */
@@ -103,6 +106,7 @@ export function planPorts(config: AgentConfig, target: RenderTarget, certificate
     planned.addresses = takeAddresses(port, planned, report)
     if (planned.addresses.length === 0) continue
     if (planned.names.includes('_')) takeFallbacks(port, planned, report)
+    if (planned.http2) for (const address of planned.addresses) port.http2.add(address)
     port.hosts.push(planned)
     ports.set(port.port, port)
   }
@@ -120,7 +124,7 @@ export function lacksLua({ facts, mode }: RenderTarget): string {
 }
 
 function emptyPort(port: number): PlannedPort {
-  return { port, first: new Map(), hosts: [], companions: [], fallbacks: new Map() }
+  return { port, first: new Map(), hosts: [], http2: new Set(), companions: [], fallbacks: new Map() }
 }
 
 /** The addresses on which a host can stand beside those that came before it. */
@@ -264,8 +268,7 @@ function reportSharedProtocols(port: PlannedPort, { tls_policy: common = 'interm
 function reportSharedHttp2(port: PlannedPort, { http2_directive }: NginxSupport, report: Report): void {
   for (const { host, http2, files, addresses } of port.hosts) {
     if (files && http2_directive) continue
-    const others = addresses.flatMap((address) => hostsAt(port, address))
-    if (!http2 && others.some((planned) => planned.http2))
+    if (!http2 && addresses.some((address) => port.http2.has(address)))
       reportOn(report, 'warning', host, 'http2_enabled', `speaks HTTP/2 all the same, as others on port ${port.port} do`)
   }
 }

@@ -63,7 +63,7 @@ function renderFallback(rendering: Rendering, port: PlannedPort, address: string
 
 /** Without TLS nothing names a server before the first byte, so nginx asks the default server of the address whether HTTP/2 is spoken: all there say the same. */
 function speaksPlainHttp2(port: PlannedPort, addresses: readonly string[]): boolean {
-  return addresses.some((address) => hostsAt(port, address).some((planned) => planned.http2 && !planned.files))
+  return addresses.some((address) => port.http2.has(address) && !speaksTls(port, address))
 }
 
 /** Writes one virtual host. */
