@@ -8,21 +8,22 @@ import { buildText, testConfig } from './nginx.ts'
 type Loads = (facts: NginxFacts) => Promise<readonly string[]>
 
 /**
- * Learns what a binary can do, once per file and folder of modules: an upgrade in place is another file. `loads` says which modules a configuration of the host
+ * Learns what a binary can do, anew where that may have changed: an upgrade in place is another file. `loads` says which modules a configuration of the host
  * loads, and those are all that can be used there; without it, modules that lie where the binary looks for them are tried.
  */
 export function binaryFacts(paths: DataPaths, loads?: Loads): (binary: string) => Promise<NginxFacts> {
-  const known = new Map<string, Promise<{ facts: NginxFacts; modulesAt: number }>>()
+  const known = new Map<string, Promise<{ facts: NginxFacts; modules: string }>>()
+  const modulesOf = async (facts: NginxFacts) => JSON.stringify([await changedAt(facts.modules_path), await loads?.(facts)])
   return async (binary) => {
     const found = await stat(binary).catch((cause: NodeJS.ErrnoException) => {
       throw new Error(`nginx cannot be run: ${cause.code === 'ENOENT' ? `there is no file ${binary}` : cause.message}`, { cause })
     })
     const key = `${found.dev}:${found.ino}:${found.mtimeMs}`
     const last = await known.get(key)?.catch(() => undefined)
-    if (last && last.modulesAt === (await changedAt(last.facts.modules_path))) return last.facts
+    if (last && last.modules === (await modulesOf(last.facts))) return last.facts
     const learning = learnOrRemember(binary, key, paths, loads).then(async (facts) => ({
       facts,
-      modulesAt: await changedAt(facts.modules_path),
+      modules: await modulesOf(facts),
     }))
     known.set(key, learning)
     learning.catch(() => known.delete(key))

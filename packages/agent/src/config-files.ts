@@ -83,7 +83,8 @@ function decoded(bytes: Buffer): string {
   return bytes.toString(isUtf8(bytes) ? 'utf8' : 'latin1')
 }
 
-async function filesOf(pattern: string): Promise<string[]> {
+/** The files that an `include` names, in nginx's order. */
+export async function filesOf(pattern: string): Promise<string[]> {
   if (!/[*?[]/.test(pattern)) return [pattern]
   const files: string[] = []
   for await (const file of glob(pattern)) {
