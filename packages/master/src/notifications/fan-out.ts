@@ -25,13 +25,15 @@ const cursorName = 'notifications'
  * of once, whichever master gets to it. Of those that wait for one channel the newest `most` stay. Returns how many events were dealt with.
  */
 export async function fanOut(ctx: Pick<Ctx, 'db' | 'now' | 'log' | 'monitoring'>, most: number): Promise<number> {
-  const channels = await ctx.db.selectFrom('notification_channels').select(columns).where('enabled', '=', 1).execute()
-  if (channels.length === 0) return 0
+  const present = await enabledChannels(ctx.db)
+  if (present.length === 0) return 0
   const cursor = await cursorOf(ctx.db)
-  const from = Math.max(cursor ?? 0, Math.min(...channels.map((channel) => channel.begins_after)))
+  const from = Math.max(cursor ?? 0, Math.min(...present.map((channel) => channel.begins_after)))
   const page = await eventsAfter(ctx.db, from, perPage)
   const last = page.at(-1)
   if (!last) return 0
+  // Read after the events: a channel that was made between the two is there for what happened since.
+  const channels = await enabledChannels(ctx.db)
   const wanted = page.flatMap((event) => channels.filter((channel) => wants(channel, event)).map((channel) => ({ channel, event })))
   await begin(ctx.db, async (tx) => {
     if (!(await moveCursor(tx, cursor, last.seq))) return
@@ -42,6 +44,10 @@ export async function fanOut(ctx: Pick<Ctx, 'db' | 'now' | 'log' | 'monitoring'>
     for (const channel of new Set(wanted.map((each) => each.channel))) await endBeyond(ctx, tx, channel, most)
   })
   return page.length
+}
+
+async function enabledChannels(db: Kysely<Database>): Promise<Channel[]> {
+  return db.selectFrom('notification_channels').select(columns).where('enabled', '=', 1).execute()
 }
 
 /** Whether a channel is to be told of an event. */

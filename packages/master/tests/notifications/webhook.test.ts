@@ -94,6 +94,18 @@ describe.each(stores)('on $name', (store) => {
     expect(Math.round(wait / 100_000)).toBe(10)
   })
 
+  test('a channel is told of what happens the moment after it is made', async () => {
+    await using receiver = await startReceiver()
+    const rounds = 40
+    const made: string[] = []
+    for (let round = 0; round < rounds; round++) {
+      made.push((await rig.channel(webhook(`new-${round}`, receiver.url))).id)
+      await rig.alert(`after ${round}`)
+    }
+    for (const [round, id] of made.entries())
+      await until(`all deliveries from alert ${round} on`, async () => (await rig.deliveries(id)).length === rounds - round)
+  })
+
   test('a redirect is not followed', async () => {
     await using other = await startReceiver()
     await using receiver = await startReceiver((response) => response.writeHead(307, { location: other.url }).end())
