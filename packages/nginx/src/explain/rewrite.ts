@@ -84,8 +84,11 @@ export function enter(visit: Visit, level: Level): void {
     visit.level = { kind: 'limit_except', node: limit, children: limit.children ?? [], parent: level }
   }
   const handler = handlerOf(visit.level)
+  // A block that says nothing of it keeps the kind of handler that one before it has set, and has no address for that.
+  const isOther = visit.handler && visit.handler.name !== handler?.name
+  if (isOther && level.kind === 'if' && !(handler && level.children.includes(handler)))
+    throw new Unsure('which of two blocks answers', level.node)
   if (handler) visit.handler = handler
-  else if (visit.handler && level.kind === 'if') throw new Unsure('which of two blocks answers', level.node)
 }
 
 function allows(limit: Node, method: string): boolean {

@@ -24,8 +24,8 @@ export function requestHeaders(visit: Visit, proxyHost: string, placeOf: PlaceOf
 /** The headers that an upstream gets of `grpc_pass`. Source: nginx, ngx_http_grpc_create_request. */
 export function grpcHeaders(visit: Visit, authority: string, placeOf: PlaceOf): ExplainedHeader[] {
   const { names, headers } = headersSet(visit, 'grpc_set_header', placeOf, (value, node) => expand(visit, value, node))
-  const hosts = inherited(visit.level, 'grpc_set_header').filter(({ args }) => args[0]!.toLowerCase() === 'host' && args[1] !== '')
-  if (hosts.length === 0) headers.unshift(ofNginx(':authority', text(authority)))
+  // Where Host is set, even to nothing, nginx names no authority.
+  if (!names.has('host')) headers.unshift(ofNginx(':authority', text(authority)))
   const length = visit.incoming.headers.get('content-length')
   if (length && !names.has('content-length')) headers.push(ofNginx('Content-Length', isBodyKept(visit) ? length[0]! : null))
   if (!names.has('te') && /\btrailers\b/i.test(visit.incoming.headers.get('te')?.join() ?? '')) headers.push(ofNginx('TE', 'trailers'))
