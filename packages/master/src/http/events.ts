@@ -61,7 +61,9 @@ export function serveEvents(app: FastifyInstance, ctx: Ctx, feed: Feed): void {
         }
         const principal = principalOf(actor)
         request.pass = { actor, principal, ends: (await tokenEnd(ctx, request)) ?? Number.POSITIVE_INFINITY }
-        if (request.ws) request.raw.socket.once('close', feed.takePlace(principal))
+        // A socket that is gone already tells of no end any more.
+        const { socket } = request.raw
+        if (request.ws && !socket.destroyed) socket.once('close', feed.takePlace(principal))
       },
       handler: async () => {
         throw invalid([{ field: 'Upgrade', message: 'must be websocket: this address is for a WebSocket', code: 'REQUIRED' }])

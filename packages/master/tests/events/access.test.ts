@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
+import { connect } from 'node:net'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import type { ErrorBody } from '@nxmesh/api/errors'
 import { routes } from '@nxmesh/api/routes'
 import { accessToken, administrator, signIn, startTestMaster, type TestMaster } from '@nxmesh/testkit/master'
@@ -217,6 +219,27 @@ describe.each(stores)('who is told what, on $name', (store) => {
     opened[0]!.socket.close()
     await opened[0]!.closed
     open.use(await until('there is a place again', () => listenWith(master.base, person.token).catch(() => undefined)))
+  })
+
+  test('clients that leave during the handshake take no place with them', async () => {
+    const person = await newPerson(master.master.ctx, master.base, 'hasty@example.com')
+    const { host, hostname, port } = new URL(master.base)
+    const head = `GET /v1/events?token=${person.token} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`
+    const asked = `${head}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\n\r\n`
+    const gone = Array.from({ length: 200 }, async (_, turns) => {
+      const socket = connect(Number(port), hostname)
+      socket.on('error', () => undefined)
+      await once(socket, 'connect')
+      socket.write(asked)
+      // So that they leave at every point of it.
+      for (let turn = 0; turn < turns % 40; turn++) await setImmediate()
+      socket.resetAndDestroy()
+      await once(socket, 'close')
+    })
+    await Promise.all(gone)
+    await using open = new AsyncDisposableStack()
+    for (let count = 0; count < 12; count++)
+      open.use(await until('a place', () => listenWith(master.base, person.token).catch(() => undefined)))
   })
 
   test('an access token that expires ends its socket', async () => {
