@@ -11,6 +11,7 @@ export default class QuietReporter {
   #vitest
   #summaryFile = process.env.NXMESH_TEST_SUMMARY
   #progress = 0
+  #failures = []
 
   onInit(vitest) {
     this.#vitest = vitest
@@ -40,6 +41,8 @@ export default class QuietReporter {
     for (const error of unhandledErrors) this.#printError(error, { fullStack: true })
     const counts = count(testModules)
     counts.failed += unhandledErrors.length
+    // Named again where a long output is read first: at its end.
+    for (const failure of this.#failures) this.#vitest.logger.log(`failed ${failure}`)
     for (const [note, number] of skipNotes(testModules)) this.#vitest.logger.log(`skipped ${number}: ${note}`)
     if (this.#summaryFile) this.#writeSummary({ finished: true, ...counts })
     else this.#vitest.logger.log(closingLine(counts))
@@ -53,6 +56,7 @@ export default class QuietReporter {
     if (errors.length === 0) return
     const file = (entity.module ?? entity).relativeModuleId
     this.#vitest.logger.error(`\nFAILED ${file} > ${title}`)
+    this.#failures.push(`${file} > ${title}: ${errors[0].message?.split('\n', 1)[0].slice(0, 200)}`)
     for (const error of errors) this.#printError(error, { project: entity.project, fullStack: true })
     const logs = entity.logs?.() ?? []
     if (logs.length > 0) this.#vitest.logger.error(`printed by this test:\n${logs.map((log) => log.content).join('')}`)
