@@ -57,6 +57,7 @@ const host = fc
     name: text,
     server_name: text,
     listen_port: count,
+    accept_proxy_protocol: optional(fc.record({ trusted: fc.array(text, { maxLength: 2 }) })),
     listen_addresses: optional(fc.array(text, { minLength: 1, maxLength: 3 })),
     ssl_enabled: fc.boolean(),
     ssl_certificate_id: fc.option(fc.uuid()),

@@ -68,6 +68,7 @@ const hostInput = allowed(
       name: text,
       server_name: words('a.test', '*.b.test _', '~^x(?<y>.+)$', 'münchen.test'),
       listen_port: fc.integer({ min: 1, max: 65_535 }),
+      accept_proxy_protocol: fc.record({ trusted: fc.array(words('10.0.0.0/8', '::1'), { maxLength: 2 }) }),
       listen_addresses: fc.uniqueArray(fc.oneof(fc.ipV4(), words('2001:db8::1', '::1')), { minLength: 1, maxLength: 3 }),
       ssl_enabled: fc.boolean(),
       ssl_certificate_id: fc.option(fc.uuid()),

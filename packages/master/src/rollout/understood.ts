@@ -15,7 +15,7 @@ export interface Need {
 }
 
 /** The capabilities from which on agents know what the published contract has not; see capability.ts. */
-const knownSince = { tls: 1, header_directions: 1, options: 5, streams: 6, addresses: 7, lua: 8 } as const
+const knownSince = { tls: 1, header_directions: 1, options: 5, streams: 6, addresses: 7, lua: 8, proxy_protocol: 9 } as const
 
 /** An agent of this capability knows everything of a config. */
 export const newestNeed = Math.max(...Object.values(knownSince))
@@ -71,6 +71,7 @@ function guardsOf(host: VirtualHost): { field: string; since: number }[] {
     ...host.locations.flatMap((location, index) => guardFields(location, `locations.${index}.`)),
   ].map((field) => ({ field, since: knownSince.options as number }))
   if (host.listen_addresses) guards.push({ field: 'listen_addresses', since: knownSince.addresses })
+  if (host.accept_proxy_protocol) guards.push({ field: 'accept_proxy_protocol', since: knownSince.proxy_protocol })
   for (const { field } of luaOfHost(host)) guards.push({ field, since: knownSince.lua })
   return guards
 }

@@ -15,6 +15,7 @@ function ask(http: string, over: Partial<Incoming> = {}) {
     path: '/',
     headers: new Map(),
     source: '127.0.0.1',
+    proxied: undefined,
     destination: undefined,
     files: undefined,
     ...over,

@@ -67,10 +67,34 @@ describe('servers', () => {
     expect(new Set(made.map(({ name }) => name)).size).toBe(made.length)
   })
 
+  test('the PROXY protocol on some sockets of a server is that of all servers there, and of these sockets alone', () => {
+    const made =
+      hosts(`server { listen 80; listen 8080 proxy_protocol; server_name a.test; set_real_ip_from 10.0.0.0/8; set_real_ip_from ::1;
+      real_ip_header proxy_protocol; location / { root /srv; } }
+      server { listen 8080; listen 127.0.0.2:8080; server_name b.test; location / { root /srv; } }`)
+    expect(
+      made.map(({ server_name, listen_port, listen_addresses, accept_proxy_protocol }) => [
+        server_name,
+        listen_port,
+        listen_addresses,
+        accept_proxy_protocol,
+      ]),
+    ).toEqual([
+      ['a.test _', 80, undefined, undefined],
+      ['a.test _', 8080, undefined, { trusted: [] }],
+      ['b.test', 8080, undefined, { trusted: [] }],
+      ['b.test _', 8080, ['127.0.0.2'], undefined],
+    ])
+    expect(made[1]).toMatchObject({
+      custom_directives: { real_ip_header: 'proxy_protocol' },
+      extra_directives: ['set_real_ip_from 10.0.0.0/8', 'set_real_ip_from ::1'],
+    })
+  })
+
   test('one that would be opened to all, or protected less, is left out', () => {
     expect(leftOut('server { listen inside.test:80; return 200; }')[0]).toContain('listens on "inside.test"')
     expect(leftOut('server { listen unix:/run/a.sock; return 200; }')[0]).toContain('unix socket')
-    expect(leftOut('server { listen 80 proxy_protocol; return 200; }')[1]).toContain('"proxy_protocol"')
+    expect(leftOut('server { listen 80 odd_protocol; return 200; }')[1]).toContain('"odd_protocol"')
     for (const guard of ['access_by_lua_block { x }', 'auth_jwt_x y; js_access a.b', 'include missing.conf', 'perl_require x.pm'])
       expect(
         hosts(`server { listen 80; server_name a.test; location / { ${guard}${guard.endsWith('}') ? '' : ';'} return 200; } }`),

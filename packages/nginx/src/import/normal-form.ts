@@ -101,7 +101,7 @@ function putServers(form: NormalForm, servers: readonly SourceDirective[], withi
     const inherited = http.filter(({ name }) => comparedInServers.has(name) && !block.some((own) => own.name === name))
     const certificate = [...block, ...http].find(({ name }) => name === 'ssl_certificate')?.args[0]
     for (const place of new Set(listensOf(server).map(placeOf))) {
-      const { tls, http2, defaultServer } = ports.get(place)!
+      const { tls, http2, proxyProtocol, defaultServer } = ports.get(place)!
       if (tls && rejectsStrangers(server, ports)) continue
       const own = listensOf(server).filter((listen) => placeOf(listen) === place)
       const { free } = claim(claims, place, defaultServer === server ? [...names, '_'] : names, '')
@@ -112,6 +112,7 @@ function putServers(form: NormalForm, servers: readonly SourceDirective[], withi
       const said = form.get(context)!
       const on = (name: string, of = block) => [...of, ...http].find((directive) => directive.name === name)?.args[0]
       if (http2 || on('http2', tls ? block : defaultServer.block) === 'on') said.push('http2 on')
+      if (proxyProtocol) said.push('proxy_protocol of clients')
       if (tls) {
         said.push('ssl on')
         if (certificate !== undefined)

@@ -18,6 +18,7 @@ import { missingTimeouts } from './missing-timeouts.ts'
 import { noAgent } from './no-agent.ts'
 import { normalisedPath } from './normalised-path.ts'
 import { plainPassword } from './plain-password.ts'
+import { proxyAddress } from './proxy-address.ts'
 import { proxyPath } from './proxy-path.ts'
 import type { Scope } from './scope.ts'
 import { shadowedLocation } from './shadowed-location.ts'
@@ -48,6 +49,7 @@ export const scopeRules: readonly ((scope: Scope) => LintFinding[])[] = [
   tryFilesWithProxy,
   accessAfterReturn,
   allowWithoutDeny,
+  proxyAddress,
   unverifiedUpstream,
   versionDisclosure,
   hiddenError,

@@ -33,7 +33,7 @@ export interface Companion {
 /** One port: what all its virtual hosts share. */
 export interface PlannedPort {
   port: number
-  /** The first virtual host on each address, which decides whether TLS is spoken there: nginx knows it for a socket, not for a name. */
+  /** The first virtual host on each address, which decides whether TLS and the PROXY protocol are spoken there: nginx knows it for a socket, not for a name. */
   first: Map<string, PlannedHost>
   hosts: PlannedHost[]
   /** The addresses on which one of them speaks HTTP/2. */
@@ -86,6 +86,12 @@ export function speaksTls({ first }: Pick<PlannedPort, 'first'>, address: string
   return first.get(address)?.files !== undefined
 }
 
+/** Whether connections to an address of a port begin with a header of the PROXY protocol: like TLS this holds for all servers there. */
+export function speaksProxyProtocol({ first, companions }: Pick<PlannedPort, 'first' | 'companions'>, address: string): boolean {
+  const host = first.get(address)?.host ?? companions.find(({ addresses }) => addresses.includes(address))?.host
+  return host?.accept_proxy_protocol !== undefined
+}
+
 /** Decides which virtual hosts can be served on which port; the others are reported as errors and left out, so that they never break the rest. */
 export function planPorts(config: AgentConfig, target: RenderTarget, certificates: CertificateFiles, report: Report): PlannedPort[] {
   const ports = new Map<number, PlannedPort>()
@@ -133,15 +139,24 @@ function takeAddresses({ port, first }: PlannedPort, planned: PlannedHost, repor
   const rivals = addresses.flatMap((address) => {
     const other = first.get(address)
     if (!other) first.set(address, planned)
-    return other && other.host.ssl_enabled !== host.ssl_enabled ? [{ address, other }] : []
+    const field = other && disagreement(other.host, host)
+    return field ? [{ address, other, field }] : []
   })
   const isWhole = rivals.length === addresses.length
-  for (const { address, other } of isWhole ? rivals.slice(0, 1) : rivals) {
+  for (const { address, other, field } of isWhole ? rivals.slice(0, 1) : rivals) {
     const where = address === everyAddress ? `port ${port}` : `port ${port} on ${address}`
-    const speaks = `${where} ${host.ssl_enabled ? 'does not speak TLS' : 'speaks TLS'} for "${other.host.name}"`
-    reportOn(report, 'error', host, 'ssl_enabled', `${isWhole ? 'is left out' : `does not listen on ${address}`}: ${speaks}`)
+    const speaks = `${where} ${other.host[field] ? 'speaks' : 'does not speak'} ${protocols[field]} for "${other.host.name}"`
+    reportOn(report, 'error', host, field, `${isWhole ? 'is left out' : `does not listen on ${address}`}: ${speaks}`)
   }
   return addresses.filter((address) => !rivals.some((rival) => rival.address === address))
+}
+
+const protocols = { ssl_enabled: 'TLS', accept_proxy_protocol: 'the PROXY protocol' } as const
+
+/** The field in which two virtual hosts differ that nginx knows for a socket only. */
+function disagreement(one: ConfigVirtualHost, other: ConfigVirtualHost): keyof typeof protocols | undefined {
+  const fields = ['ssl_enabled', 'accept_proxy_protocol'] as const
+  return fields.find((field) => Boolean(one[field]) !== Boolean(other[field]))
 }
 
 function takeFallbacks(port: PlannedPort, planned: PlannedHost, report: Report): void {
@@ -184,10 +199,19 @@ function planCompanions(
     for (const [free, addresses] of byNames) {
       const names = free.split(' ')
       for (const place of placesOf(names, addresses)) taken.add(place)
+      reportOtherProtocol(port, host, addresses, report)
       port.companions.push({ host, names, addresses, redirects: wanted && served.has(host) })
       ports.set(http_port, port)
     }
   }
+}
+
+function reportOtherProtocol(port: PlannedPort, host: ConfigVirtualHost, addresses: readonly string[], report: Report): void {
+  const accepts = host.accept_proxy_protocol !== undefined
+  const decided = addresses.find((address) => port.first.has(address) || port.companions.some((each) => each.addresses.includes(address)))
+  if (decided === undefined || speaksProxyProtocol(port, decided) === accepts) return
+  const message = `plain HTTP on port ${port.port} ${accepts ? 'takes no' : 'wants the'} PROXY protocol, as others there do not agree`
+  reportOn(report, 'warning', host, 'accept_proxy_protocol', message)
 }
 
 function planHost(host: ConfigVirtualHost, target: RenderTarget, certificates: CertificateFiles, report: Report): PlannedHost | undefined {
@@ -197,6 +221,16 @@ function planHost(host: ConfigVirtualHost, target: RenderTarget, certificates: C
     return undefined
   }
   const { supports, version } = target.facts
+  if (host.accept_proxy_protocol?.trusted.length && !supports.realip) {
+    reportOn(
+      report,
+      'error',
+      host,
+      'accept_proxy_protocol.trusted',
+      `is left out: nginx ${version} here is built without its real-ip module`,
+    )
+    return undefined
+  }
   const addresses = presentAddresses(host, target)
   reportAbsent(host, addresses, target, report)
   if (addresses.length === 0) return undefined
