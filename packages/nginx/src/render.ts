@@ -58,8 +58,8 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
     unshared: new Set(target.reuseport?.map(listenName)),
     ...challenges,
   }
-  if (ports.some(({ hosts }) => hosts.some(({ lua }) => lua)) || [...placed.http, ...placed.server].some(({ lua }) => lua))
-    rendering.uses.add('lua')
+  for (const { modules } of [...ports.flatMap(({ hosts }) => hosts), ...placed.http, ...placed.server])
+    for (const module of modules ?? []) rendering.uses.add(module)
   renderHttpHead(rendering, ports)
   renderChallengeAnswers(rendering)
   const streams = planStreams(config, target, { certificates: paths, taken: listensOf(ports) }, report).filter(

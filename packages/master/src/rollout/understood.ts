@@ -6,7 +6,7 @@ import type { Settings } from '@nxmesh/model/settings'
 import type { StreamHost } from '@nxmesh/model/stream-host'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
 import { decidesByLua } from '@nxmesh/nginx/lua-directives'
-import { luaOfHost, luaOfSettings } from '@nxmesh/nginx/lua-use'
+import { modulesOfHost, modulesOfSettings } from '@nxmesh/nginx/module-use'
 
 /** Something that a config asks for and agents below a capability do not know of: they serve the rest as if it were not there. */
 export interface Need {
@@ -15,7 +15,7 @@ export interface Need {
 }
 
 /** The capabilities from which on agents know what the published contract has not; see capability.ts. */
-const knownSince = { tls: 1, header_directions: 1, options: 5, streams: 6, addresses: 7, lua: 8, proxy_protocol: 9 } as const
+const knownSince = { tls: 1, header_directions: 1, options: 5, streams: 6, addresses: 7, lua: 8, proxy_protocol: 9, modules: 9 } as const
 
 /** An agent of this capability knows everything of a config. */
 export const newestNeed = Math.max(...Object.values(knownSince))
@@ -28,7 +28,7 @@ type ConfigOfHosts = ServedHosts & Pick<WorkspaceConfig, 'settings'>
  */
 export function givenSince({ virtual_hosts, stream_hosts, settings }: ConfigOfHosts): Map<VirtualHost | StreamHost, number> {
   const since = new Map<VirtualHost | StreamHost, number>(stream_hosts.map((host) => [host, knownSince.streams]))
-  const guarded = luaOfSettings(settings).some(({ name }) => decidesByLua(name))
+  const guarded = modulesOfSettings(settings).some(({ name }) => decidesByLua(name))
   for (const host of virtual_hosts) {
     const guards = guardsOf(host).map((guard) => guard.since)
     if (guarded) guards.push(knownSince.lua)
@@ -72,7 +72,8 @@ function guardsOf(host: VirtualHost): { field: string; since: number }[] {
   ].map((field) => ({ field, since: knownSince.options as number }))
   if (host.listen_addresses) guards.push({ field: 'listen_addresses', since: knownSince.addresses })
   if (host.accept_proxy_protocol) guards.push({ field: 'accept_proxy_protocol', since: knownSince.proxy_protocol })
-  for (const { field } of luaOfHost(host)) guards.push({ field, since: knownSince.lua })
+  // What only nginx itself would stumble over stops all that the agent is to serve.
+  for (const { field, module } of modulesOfHost(host)) guards.push({ field, since: knownSince[module === 'lua' ? 'lua' : 'modules'] })
   return guards
 }
 
@@ -84,7 +85,7 @@ function guardFields({ access, auth_basic, extra_directives }: VirtualHost | Loc
 function needsOfSettings(settings: Settings): Need[] {
   const ignored = (field: string, since: number) => need(since, { kind: 'settings', field }, `${field} is ignored`)
   const own = (['tls_policy', 'http_port'] as const).filter((field) => settings[field] !== undefined)
-  const deciding = luaOfSettings(settings).filter(({ name }) => decidesByLua(name))
+  const deciding = modulesOfSettings(settings).filter(({ name }) => decidesByLua(name))
   return [
     ...optionFields(settings, settingsOptions).map((field) => ignored(field, knownSince.options)),
     ...own.map((field) => ignored(field, knownSince.tls)),

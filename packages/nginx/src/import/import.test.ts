@@ -128,12 +128,21 @@ describe('servers', () => {
   })
 
   test('one with directives of a module that no agent loads is left out', () => {
-    const module = 'load_module modules/ngx_http_headers_more_filter_module.so;'
-    const text = 'http { server { listen 80; more_set_headers "A: b"; return 204; } server { listen 81; return 204; } }'
+    const module = 'load_module modules/ngx_nchan_module.so;'
+    const text = 'http { server { listen 80; location / { nchan_pubsub; } } server { listen 81; return 204; } }'
     const { virtual_hosts, lines } = importText(`${module} ${text}`).result
     expect(virtual_hosts.map(({ listen_port }) => listen_port)).toEqual([81])
     expect(lines.map(({ message }) => message)).toContainEqual(expect.stringContaining('which no agent loads'))
     expect(importText(text).result.virtual_hosts).toHaveLength(2)
+  })
+
+  test('one with directives of a module that agents load is taken, and the module need not be said', () => {
+    const module = 'load_module modules/ngx_http_headers_more_filter_module.so;'
+    const text = 'http { more_clear_headers X-A; server { listen 80; more_set_headers "A: b"; more_clear_headers Server; return 204; } }'
+    const { virtual_hosts, settings, lines } = importText(`${module} ${text}`).result
+    expect(virtual_hosts).toMatchObject([{ custom_directives: { more_set_headers: '"A: b"', more_clear_headers: 'Server' } }])
+    expect(settings.nginx_directives).toEqual({ more_clear_headers: 'X-A' })
+    expect(lines[0]).toMatchObject({ outcome: 'replaced', message: expect.stringContaining('the agent loads this module') })
   })
 
   test('HTTP/2 without TLS stays, and is the default server’s to say', () => {

@@ -1,8 +1,8 @@
 import { isNginxOwn } from '../defined-names.ts'
 import type { Ledger } from './ledger.ts'
-import { ofUnloadedModule } from './module-directives.ts'
 import type { SourceDirective } from './source.ts'
 import { everything } from './text.ts'
+import { ofUnloadedModule } from './unloaded-modules.ts'
 import { passedTo } from './upstreams.ts'
 
 /** What nothing defines any more, by `$name`, `zone name` or `upstream name`, with the directive that did. nginx refuses a whole configuration for one use. */

@@ -4,7 +4,8 @@ import { addressesOf, everyAddress } from '@nxmesh/model/listen-address'
 import { parseServerNames } from '@nxmesh/model/server-name'
 import { compareVersions, type NginxSupport } from '../facts.ts'
 import { decidesByLua } from '../lua-directives.ts'
-import { luaOfHost, luaOfSettings } from '../lua-use.ts'
+import { type LoadableModule, moduleWords } from '../module-directives.ts'
+import { modulesOfHost, modulesOfSettings } from '../module-use.ts'
 import { takesAll } from '../shared-sockets.ts'
 import type { CertificateFiles, CertificatePaths } from './certificates.ts'
 import { type Report, reportOn } from './report.ts'
@@ -19,7 +20,8 @@ export interface PlannedHost {
   files?: CertificatePaths
   http2: boolean
   http3: boolean
-  lua: boolean
+  /** Those that nginx must load for it. */
+  modules: ReadonlySet<LoadableModule>
 }
 
 /** The plain side of a virtual host that speaks TLS: it answers challenges, and leads to HTTPS where that is wanted and served. */
@@ -95,19 +97,23 @@ export function speaksProxyProtocol({ first, companions }: Pick<PlannedPort, 'fi
 /** Decides which virtual hosts can be served on which port; the others are reported as errors and left out, so that they never break the rest. */
 export function planPorts(config: AgentConfig, target: RenderTarget, certificates: CertificateFiles, report: Report): PlannedPort[] {
   const ports = new Map<number, PlannedPort>()
-  const common = luaOfSettings(config.settings).find(({ name }) => decidesByLua(name))
+  const { supports } = target.facts
+  const common = supports.lua ? undefined : modulesOfSettings(config.settings).find(({ name }) => decidesByLua(name))
   for (const host of config.virtual_hosts) {
-    const lua = luaOfHost(host)
-    if (!target.facts.supports.lua && (lua.length > 0 || common)) {
-      const [field, why] = lua[0]
-        ? [lua[0].field, '']
-        : ['server_name', ` and "${common!.name}" of the settings is to decide on its requests`]
-      reportOn(report, 'error', host, field, `the virtual host is left out: ${lacksLua(target)}${why}`)
+    const uses = modulesOfHost(host)
+    const lacking = uses.find(({ module }) => !supports[module])
+    if (lacking) {
+      reportOn(report, 'error', host, lacking.field, `the virtual host is left out: ${lacksModule(target, lacking.module)}`)
+      continue
+    }
+    if (common) {
+      const why = `${lacksModule(target, 'lua')} and "${common.name}" of the settings is to decide on its requests`
+      reportOn(report, 'error', host, 'server_name', `the virtual host is left out: ${why}`)
       continue
     }
     const planned = planHost(host, target, certificates, report)
     if (!planned) continue
-    planned.lua = lua.length > 0
+    planned.modules = new Set(uses.map(({ module }) => module))
     const port = ports.get(host.listen_port) ?? emptyPort(host.listen_port)
     planned.addresses = takeAddresses(port, planned, report)
     if (planned.addresses.length === 0) continue
@@ -118,15 +124,16 @@ export function planPorts(config: AgentConfig, target: RenderTarget, certificate
   }
   planCompanions(config, ports, target, report)
   const sorted = [...ports.values()].sort((a, b) => a.port - b.port)
-  for (const port of sorted) reportSharedHttp2(port, target.facts.supports, report)
+  for (const port of sorted) reportSharedHttp2(port, supports, report)
   if (compareVersions(target.facts.version, ownProtocolsSince) < 0)
     for (const port of sorted) reportSharedProtocols(port, config.settings, report)
   return sorted
 }
 
-/** Why Lua cannot be run. */
-export function lacksLua({ facts, mode }: RenderTarget): string {
-  return mode === 'owned' ? `nginx ${facts.version} here has no Lua module` : "the host's own nginx.conf loads no Lua module"
+/** Why nginx cannot do what needs a module. */
+export function lacksModule({ facts, mode }: RenderTarget, module: LoadableModule): string {
+  const word = moduleWords[module]
+  return mode === 'owned' ? `nginx ${facts.version} here has no ${word} module` : `the host's own nginx.conf loads no ${word} module`
 }
 
 function emptyPort(port: number): PlannedPort {
@@ -234,7 +241,7 @@ function planHost(host: ConfigVirtualHost, target: RenderTarget, certificates: C
   const addresses = presentAddresses(host, target)
   reportAbsent(host, addresses, target, report)
   if (addresses.length === 0) return undefined
-  const planned: PlannedHost = { host, names: parsed.names, addresses, http2: false, http3: false, lua: false }
+  const planned: PlannedHost = { host, names: parsed.names, addresses, http2: false, http3: false, modules: new Set() }
   if (host.ssl_enabled) {
     const files = host.ssl_certificate_id === null ? undefined : certificates.get(host.ssl_certificate_id)
     if (!files || !supports.ssl) {
