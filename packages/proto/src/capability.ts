@@ -8,5 +8,6 @@
  * 6: the agent serves stream hosts.
  * 7: the agent listens on certain addresses only.
  * 8: the agent runs Lua, and leaves out hosts whose Lua its nginx cannot run.
+ * 9: the agent serves stream hosts on certain addresses only.
  */
-export const capability = 8
+export const capability = 9

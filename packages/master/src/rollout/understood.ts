@@ -15,7 +15,7 @@ export interface Need {
 }
 
 /** The capabilities from which on agents know what the published contract has not; see capability.ts. */
-const knownSince = { tls: 1, header_directions: 1, options: 5, streams: 6, addresses: 7, lua: 8 } as const
+const knownSince = { tls: 1, header_directions: 1, options: 5, streams: 6, addresses: 7, lua: 8, streamAddresses: 9 } as const
 
 /** An agent of this capability knows everything of a config. */
 export const newestNeed = Math.max(...Object.values(knownSince))
@@ -27,7 +27,9 @@ type ConfigOfHosts = ServedHosts & Pick<WorkspaceConfig, 'settings'>
  * would open it to them, and one that does not know of its kind would say that it serves it.
  */
 export function givenSince({ virtual_hosts, stream_hosts, settings }: ConfigOfHosts): Map<VirtualHost | StreamHost, number> {
-  const since = new Map<VirtualHost | StreamHost, number>(stream_hosts.map((host) => [host, knownSince.streams]))
+  const since = new Map<VirtualHost | StreamHost, number>(
+    stream_hosts.map((host) => [host, Math.max(...needsOfStream(host).map((each) => each.since))]),
+  )
   const guarded = luaOfSettings(settings).some(({ name }) => decidesByLua(name))
   for (const host of virtual_hosts) {
     const guards = guardsOf(host).map((guard) => guard.since)
@@ -39,11 +41,23 @@ export function givenSince({ virtual_hosts, stream_hosts, settings }: ConfigOfHo
 
 /** What hosts and the settings ask of agents that not every agent knows. */
 export function needsOf({ virtual_hosts, stream_hosts, settings }: ConfigOfHosts): Need[] {
-  return [...virtual_hosts.flatMap(needsOfHost), ...stream_hosts.map(needOfStream), ...needsOfSettings(settings)]
+  return [...virtual_hosts.flatMap(needsOfHost), ...stream_hosts.flatMap(needsOfStream), ...needsOfSettings(settings)]
 }
 
-function needOfStream({ id, name }: StreamHost): Need {
-  return need(knownSince.streams, { kind: 'stream_host', id, name, field: 'protocol' }, 'is left out')
+function needsOfStream({ id, name, listen_addresses }: StreamHost): Need[] {
+  const at = { kind: 'stream_host', id, name } as const
+  return [
+    need(knownSince.streams, { ...at, field: 'protocol' }, 'is left out'),
+    ...(listen_addresses
+      ? [
+          need(
+            knownSince.streamAddresses,
+            { ...at, field: 'listen_addresses' },
+            'is left out, as it would be open to more than may come in',
+          ),
+        ]
+      : []),
+  ]
 }
 
 function needsOfHost(host: VirtualHost): Need[] {
