@@ -2,6 +2,8 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
+import { importConfig } from '../src/import/import.ts'
+import { readSources } from '../src/import/includes.ts'
 import type { Rendered } from '../src/render/target.ts'
 import { render } from '../src/render.ts'
 import { certificate } from './support/certificate.ts'
@@ -138,6 +140,20 @@ describe.each(usable)('nginx $facts.version', (binary) => {
     expect(await words('127.0.0.2', mixed)).toBe('stream')
     expect(await get({ host: '127.0.0.2', port: http }, '/')).toContain('web')
     expect(await datagram('127.0.0.2', udp)).toBe('datagrams')
+  })
+
+  test('what an nginx says on single addresses, that of an import says there, too', async () => {
+    const port = await freePort()
+    const streams = [
+      `server { listen ${port}; return all; }`,
+      `server { listen localhost:${port}; listen 127.0.0.2:${port} so_keepalive=on; return one; }`,
+    ]
+    const sources = readSources(new Map([['n.conf', `events {} stream { ${streams.join(' ')} }`]]), 'n.conf')
+    let ids = 0
+    const { stream_hosts, lines } = importConfig(sources, { newId: () => id(6, ++ids), findCertificate: () => undefined })
+    expect(lines.filter(({ outcome }) => outcome === 'left_out')).toEqual([])
+    await using _server = await serve(binary, { ...configOf({}), stream_hosts })
+    expect(await Promise.all(['127.0.0.1', '127.0.0.2', '127.0.0.3'].map((host) => words(host, port)))).toEqual(['one', 'one', 'all'])
   })
 
   test('while sockets are shared on the way to others, each port is kept by the kind of host that it is for', () => {
