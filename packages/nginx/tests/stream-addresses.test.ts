@@ -1,15 +1,16 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { connect as connectTls } from 'node:tls'
 import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { importConfig } from '../src/import/import.ts'
 import { readSources } from '../src/import/includes.ts'
 import type { Rendered } from '../src/render/target.ts'
-import { render } from '../src/render.ts'
 import { certificate } from './support/certificate.ts'
 import { type ConfigDraft, configOf, id } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { exchange, get, serve, targetFor, testRendered } from './support/real-nginx.ts'
+import { exchange, get, serve, testRendered } from './support/real-nginx.ts'
 
 type Draft = NonNullable<ConfigDraft['stream_hosts']>[number]
 
@@ -67,6 +68,25 @@ describe.each(usable)('nginx $facts.version', (binary) => {
     expect(server.rendered.findings).toEqual([])
     expect(server.rendered.listens.map(({ address }) => address)).toEqual([undefined, '127.0.0.2', '127.0.0.3'])
     expect(await Promise.all(['127.0.0.1', '127.0.0.2', '127.0.0.3'].map((host) => datagram(host, port)))).toEqual(['all', 'one', 'one'])
+  })
+
+  test('TLS and the PROXY protocol are those of an address of a port', async () => {
+    const port = await freePort()
+    const certificates = { [id(3, 1)]: { id: id(3, 1), domain: 'example.com', ...certificate, expires_at: 0 } }
+    const config = configOf({
+      certificates,
+      stream_hosts: [
+        saying('plain', { listen_port: port }),
+        saying('secret', { listen_port: port, listen_addresses: ['127.0.0.2'], ssl_enabled: true, ssl_certificate_id: id(3, 1) }),
+        saying('$remote_addr', { listen_port: port, listen_addresses: ['127.0.0.3'], accept_proxy_protocol: {} }),
+      ],
+    })
+    await using _server = await serve(binary, config)
+    expect(await words('127.0.0.1', port)).toBe('plain')
+    expect(await text(connectTls({ host: '127.0.0.2', port, rejectUnauthorized: false }))).toBe('secret')
+    expect(await exchange({ host: '127.0.0.2', port }, 'GET / HTTP/1.0\r\n\r\n').catch(() => '')).not.toContain('secret')
+    expect(await exchange({ host: '127.0.0.3', port }, 'PROXY TCP4 10.1.2.3 10.0.0.1 1 2\r\n')).toBe('127.0.0.1')
+    expect(await exchange({ host: '127.0.0.3', port }, 'hello\r\n').catch(() => '')).toBe('')
   })
 
   test('hazard 45: an address that the machine does not have leaves out its stream host, and no other', () => {
@@ -161,8 +181,11 @@ describe.each(usable)('nginx $facts.version', (binary) => {
       configOf({ stream_hosts: [saying('x', { listen_port: 18491, ...(listen_addresses && { listen_addresses }) })] })
     const listens = (config: ReturnType<typeof configOf>, ...reuseport: string[]) => {
       const sockets = reuseport.map((address) => ({ port: 18491, address }))
-      const { files } = render(config, targetFor(binary, '/x', { reuseport: sockets }))
-      return files.flatMap(({ path, text }) => [...text.matchAll(/^ {4}listen (?!unix)(.*);$/gm)].map(([, words]) => `${path} ${words}`))
+      const { rendered, output } = testRendered(binary, config, { reuseport: sockets })
+      expect(output).toContain('test is successful')
+      return rendered.files
+        .filter(({ path }) => !path.startsWith('test'))
+        .flatMap(({ path, text }) => [...text.matchAll(/^ {4}listen (?!unix)(.*);$/gm)].map(([, words]) => `${path} ${words}`))
     }
     expect(listens(stream(['127.0.0.1']), '0.0.0.0')).toEqual(['stream.conf 127.0.0.1:18491', 'stream.conf 18491 reuseport'])
     expect(listens(stream(['127.0.0.1']), '127.0.0.1')).toEqual(['stream.conf 127.0.0.1:18491 reuseport'])
