@@ -76,6 +76,7 @@ const streamHost = fc
     name: text,
     protocol: fc.constantFrom('tcp', 'udp'),
     listen_port: count,
+    listen_addresses: optional(fc.array(text, { minLength: 1, maxLength: 3 })),
     upstream_id: optional(fc.uuid()),
     ssl_enabled: fc.boolean(),
     ssl_certificate_id: fc.option(fc.uuid()),

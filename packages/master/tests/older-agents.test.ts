@@ -16,6 +16,10 @@ test('agents of an older release are not given what they do not know of, and it 
   const { client } = mesh
   const upstream = await client.call(routes.createUpstream, { params, body: { name: 'db', servers: [{ address: '10.0.0.1:5432' }] } })
   const stream = await client.call(routes.createStreamHost, { params, body: { name: 'db', listen_port: 5432, upstream_id: upstream.id } })
+  const near = await client.call(routes.createStreamHost, {
+    params,
+    body: { name: 'near', listen_port: 5433, listen_addresses: ['127.0.0.1'], upstream_id: upstream.id },
+  })
   await client.call(routes.createVirtualHost, { params, body: host })
   const own = await client.call(routes.createVirtualHost, {
     params,
@@ -29,22 +33,25 @@ test('agents of an older release are not given what they do not know of, and it 
   const ids = await connectAll(mesh)
   const addresses = 'agent_too_old virtual_host listen_addresses'
   const protocol = 'agent_too_old virtual_host accept_proxy_protocol'
-  const streams = 'agent_too_old stream_host protocol'
+  const streams = ['protocol', 'protocol', 'listen_addresses'].map((field) => `agent_too_old stream_host ${field}`)
+  const single = 'agent_too_old stream_host listen_addresses'
   expect(Object.fromEntries(ids.map(({ capability, names, findings }) => [capability, { names, findings }]))).toEqual({
-    0: { names: ['web'], findings: [addresses, protocol, streams] },
-    5: { names: ['web'], findings: [addresses, protocol, streams] },
-    6: { names: ['web', 'db'], findings: [addresses, protocol] },
-    7: { names: ['web', 'own', 'db'], findings: [protocol] },
-    8: { names: ['web', 'own', 'db'], findings: [protocol] },
-    9: { names: ['web', 'own', 'proxied', 'db'], findings: [] },
+    0: { names: ['web'], findings: [addresses, protocol, ...streams] },
+    5: { names: ['web'], findings: [addresses, protocol, ...streams] },
+    6: { names: ['web', 'db'], findings: [addresses, protocol, single] },
+    7: { names: ['web', 'own', 'db'], findings: [protocol, single] },
+    8: { names: ['web', 'own', 'db'], findings: [protocol, single] },
+    9: { names: ['web', 'own', 'proxied', 'db', 'near'], findings: [] },
   })
 
   const { data } = await client.call(routes.listFindings, { params, query: { code: 'agent_too_old' } })
   const below = (capability: number) => ids.filter((agent) => agent.capability < capability).map(({ id }) => id)
-  expect(data.map(({ object, agent_ids }) => [object.id, agent_ids])).toEqual([
-    [own.id, below(7)],
-    [proxied.id, below(9)],
-    [stream.id, below(6)],
+  expect(data.map(({ object, field, agent_ids }) => [object.id, field, agent_ids])).toEqual([
+    [own.id, 'listen_addresses', below(7)],
+    [proxied.id, 'accept_proxy_protocol', below(9)],
+    [stream.id, 'protocol', below(6)],
+    [near.id, 'protocol', below(6)],
+    [near.id, 'listen_addresses', below(9)],
   ])
 })
 

@@ -142,6 +142,7 @@ const streamInput = allowed(
       name: text,
       protocol: words('tcp', 'udp'),
       listen_port: fc.integer({ min: 1, max: 65_535 }),
+      listen_addresses: fc.uniqueArray(fc.oneof(fc.ipV4(), words('2001:db8::1', '::1')), { minLength: 1, maxLength: 3 }),
       upstream_id: fc.uuid(),
       ssl_enabled: fc.boolean(),
       ssl_certificate_id: fc.option(fc.uuid()),

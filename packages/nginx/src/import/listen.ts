@@ -43,17 +43,18 @@ export function readListen(args: readonly string[]): ReadListen {
   return { ok: true, listen }
 }
 
-function socketOf(where: string): Pick<Listen, 'port' | 'address' | 'note'> | string {
-  if (where.startsWith('unix:')) return 'listens on a unix socket, which a virtual host cannot have'
+/** Reads where a `listen` is, for a host of a kind that is named, or says why such a host cannot have it. */
+export function socketOf(where: string, host = 'virtual host'): Pick<Listen, 'port' | 'address' | 'note'> | string {
+  if (where.startsWith('unix:')) return `listens on a unix socket, which a ${host} cannot have`
   const parts = /^(?:(\*|\[[^\]]*\]|[^:[\]]*[^:[\]\d][^:[\]]*|\d+(?:\.\d+){3})(?::(\d{1,5}))?|(\d{1,5}))$/.exec(where)
   const port = Number(parts?.[3] ?? parts?.[2] ?? 80)
-  if (!parts || port < 1 || port > 65_535) return `listens on "${where}", which a virtual host cannot have`
+  if (!parts || port < 1 || port > 65_535) return `listens on "${where}", which a ${host} cannot have`
   const written = (parts[1] ?? everyAddress).replace(/^\[|\]$/g, '')
   if (written === 'localhost') return { port, address: '127.0.0.1', note: 'localhost is taken to be 127.0.0.1' }
   const address = canonicalAddress(written)
   if ([everyAddress, '0.0.0.0', '::'].includes(address)) return { port, address: everyAddress }
   if (listenAddresses.safeParse([written]).success) return { port, address }
-  return `listens on "${written}", which is no address that a virtual host can have`
+  return `listens on "${written}", which is no address that a ${host} can have`
 }
 
 /** Names the socket of a `listen`, which is what names and default servers belong to. */

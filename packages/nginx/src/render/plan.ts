@@ -1,6 +1,6 @@
 import type { AgentConfig, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import { defaultHttpPort } from '@nxmesh/model/http-port'
-import { addressesOf, everyAddress } from '@nxmesh/model/listen-address'
+import { everyAddress } from '@nxmesh/model/listen-address'
 import { parseServerNames } from '@nxmesh/model/server-name'
 import { compareVersions, type NginxSupport } from '../facts.ts'
 import { decidesByLua } from '../lua-directives.ts'
@@ -8,6 +8,7 @@ import { type LoadableModule, moduleWords } from '../module-directives.ts'
 import { modulesOfHost, modulesOfSettings } from '../module-use.ts'
 import { takesAll } from '../shared-sockets.ts'
 import type { CertificateFiles, CertificatePaths } from './certificates.ts'
+import { absences, presentAddresses } from './present-addresses.ts'
 import { type Report, reportOn } from './report.ts'
 import type { RenderTarget } from './target.ts'
 
@@ -239,7 +240,7 @@ function planHost(host: ConfigVirtualHost, target: RenderTarget, certificates: C
     return undefined
   }
   const addresses = presentAddresses(host, target)
-  reportAbsent(host, addresses, target, report)
+  for (const { field, message } of absences(host, addresses, target)) reportOn(report, 'error', host, field, message)
   if (addresses.length === 0) return undefined
   const planned: PlannedHost = { host, names: parsed.names, addresses, http2: false, http3: false, modules: new Set() }
   if (host.ssl_enabled) {
@@ -275,20 +276,6 @@ function planHost(host: ConfigVirtualHost, target: RenderTarget, certificates: C
 
 function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
   return [items.filter(test), items.filter((item) => !test(item))]
-}
-
-/** Where a virtual host can listen on this machine: nginx would refuse the whole config for an address that the machine does not have. */
-function presentAddresses(host: ConfigVirtualHost, { absent_addresses = [], ipv6 }: RenderTarget): string[] {
-  return addressesOf(host).filter((address) => !absent_addresses.includes(address) && (ipv6 || !address.includes(':')))
-}
-
-function reportAbsent(host: ConfigVirtualHost, present: readonly string[], { ipv6 }: RenderTarget, report: Report): void {
-  for (const [at, address] of addressesOf(host).entries()) {
-    if (present.includes(address)) continue
-    const reason = ipv6 || !address.includes(':') ? `this machine does not have the address ${address}` : 'this machine has no IPv6'
-    const message = present.length === 0 ? `is left out: ${reason}` : `does not listen on ${address}: ${reason}`
-    reportOn(report, 'error', host, `listen_addresses.${at}`, message)
-  }
 }
 
 // Until then nginx took the protocols of the port's default server for all names on it, before it knew which was meant.
