@@ -1,4 +1,5 @@
-import { type LoadedModules, namesOf } from '@nxmesh/nginx/facts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type LoadedModules, type NginxFacts, namesOf } from '@nxmesh/nginx/facts'
 import { checksumOf } from '@nxmesh/nginx/render/file-hashes'
 import type { ResolvedNames } from '@nxmesh/nginx/resolved-names'
 import { changedFiles, type Generation, readGeneration } from './generations.ts'
@@ -51,6 +52,7 @@ export interface Health {
   alerts: { id: string; severity: 'warning' | 'error' | 'critical'; message: string; metric?: string; value?: number }[]
 }
 
+const patienceMs = 250
 const down = { metric: 'nginx_up', value: 0 }
 const off = { uptime_seconds: 0, active_connections: 0, total_requests: 0, requests_per_second: 0, workers: 0, workers_shutting_down: 0 }
 
@@ -63,6 +65,7 @@ export function healthMeter(
   const measureHost = hostMeter(paths.data)
   const meterRequests = requestMeter()
   let known = { master: 0, asked: 0, latest: 0 }
+  const lastFacts = new Map<string, NginxFacts>()
 
   async function nginxStatus(): Promise<{ status: Health['nginx']; serving: string }> {
     const master = await installation.findMaster()
@@ -93,7 +96,7 @@ export function healthMeter(
 
   async function describeInstallation(master: number | undefined): Promise<NginxInstallation | undefined> {
     const binary = master === undefined ? installation.binary : await binaryOf(master, installation.binary)
-    const facts = await scope.factsOf(binary).catch(() => undefined)
+    const facts = await factsOf(binary).catch(() => undefined)
     return (
       facts && {
         mode: installation.mode,
@@ -110,8 +113,22 @@ export function healthMeter(
     )
   }
 
+  /** What is known of a binary. Where that is being learned anew, which takes many runs of nginx, it is what was known before: the report is a heartbeat. */
+  async function factsOf(binary: string): Promise<NginxFacts> {
+    const learning = scope.factsOf(binary).then((facts) => {
+      lastFacts.set(binary, facts)
+      return facts
+    })
+    const last = lastFacts.get(binary)
+    if (!last) return learning
+    const waiting = new AbortController()
+    const patience = delay(patienceMs, last, { signal: waiting.signal })
+    patience.catch(() => undefined)
+    return Promise.race([learning, patience]).finally(() => waiting.abort())
+  }
+
   async function versionOf(binary: string): Promise<string> {
-    return scope.factsOf(binary).then(
+    return factsOf(binary).then(
       (facts) => facts.version,
       () => '',
     )
