@@ -1,7 +1,10 @@
+import { access, constants, lstat } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
-import { addressesOf } from '@nxmesh/model/listen-address'
+import { addressesOf, isUnixSocket } from '@nxmesh/model/listen-address'
+import { removeStaleSocket } from './nginx.ts'
 
 type Listening = Pick<AgentConfig, 'virtual_hosts' | 'stream_hosts'>
 
@@ -66,9 +69,24 @@ function singleAddresses({ virtual_hosts, stream_hosts = [] }: Listening): strin
 
 // The kernel is asked rather than its list of addresses: it also gives 127.0.0.2, and addresses that it was told to give to whoever asks.
 function isHere(address: string): Promise<boolean> {
+  if (isUnixSocket(address)) return canBeBound(address.slice('unix:'.length))
   const server = createServer()
   return new Promise((resolve) => {
     server.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'EADDRNOTAVAIL' && code !== 'EAFNOSUPPORT'))
     server.listen({ host: address, port: 0, exclusive: true, backlog: 1 }, () => server.close(() => resolve(true)))
   })
+}
+
+/** Whether a socket can be made at a path. A dead one is in the way, whoever left it there. */
+async function canBeBound(path: string): Promise<boolean> {
+  const isOpen = await access(dirname(path), constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  )
+  if (!isOpen) return false
+  await removeStaleSocket(path)
+  return lstat(path).then(
+    (found) => found.isSocket(),
+    ({ code }: NodeJS.ErrnoException) => code === 'ENOENT',
+  )
 }

@@ -49,7 +49,7 @@ export function ownedInstallation(paths: DataPaths, binary: string): Installatio
       ),
     async start() {
       await endOrphans(paths.socket)
-      await removeStaleSocket(paths.socket)
+      await removeStaleSockets(paths)
       return startNginx({ binary, prefix: paths.runtime, conf: join(paths.current, 'nginx.conf') })
     },
     obstacle: async () => undefined,
@@ -109,7 +109,7 @@ export function includeInstallation(
     },
     async start() {
       await endOrphans(paths.socket)
-      await removeStaleSocket(paths.socket)
+      await removeStaleSockets(paths)
       return startNginx({ binary, prefix: undefined, conf: explicit ? main : facts.conf_path })
     },
     async obstacle() {
@@ -119,4 +119,11 @@ export function includeInstallation(
       return `${main} does not include the agent's config yet: add the line "include ${include};" inside its http { } block`
     },
   }
+}
+
+/** What a killed nginx leaves of the unix sockets that the current config listens on, the private one among them. */
+async function removeStaleSockets({ socket, current }: DataPaths): Promise<void> {
+  const text = await readFile(join(current, 'http.conf'), 'utf8').catch(() => '')
+  const listened = [...text.matchAll(/^ +listen unix:([^ ;"]+)/gm)].map(([, path]) => path!)
+  for (const path of new Set([socket, ...listened])) await removeStaleSocket(path)
 }

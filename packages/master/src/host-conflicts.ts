@@ -1,6 +1,6 @@
 import type { WorkspaceConfig } from '@nxmesh/model/agent-config'
 import type { Labels } from '@nxmesh/model/labels'
-import { addressesOf } from '@nxmesh/model/listen-address'
+import { addressesOf, portOf } from '@nxmesh/model/listen-address'
 import type { Problem } from '@nxmesh/model/problem'
 import { parseServerNames } from '@nxmesh/model/server-name'
 import { type TargetAgents, targetTest } from '@nxmesh/model/target-agents'
@@ -23,7 +23,7 @@ export function hostConflicts(
   const names = namesOf(input.server_name)
   const addresses = new Set(addressesOf(input))
   const rivals: Claim[] = config.virtual_hosts
-    .filter((host) => host.id !== id && host.listen_port === input.listen_port)
+    .filter((host) => host.id !== id && portOf(host) === portOf(input))
     // Who listens on all addresses and who listens on one share no request: nginx gives each to those that listen on the very address.
     .filter((host) => addressesOf(host).some((address) => addresses.has(address)))
     .map((host) => ({ id: host.id, name: host.name, names: namesOf(host.server_name), target: host.target_agents }))
@@ -32,7 +32,7 @@ export function hostConflicts(
     .filter((rival) => meet(rival.target, input.target_agents, agents))
     .map((rival) => ({
       field: 'server_name',
-      message: `virtual host "${rival.name}" (${rival.id}) already serves ${[...rival.names.intersection(names)].join(', ')} on port ${input.listen_port}`,
+      message: `virtual host "${rival.name}" (${rival.id}) already serves ${[...rival.names.intersection(names)].join(', ')} on ${portOf(input) === 0 ? 'one of its unix sockets' : `port ${input.listen_port}`}`,
       code: 'CONFLICT',
     }))
 }
@@ -42,12 +42,12 @@ export function conflictsAmong(config: WorkspaceConfig, some: VirtualHost[], age
   const claims = new Map<string, VirtualHost[]>()
   for (const host of config.virtual_hosts) {
     for (const name of namesOf(host.server_name)) {
-      const claim = `${host.listen_port} ${name}`
+      const claim = `${portOf(host)} ${name}`
       claims.set(claim, [...(claims.get(claim) ?? []), host])
     }
   }
   return some.flatMap((host) => {
-    const rivals = [...namesOf(host.server_name)].flatMap((name) => claims.get(`${host.listen_port} ${name}`) ?? [])
+    const rivals = [...namesOf(host.server_name)].flatMap((name) => claims.get(`${portOf(host)} ${name}`) ?? [])
     if (rivals.length === 0) return []
     const found = hostConflicts({ ...config, virtual_hosts: [...new Set(rivals)] }, host.id, host, agents)
     return found.map((problem) => ({ ...problem, field: `virtual_hosts.${host.id}.${problem.field}` }))

@@ -1,6 +1,6 @@
 import type { ServedHosts } from '@nxmesh/model/agent-config'
 import type { Labels } from '@nxmesh/model/labels'
-import { addressesOf, everyAddress } from '@nxmesh/model/listen-address'
+import { addressesOf, everyAddress, portOf as socketPortOf } from '@nxmesh/model/listen-address'
 import type { Problem } from '@nxmesh/model/problem'
 import type { StreamHost } from '@nxmesh/model/stream-host'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
@@ -57,6 +57,8 @@ function portOf({ protocol, listen_port }: StreamHost): string {
 }
 
 // HTTP/3 takes the UDP port of the same number.
-function portsOfVirtualHost({ listen_port, http3_enabled }: VirtualHost): string[] {
+function portsOfVirtualHost(host: VirtualHost): string[] {
+  const { listen_port, http3_enabled } = host
+  if (socketPortOf(host) === 0) return []
   return http3_enabled ? [`tcp ${listen_port}`, `udp ${listen_port}`] : [`tcp ${listen_port}`]
 }

@@ -95,15 +95,23 @@ test('no agent is given a host without what keeps people out of it', async () =>
     locations: [{ ...location, auth_basic: { realm: 'us', users: [{ name: 'ann', password: 'correct horse' }] } }],
   })
   await create('words', { extra_directives: ['deny all;'] })
+  await create('socket', { listen_addresses: ['unix:/run/nobody/a.sock'] })
   await create('more', { custom_directives: { more_set_headers: '"X-Frame-Options: DENY"' } })
   await create('code', { custom_directives: { access_by_lua_block: '{ ngx.exit(403) }' } })
   const given = async () => Object.fromEntries((await connectAll(mesh)).map(({ capability, names }) => [capability, names]))
 
   const typed = ['open', 'rules', 'password', 'words']
-  expect(await given()).toEqual({ 0: ['open'], 5: typed, 6: typed, 7: typed, 8: [...typed, 'code'], 9: [...typed, 'more', 'code'] })
+  expect(await given()).toEqual({
+    0: ['open'],
+    5: typed,
+    6: typed,
+    7: typed,
+    8: [...typed, 'code'],
+    9: [...typed, 'socket', 'more', 'code'],
+  })
 
   await client.call(routes.updateSettings, { params, body: { nginx_directives: { access_by_lua_block: '{ ngx.exit(403) }' } } })
-  expect(await given()).toEqual({ 0: [], 5: [], 6: [], 7: [], 8: [...typed, 'code'], 9: [...typed, 'more', 'code'] })
+  expect(await given()).toEqual({ 0: [], 5: [], 6: [], 7: [], 8: [...typed, 'code'], 9: [...typed, 'socket', 'more', 'code'] })
   const { data } = await client.call(routes.listFindings, { params, query: { code: 'agent_too_old', kind: 'settings' } })
   expect(data.map(({ object, field, agents }) => [object.kind, field, agents])).toEqual([
     ['settings', 'nginx_directives.access_by_lua_block', 2 * capabilities.filter((capability) => capability < 8).length],

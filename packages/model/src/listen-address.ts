@@ -10,3 +10,19 @@ export const everyAddress = '*'
 export function addressesOf({ listen_addresses }: { listen_addresses?: readonly string[] | undefined }): string[] {
   return listen_addresses?.map(canonicalAddress) ?? [everyAddress]
 }
+
+/** Whether something that is listened on is a unix socket, `unix:` and its path, which has no port. */
+export function isUnixSocket(address: string): boolean {
+  return address.startsWith('unix:')
+}
+
+/** The port whose sockets a host shares with others; 0 where it listens on unix sockets, which it shares whatever its port is. */
+export function portOf({
+  listen_port,
+  listen_addresses,
+}: {
+  listen_port: number
+  listen_addresses?: readonly string[] | undefined
+}): number {
+  return listen_addresses?.some(isUnixSocket) ? 0 : listen_port
+}

@@ -116,6 +116,8 @@ function onlyInStreams({ stream_hosts = [], virtual_hosts }: AgentConfig): Set<s
 
 function listensOf(ports: readonly PlannedPort[]): Listen[] {
   return ports.flatMap((port): Listen[] => {
+    // Those of unix sockets.
+    if (port.port === 0) return []
     const datagrams = port.hosts.filter((planned) => planned.http3)
     return [
       ...socketsOf(addressesAt(port)).map((address) => ({ port: port.port, transport: 'tcp' as const, ...address })),

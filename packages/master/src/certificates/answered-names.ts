@@ -1,6 +1,6 @@
 import type { AgentConfig, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import { defaultHttpPort } from '@nxmesh/model/http-port'
-import { addressesOf } from '@nxmesh/model/listen-address'
+import { addressesOf, portOf } from '@nxmesh/model/listen-address'
 import { parseServerNames } from '@nxmesh/model/server-name'
 
 /** Which names an agent answers HTTP-01 challenges for, and with what. */
@@ -10,7 +10,9 @@ export interface AnsweredNames {
   thumbprintOf: (name: string) => string | undefined
 }
 
-export function answeredNames({ virtual_hosts, settings, acme_thumbprints = {} }: AgentConfig): AnsweredNames {
+export function answeredNames({ virtual_hosts: all, settings, acme_thumbprints = {} }: AgentConfig): AnsweredNames {
+  // No CA comes to a unix socket.
+  const virtual_hosts = all.filter((host) => portOf(host) !== 0)
   const port = settings.http_port ?? defaultHttpPort
   // Which server takes the request is nginx's to say; all of them on the port answer, and TLS hosts have one there for their names.
   const plain = virtual_hosts.filter((host) => host.listen_port === port && !host.ssl_enabled)

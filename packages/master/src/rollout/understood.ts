@@ -1,5 +1,6 @@
 import type { Finding } from '@nxmesh/model/agent'
 import type { ServedHosts, WorkspaceConfig } from '@nxmesh/model/agent-config'
+import { portOf } from '@nxmesh/model/listen-address'
 import type { Location } from '@nxmesh/model/location'
 import { locationOptions, serverOptions, settingsOptions } from '@nxmesh/model/options'
 import type { Settings } from '@nxmesh/model/settings'
@@ -25,6 +26,7 @@ const knownSince = {
   proxyProtocol: 9,
   modules: 9,
   streamAddresses: 9,
+  unixSockets: 9,
 } as const
 
 /** An agent of this capability knows everything of a config. */
@@ -94,7 +96,8 @@ function guardsOf(host: VirtualHost): { field: string; since: number }[] {
     ...guardFields(host, ''),
     ...host.locations.flatMap((location, index) => guardFields(location, `locations.${index}.`)),
   ].map((field) => ({ field, since: knownSince.options as number }))
-  if (host.listen_addresses) guards.push({ field: 'listen_addresses', since: knownSince.addresses })
+  if (host.listen_addresses)
+    guards.push({ field: 'listen_addresses', since: portOf(host) === 0 ? knownSince.unixSockets : knownSince.addresses })
   if (host.accept_proxy_protocol) guards.push({ field: 'accept_proxy_protocol', since: knownSince.proxyProtocol })
   // What only nginx itself would stumble over stops all that the agent is to serve.
   for (const { field, module } of modulesOfHost(host)) guards.push({ field, since: knownSince[module === 'lua' ? 'lua' : 'modules'] })

@@ -91,9 +91,28 @@ describe('servers', () => {
     })
   })
 
+  test('one on unix sockets listens there, and on its ports beside in another', () => {
+    const made =
+      hosts(`server { listen 8080; listen unix:/run/a.sock proxy_protocol; listen unix:/run/b.sock proxy_protocol; server_name a.test; return 204; }
+      server { listen unix:/run/a.sock; server_name b.test; location / { root /srv; } }`)
+    expect(
+      made.map(({ name, server_name, listen_port, listen_addresses, accept_proxy_protocol }) => [
+        name,
+        server_name,
+        listen_port,
+        listen_addresses,
+        accept_proxy_protocol !== undefined,
+      ]),
+    ).toEqual([
+      ['a.test (port 8080)', 'a.test _', 8080, undefined, false],
+      ['a.test (unix:/run/a.sock)', 'a.test _', 8080, ['unix:/run/a.sock', 'unix:/run/b.sock'], true],
+      ['b.test', 'b.test', 80, ['unix:/run/a.sock'], true],
+    ])
+  })
+
   test('one that would be opened to all, or protected less, is left out', () => {
     expect(leftOut('server { listen inside.test:80; return 200; }')[0]).toContain('listens on "inside.test"')
-    expect(leftOut('server { listen unix:/run/a.sock; return 200; }')[0]).toContain('unix socket')
+    expect(leftOut('server { listen unix:run/a.sock; return 200; }')[0]).toContain('unix socket')
     expect(leftOut('server { listen 80 odd_protocol; return 200; }')[1]).toContain('"odd_protocol"')
     for (const guard of ['access_by_lua_block { x }', 'auth_jwt_x y; js_access a.b', 'include missing.conf', 'perl_require x.pm'])
       expect(
@@ -174,12 +193,12 @@ describe('servers', () => {
   test('what listens where no virtual host can is a difference', () => {
     const removed = (text: string) =>
       importText(text).differences.flatMap(({ change, context, directive }) => (change === 'removed' ? [`${context}: ${directive}`] : []))
-    expect(removed('http { server { listen unix:/run/a.sock; server_name a.test; return 200; } }')).toEqual([
-      'server a.test on unix:/run/a.sock: listen unix:/run/a.sock',
-      'server a.test on unix:/run/a.sock: return 200',
+    expect(removed('http { server { listen unix:run/a.sock; server_name a.test; return 200; } }')).toEqual([
+      'server a.test on unix:run/a.sock: listen unix:run/a.sock',
+      'server a.test on unix:run/a.sock: return 200',
     ])
-    expect(removed('http { server { listen 80; listen unix:/run/a.sock; server_name a.test; return 200; } }')).toEqual([
-      'server a.test on unix:/run/a.sock: listen unix:/run/a.sock',
+    expect(removed('http { server { listen 80; listen unix:run/a.sock; server_name a.test; return 200; } }')).toEqual([
+      'server a.test on unix:run/a.sock: listen unix:run/a.sock',
     ])
     expect(removed('stream { server { listen unix:/run/db.sock; proxy_pass 10.0.0.1:3306; } }')).toEqual([
       'stream: ',

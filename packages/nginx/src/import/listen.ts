@@ -1,11 +1,11 @@
-import { canonicalAddress, everyAddress } from '@nxmesh/model/listen-address'
-import { listenAddresses } from '@nxmesh/model/listen-addresses'
+import { canonicalAddress, everyAddress, isUnixSocket } from '@nxmesh/model/listen-address'
+import { listenAddresses, listenPlaces } from '@nxmesh/model/listen-addresses'
 import type { SourceDirective } from './source.ts'
 
 /** One `listen`, as far as a virtual host can have it. */
 export interface Listen {
   port: number
-  /** One address, or `*` for all of them. */
+  /** One address, or `*` for all of them; a unix socket has the port 0. */
   address: string
   ssl: boolean
   http2: boolean
@@ -45,7 +45,8 @@ export function readListen(args: readonly string[]): ReadListen {
 
 /** Reads where a `listen` is, for a host of a kind that is named, or says why such a host cannot have it. */
 export function socketOf(where: string, host = 'virtual host'): Pick<Listen, 'port' | 'address' | 'note'> | string {
-  if (where.startsWith('unix:')) return `listens on a unix socket, which a ${host} cannot have`
+  if (isUnixSocket(where) && host === 'virtual host' && listenPlaces.safeParse([where]).success) return { port: 0, address: where }
+  if (isUnixSocket(where)) return `listens on the unix socket ${where.slice('unix:'.length)}, which a ${host} cannot have`
   const parts = /^(?:(\*|\[[^\]]*\]|[^:[\]]*[^:[\]\d][^:[\]]*|\d+(?:\.\d+){3})(?::(\d{1,5}))?|(\d{1,5}))$/.exec(where)
   const port = Number(parts?.[3] ?? parts?.[2] ?? 80)
   if (!parts || port < 1 || port > 65_535) return `listens on "${where}", which a ${host} cannot have`
@@ -59,6 +60,7 @@ export function socketOf(where: string, host = 'virtual host'): Pick<Listen, 'po
 
 /** Names the socket of a `listen`, which is what names and default servers belong to. */
 export function placeOf({ address, port }: Pick<Listen, 'address' | 'port'>): string {
+  if (isUnixSocket(address)) return address
   return address === everyAddress ? `${port}` : `${address.includes(':') ? `[${address}]` : address}:${port}`
 }
 

@@ -83,7 +83,8 @@ function isApart({ name, args }: SourceDirective): boolean {
 
 /** The server by which an agent asks its nginx. */
 function isPrivate(block: readonly SourceDirective[]): boolean {
-  return block.some(({ name, args }) => name === 'listen' && /^unix:.*\/nginx\.sock$/.test(args[0] ?? ''))
+  const listens = block.some(({ name, args }) => name === 'listen' && /^unix:.*\/nginx\.sock$/.test(args[0] ?? ''))
+  return listens && block.some(({ name, args }) => name === 'location' && args.join(' ') === '= /digest')
 }
 
 function putServers(form: NormalForm, servers: readonly SourceDirective[], within: readonly SourceDirective[], reading: Reading): void {

@@ -107,7 +107,8 @@ function readServer(server: SourceDirective, context: ServerContext, ledger: Led
     const draft = {
       name: nameAt(name, served, place),
       server_name: free.join(' '),
-      listen_port: port,
+      // One on unix sockets has a port in name only.
+      listen_port: port || (served.find((each) => each.port > 0)?.port ?? 80),
       ...(addresses && { listen_addresses: addresses }),
       ...(proxyProtocol && { accept_proxy_protocol: {} }),
       ssl_enabled: tls,
@@ -149,6 +150,7 @@ function hostName({ hostNames }: ServerContext, wanted: string): string {
 function nameAt(name: string, places: readonly Place[], { port, addresses }: Pick<Place, 'port' | 'addresses'>): string {
   if (places.length === 1) return name
   const alone = places.filter((place) => place.port === port).length === 1
+  if (port === 0) return `${name} (${addresses![0]})`
   return `${name} (port ${port}${alone ? '' : ` on ${addresses?.[0] ?? 'all addresses'}`})`
 }
 

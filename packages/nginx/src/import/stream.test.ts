@@ -110,7 +110,10 @@ test('TLS takes the certificate that stands for the file, and the PROXY protocol
 })
 
 test.each([
-  ['server { listen unix:/run/x.sock; proxy_pass 10.0.0.2:25; }', 'listens on a unix socket, which a stream host cannot have'],
+  [
+    'server { listen unix:/run/x.sock; proxy_pass 10.0.0.2:25; }',
+    'listens on the unix socket /run/x.sock, which a stream host cannot have',
+  ],
   ['server { listen mail.test:25; proxy_pass 10.0.0.2:25; }', 'listens on "mail.test", which is no address that a stream host can have'],
   ['server { listen 10.0.0.1; proxy_pass 10.0.0.2:25; }', 'listens on "10.0.0.1"'],
   ['server { listen 5000-5010; proxy_pass 10.0.0.2:25; }', 'listens on "5000-5010"'],

@@ -1,4 +1,4 @@
-import { addressesOf } from '@nxmesh/model/listen-address'
+import { addressesOf, portOf } from '@nxmesh/model/listen-address'
 import { parseServerNames } from '@nxmesh/model/server-name'
 import { targetTest } from '@nxmesh/model/target-agents'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
@@ -25,7 +25,7 @@ export function duplicateServerName({ virtual_hosts, agents }: LintSubject): Lin
       const rival = earlier.find((other) => other.id !== host.id && meet(other, host, agents))
       if (!rival || reported.has(`${host.id} ${rival.id}`)) return []
       reported.add(`${host.id} ${rival.id}`)
-      const reason = `"${name}" on port ${host.listen_port} belongs to "${rival.name}", which is older: requests for it never get here`
+      const reason = `"${name}" on ${portOf(host) === 0 ? 'its unix socket' : `port ${host.listen_port}`} belongs to "${rival.name}", which is older: requests for it never get here`
       const object = { kind: 'virtual_host', id: host.id, name: host.name } as const
       return [
         found(
@@ -45,7 +45,9 @@ function claimsOf({ server_name, listen_port, listen_addresses }: VirtualHost): 
   const parsed = parseServerNames(server_name)
   const names = parsed.ok ? parsed.names.flatMap((name) => (name.startsWith('.') ? [name.slice(1), `*${name}`] : [name])) : []
   const addresses = addressesOf({ listen_addresses })
-  return [...new Set(names)].flatMap((name) => addresses.map((address) => ({ claim: `${address} ${listen_port} ${name}`, name })))
+  return [...new Set(names)].flatMap((name) =>
+    addresses.map((address) => ({ claim: `${address} ${portOf({ listen_port, listen_addresses })} ${name}`, name })),
+  )
 }
 
 function meet(a: VirtualHost, b: VirtualHost, agents: readonly LintAgent[]): boolean {

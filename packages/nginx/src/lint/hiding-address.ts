@@ -1,4 +1,4 @@
-import { canonicalAddress } from '@nxmesh/model/listen-address'
+import { canonicalAddress, portOf } from '@nxmesh/model/listen-address'
 import { parseServerNames } from '@nxmesh/model/server-name'
 import { targetTest } from '@nxmesh/model/target-agents'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
@@ -15,10 +15,10 @@ const mostNamed = 3
 
 /** Virtual hosts on single addresses of a port, where others listen on all: a request to such an address reaches none of the others, whatever name it is for. */
 export function hidingAddress({ virtual_hosts, agents }: LintSubject): LintFinding[] {
-  const byPort = Map.groupBy(virtual_hosts, (host) => host.listen_port)
+  const byPort = Map.groupBy(virtual_hosts, portOf)
   return virtual_hosts.flatMap((host) => {
     const addresses = host.listen_addresses?.map(canonicalAddress)
-    const others = byPort.get(host.listen_port)!.filter((other) => other.id !== host.id)
+    const others = byPort.get(portOf(host))!.filter((other) => other.id !== host.id)
     if (!addresses || others.every((other) => other.listen_addresses)) return []
     const isServed = targetTest(host.target_agents)
     const own = agents.filter((agent) => isServed(agent))

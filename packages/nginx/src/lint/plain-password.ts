@@ -1,3 +1,4 @@
+import { portOf } from '@nxmesh/model/listen-address'
 import { found, type LintFinding } from './finding.ts'
 import { type Scope, statementsOf } from './scope.ts'
 
@@ -9,7 +10,7 @@ const rule = {
 
 /** HTTP Basic sends the password with every request, encoded and not encrypted. */
 export function plainPassword(scope: Scope): LintFinding[] {
-  if (scope.kind === 'settings' || scope.host.ssl_enabled) return []
+  if (scope.kind === 'settings' || scope.host.ssl_enabled || portOf(scope.host) === 0) return []
   const asking = [...statementsOf(scope), ...scope.outer.statements.map((statement) => ({ statement }))]
   const first = asking.find(({ statement: { name, args } }) => name === 'auth_basic' && args[0] !== 'off')
   if (!first) return []

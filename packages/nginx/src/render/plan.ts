@@ -1,6 +1,6 @@
 import type { AgentConfig, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import { defaultHttpPort } from '@nxmesh/model/http-port'
-import { everyAddress } from '@nxmesh/model/listen-address'
+import { everyAddress, isUnixSocket, portOf } from '@nxmesh/model/listen-address'
 import { parseServerNames } from '@nxmesh/model/server-name'
 import { compareVersions, type NginxSupport } from '../facts.ts'
 import { decidesByLua } from '../lua-directives.ts'
@@ -115,7 +115,7 @@ export function planPorts(config: AgentConfig, target: RenderTarget, certificate
     const planned = planHost(host, target, certificates, report)
     if (!planned) continue
     planned.modules = new Set(uses.map(({ module }) => module))
-    const port = ports.get(host.listen_port) ?? emptyPort(host.listen_port)
+    const port = ports.get(portOf(host)) ?? emptyPort(portOf(host))
     planned.addresses = takeAddresses(port, planned, report)
     if (planned.addresses.length === 0) continue
     if (planned.names.includes('_')) takeFallbacks(port, planned, report)
@@ -152,11 +152,17 @@ function takeAddresses({ port, first }: PlannedPort, planned: PlannedHost, repor
   })
   const isWhole = rivals.length === addresses.length
   for (const { address, other, field } of isWhole ? rivals.slice(0, 1) : rivals) {
-    const where = address === everyAddress ? `port ${port}` : `port ${port} on ${address}`
+    const where = placeWords(port, address)
     const speaks = `${where} ${other.host[field] ? 'speaks' : 'does not speak'} ${protocols[field]} for "${other.host.name}"`
     reportOn(report, 'error', host, field, `${isWhole ? 'is left out' : `does not listen on ${address}`}: ${speaks}`)
   }
   return addresses.filter((address) => !rivals.some((rival) => rival.address === address))
+}
+
+/** How an address of a port is called in findings. */
+export function placeWords(port: number, address: string): string {
+  if (isUnixSocket(address)) return address
+  return address === everyAddress ? `port ${port}` : `port ${port} on ${address}`
 }
 
 const protocols = { ssl_enabled: 'TLS', accept_proxy_protocol: 'the PROXY protocol' } as const
@@ -174,7 +180,14 @@ function takeFallbacks(port: PlannedPort, planned: PlannedHost, report: Report):
     if (rival) rivals.add(rival.host.name)
     else port.fallbacks.set(address, planned)
   }
-  for (const rival of rivals) reportOn(report, 'warning', planned.host, 'server_name', `"_" is taken by "${rival}" on port ${port.port}`)
+  for (const rival of rivals)
+    reportOn(
+      report,
+      'warning',
+      planned.host,
+      'server_name',
+      `"_" is taken by "${rival}" on ${port.port === 0 ? 'its unix socket' : `port ${port.port}`}`,
+    )
 }
 
 function planCompanions(
@@ -190,7 +203,8 @@ function planCompanions(
   const taken = new Set(ports.get(http_port)?.hosts.flatMap(({ names, addresses }) => placesOf(names, addresses)))
   for (const host of virtual_hosts) {
     const parsed = parseServerNames(host.server_name)
-    if (!host.ssl_enabled || !parsed.ok) continue
+    // What comes over a unix socket has its plain side elsewhere.
+    if (!host.ssl_enabled || !parsed.ok || portOf(host) === 0) continue
     const wanted = host.tls?.redirect_http === true
     if (!wanted && !parsed.names.some((name) => Object.hasOwn(acme_thumbprints, name))) continue
     const port = ports.get(http_port) ?? emptyPort(http_port)
@@ -262,14 +276,18 @@ function planHost(host: ConfigVirtualHost, target: RenderTarget, certificates: C
       'http2_enabled',
       `HTTP/2 ${host.ssl_enabled ? '' : 'without TLS '}is not supported by nginx ${version} here`,
     )
-  planned.http3 = host.http3_enabled && host.ssl_enabled && supports.http3
+  planned.http3 = host.http3_enabled && host.ssl_enabled && supports.http3 && portOf(host) !== 0
   if (host.http3_enabled && !planned.http3)
     reportOn(
       report,
       'warning',
       host,
       'http3_enabled',
-      host.ssl_enabled ? `HTTP/3 is not supported by nginx ${version} here` : 'HTTP/3 needs TLS',
+      portOf(host) === 0
+        ? 'HTTP/3 needs a port'
+        : host.ssl_enabled
+          ? `HTTP/3 is not supported by nginx ${version} here`
+          : 'HTTP/3 needs TLS',
     )
   return planned
 }
@@ -288,7 +306,7 @@ function reportSharedProtocols(port: PlannedPort, { tls_policy: common = 'interm
     const own = host.tls?.policy ?? common
     const ruling = addresses.map(rulingAt).find((policy) => policy !== own)
     if (ruling === undefined) continue
-    const message = `the protocols of policy ${ruling} hold for all of port ${port.port} with nginx before ${ownProtocolsSince}: only the ciphers of ${own} are this host's own`
+    const message = `the protocols of policy ${ruling} hold for all of ${port.port === 0 ? 'its unix socket' : `port ${port.port}`} with nginx before ${ownProtocolsSince}: only the ciphers of ${own} are this host's own`
     reportOn(report, 'warning', host, 'tls.policy', message)
   }
 }
@@ -297,6 +315,12 @@ function reportSharedHttp2(port: PlannedPort, { http2_directive }: NginxSupport,
   for (const { host, http2, files, addresses } of port.hosts) {
     if (files && http2_directive) continue
     if (!http2 && addresses.some((address) => port.http2.has(address)))
-      reportOn(report, 'warning', host, 'http2_enabled', `speaks HTTP/2 all the same, as others on port ${port.port} do`)
+      reportOn(
+        report,
+        'warning',
+        host,
+        'http2_enabled',
+        `speaks HTTP/2 all the same, as others on ${port.port === 0 ? 'its unix socket' : `port ${port.port}`} do`,
+      )
   }
 }

@@ -1,4 +1,5 @@
 import type { ConfigVirtualHost } from '@nxmesh/model/agent-config'
+import { portOf } from '@nxmesh/model/listen-address'
 import { parseServerNames } from '@nxmesh/model/server-name'
 import { quote, template } from '../quote.ts'
 import { locationKey, locationPattern } from './location-path.ts'
@@ -72,7 +73,9 @@ export function canonicalName({ redirect, server_name }: Pick<ConfigVirtualHost,
 }
 
 // A host on the port that plain HTTP or TLS reaches from outside is asked for without it.
-function portSuffix({ httpPort }: Rendering, { listen_port, ssl_enabled }: ConfigVirtualHost): string {
+function portSuffix({ httpPort }: Rendering, { listen_port, listen_addresses, ssl_enabled }: ConfigVirtualHost): string {
+  // Which port leads to a unix socket is not known here.
+  if (portOf({ listen_port, listen_addresses }) === 0) return ''
   return listen_port === (ssl_enabled ? 443 : httpPort) ? '' : `:${listen_port}`
 }
 

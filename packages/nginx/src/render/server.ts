@@ -1,4 +1,4 @@
-import { everyAddress } from '@nxmesh/model/listen-address'
+import { everyAddress, isUnixSocket } from '@nxmesh/model/listen-address'
 import type { TlsOptions } from '@nxmesh/model/tls'
 import { speaksGrpc } from '@nxmesh/model/upstream-protocol'
 import { accessLogName, virtualHostVariable } from '../access-log.ts'
@@ -24,7 +24,7 @@ import { renderLocation } from './location.ts'
 import { connectionOf } from './location-content.ts'
 import { type Maintenance, maintenanceOf } from './options/maintenance.ts'
 import { noteUsers, optionLines, usableLines, writeOptions } from './options.ts'
-import { addressesAt, hostsAt, type PlannedHost, type PlannedPort, speaksProxyProtocol, speaksTls } from './plan.ts'
+import { addressesAt, hostsAt, type PlannedHost, type PlannedPort, placeWords, speaksProxyProtocol, speaksTls } from './plan.ts'
 import { type CustomStatements, readCustomDirectives } from './read-custom.ts'
 import { writeRedirectLocations, writeServerRedirects } from './redirect.ts'
 import type { Rendering } from './rendering.ts'
@@ -46,7 +46,7 @@ function renderFallback(rendering: Rendering, port: PlannedPort, address: string
   const hosts = hostsAt(port, address)
   const tls = speaksTls(port, address)
   writer.from(undefined)
-  writer.line(`# names that no virtual host on ${address === everyAddress ? '' : `${address}, `}port ${port.port} has`)
+  writer.line(`# names that no virtual host on ${placeWords(port.port, address)} has`)
   writer.line('server {')
   listen(rendering, port.port, address, `${protocolsOf(port, address)} default_server`)
   if (hosts.some((planned) => planned.http3)) listen(rendering, port.port, address, `${quicSocket(port, address)} default_server`)
@@ -233,6 +233,7 @@ function quicSocket(port: PlannedPort, address: string): string {
 }
 
 export function listen(rendering: Rendering, port: number, address: string, options: string): void {
+  if (isUnixSocket(address)) return rendering.writer.line(`${indent}listen ${quote(address)}${options};`)
   const isTcp = !/ (?:quic|udp)\b/.test(options)
   for (const socket of socketsOf({ port, ...(address !== everyAddress && { address }) }, rendering.target.ipv6)) {
     const name = listenName(socket)

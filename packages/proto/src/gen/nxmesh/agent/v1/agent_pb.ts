@@ -976,7 +976,8 @@ export type VirtualHost = Message<"nxmesh.agent.v1.VirtualHost"> & {
   extraDirectives: string[];
 
   /**
-   * IPv4 and IPv6 addresses, without brackets; empty: all. Only for agents of capability 7 and more, as others would listen on all.
+   * IPv4 and IPv6 addresses, without brackets, or, for agents of capability 9 and more, unix: with paths of sockets instead of the port; empty: all
+   * addresses. Only for agents of capability 7 and more, as others would listen on all.
    *
    * @generated from field: repeated string listen_addresses = 103;
    */
