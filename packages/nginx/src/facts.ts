@@ -23,6 +23,7 @@ export type ModuleName = keyof typeof moduleFiles
 export const moduleFiles = {
   stream: [['ngx_stream_module.so']],
   brotli: [['ngx_http_brotli_filter_module.so']],
+  brotli_static: [['ngx_http_brotli_static_module.so']],
   lua: [['ndk_http_module.so', 'ngx_http_lua_module.so'], ['ngx_http_lua_module.so']],
 } as const satisfies Record<string, readonly (readonly string[])[]>
 
@@ -40,6 +41,7 @@ export interface NginxSupport {
   upstream_resolve: boolean
   realip: boolean
   brotli: boolean
+  brotli_static: boolean
   lua: boolean
   stream: boolean
   stream_ssl: boolean
@@ -105,6 +107,7 @@ function guess(version: string, configureArguments: string[]): NginxSupport {
   const http2 = built('v2')
   // What is built as a dynamic module is found by trying.
   const stream = configureArguments.includes('--with-stream')
+  const brotli = configureArguments.some((argument) => /^--add-module=.*brotli/.test(argument))
   return {
     ssl,
     http2,
@@ -115,7 +118,8 @@ function guess(version: string, configureArguments: string[]): NginxSupport {
     keepalive_off: since('1.29.7'),
     upstream_resolve: since('1.27.3'),
     realip: built('realip'),
-    brotli: configureArguments.some((argument) => /^--add-module=.*brotli/.test(argument)),
+    brotli,
+    brotli_static: brotli,
     lua: configureArguments.some((argument) => /^--add-module=.*(lua-nginx-module|http-lua|ngx_lua)/.test(argument)),
     stream,
     stream_ssl: stream && configureArguments.includes('--with-stream_ssl_module'),
@@ -147,6 +151,7 @@ export const probes: readonly Probe[] = [
   },
   { name: 'realip', block: 'http', statement: 'real_ip_recursive on;' },
   { name: 'brotli', block: 'http', statement: 'brotli on;', module: 'brotli' },
+  { name: 'brotli_static', block: 'http', statement: 'brotli_static on;', module: 'brotli_static' },
   { name: 'lua', block: 'http', statement: 'lua_code_cache on;', module: 'lua' },
   { name: 'stub_status', block: 'http', statement: 'server { listen unix:probe.sock; location / { stub_status; } }' },
   { name: 'stream', block: 'stream', statement: 'proxy_timeout 10m;', module: 'stream' },

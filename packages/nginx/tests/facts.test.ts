@@ -41,6 +41,7 @@ describe('parseVersion', () => {
         upstream_resolve: false,
         realip: false,
         brotli: false,
+        brotli_static: false,
         lua: false,
         stream: false,
         stream_ssl: false,
