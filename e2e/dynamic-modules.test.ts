@@ -85,6 +85,23 @@ describe.skipIf(missing !== '')(`dynamic modules of Debian's nginx${missing}`, (
     expect((await get(port, 'site.test')).body).toBe('plain')
   })
 
+  test('a directive of another module brings that along, and what is imported with it is served', { timeout: 90_000 }, async () => {
+    await using mesh = await startMesh({ agents: 0 })
+    const { id } = await mesh.addAgent('owned', { nginx })
+    const port = await freePort()
+    const server = `more_set_headers "X-More: yes"; more_clear_headers Server; location / { default_type text/plain; return 200 more; }`
+    const text = `load_module modules/ngx_http_headers_more_filter_module.so; events {}
+      http { server { listen ${port}; server_name more.test; ${server} } }`
+    const report = await mesh.client.call(routes.importWorkspace, {
+      params: { workspace_id: mesh.workspaceId },
+      body: { files: { 'nginx.conf': text }, main: 'nginx.conf' },
+    })
+    expect(report.lines.filter(({ outcome }) => outcome === 'left_out')).toEqual([])
+    expect((await mesh.settled(id)).config.findings).toEqual([])
+    const answer = await until('it to be served', () => get(port, 'more.test').catch(() => undefined))
+    expect([answer.body, answer.headers['x-more'], answer.headers['server']]).toEqual(['more', 'yes', undefined])
+  })
+
   test.each([true, false])('where the nginx.conf is the host’s it is as that says: loads it %s', { timeout: 90_000 }, async (loads) => {
     await using stack = new AsyncDisposableStack()
     const mesh = stack.use(await startMesh({ agents: 0 }))

@@ -3,9 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { addressesOf } from '@nxmesh/model/listen-address'
 
-type Listening = Pick<AgentConfig, 'virtual_hosts'>
+type Listening = Pick<AgentConfig, 'virtual_hosts' | 'stream_hosts'>
 
-/** Which addresses of virtual hosts this machine does not have: nginx refuses a whole config for one of them. Addresses come and go, as where two machines share one. */
+/** Which addresses of hosts this machine does not have: nginx refuses a whole config for one of them. Addresses come and go, as where two machines share one. */
 export interface Addresses extends AsyncDisposable {
   readonly absent: readonly string[]
   /** Looks for those of a config, and forgets those of none. */
@@ -60,8 +60,8 @@ export function watchAddresses(everyMs = usualMs): Addresses {
   }
 }
 
-function singleAddresses({ virtual_hosts }: Listening): string[] {
-  return [...new Set(virtual_hosts.flatMap((host) => (host.listen_addresses ? addressesOf(host) : [])))]
+function singleAddresses({ virtual_hosts, stream_hosts = [] }: Listening): string[] {
+  return [...new Set([...virtual_hosts, ...stream_hosts].flatMap((host) => (host.listen_addresses ? addressesOf(host) : [])))]
 }
 
 // The kernel is asked rather than its list of addresses: it also gives 127.0.0.2, and addresses that it was told to give to whoever asks.

@@ -50,12 +50,13 @@ export function portFindings(
   { virtual_hosts, stream_hosts = [] }: Pick<AgentConfig, 'virtual_hosts' | 'stream_hosts'>,
 ): Finding[] {
   return taken.flatMap(({ port, transport, address, reason }): Finding[] => {
+    const isOn = (host: Parameters<typeof addressesOf>[0]) => address === undefined || addressesOf(host).includes(address)
     const users = [
       ...virtual_hosts
-        .filter((host) => host.listen_port === port && (address === undefined || addressesOf(host).includes(address)))
+        .filter((host) => host.listen_port === port && isOn(host))
         .map((host) => ({ kind: 'virtual_host' as const, ...host })),
       ...stream_hosts
-        .filter((host) => host.listen_port === port && host.protocol === transport && address === undefined)
+        .filter((host) => host.listen_port === port && host.protocol === transport && isOn(host))
         .map((host) => ({ kind: 'stream_host' as const, ...host })),
     ]
     if (users.length === 0) return [{ severity: 'error', message: reason }]

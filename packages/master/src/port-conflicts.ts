@@ -1,5 +1,6 @@
 import type { ServedHosts } from '@nxmesh/model/agent-config'
 import type { Labels } from '@nxmesh/model/labels'
+import { addressesOf, everyAddress } from '@nxmesh/model/listen-address'
 import type { Problem } from '@nxmesh/model/problem'
 import type { StreamHost } from '@nxmesh/model/stream-host'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
@@ -7,12 +8,12 @@ import { meet } from './host-conflicts.ts'
 
 /** The hosts that have a stream host's port on some agent that it may meet them on: other stream hosts of its protocol, and virtual hosts. */
 export function streamPortConflicts(hosts: ServedHosts, host: StreamHost, agents: { id: string; labels: Labels }[]): Problem[] {
-  const port = `${host.protocol} ${host.listen_port}`
-  const streams = hosts.stream_hosts.filter((other) => other.id !== host.id && portOfStream(other) === port)
-  const virtual = hosts.virtual_hosts.filter((other) => portsOfVirtualHost(other).includes(port))
+  const isMet = (other: StreamHost | VirtualHost) => meet(other.target_agents, host.target_agents, agents)
+  const streams = hosts.stream_hosts.filter((other) => other.id !== host.id && portOf(other) === portOf(host) && isMet(other))
+  const virtual = hosts.virtual_hosts.filter((other) => portsOfVirtualHost(other).includes(portOf(host)) && isMet(other))
   return [
-    ...streams.filter((other) => meet(other.target_agents, host.target_agents, agents)).map((other) => taken('stream host', other, port)),
-    ...virtual.filter((other) => meet(other.target_agents, host.target_agents, agents)).map((other) => taken('virtual host', other, port)),
+    ...streams.flatMap((other) => taken('stream host', other, portOf(host), shared(host, other))),
+    ...virtual.flatMap((other) => taken('virtual host', other, portOf(host), sharedByKinds(host, other))),
   ]
 }
 
@@ -25,15 +26,33 @@ export function hostPortConflicts(
   if (stream_hosts.length === 0) return []
   const ports = portsOfVirtualHost(host)
   return stream_hosts
-    .filter((other) => ports.includes(portOfStream(other)) && meet(other.target_agents, host.target_agents, agents))
-    .map((other) => taken('stream host', other, portOfStream(other)))
+    .filter((other) => ports.includes(portOf(other)) && meet(other.target_agents, host.target_agents, agents))
+    .flatMap((other) => taken('stream host', other, portOf(other), sharedByKinds(other, host)))
 }
 
-function taken(kind: string, { id, name }: { id: string; name: string }, port: string): Problem {
-  return { field: 'listen_port', message: `${kind} "${name}" (${id}) already has port ${port.toUpperCase()}`, code: 'CONFLICT' }
+function taken(kind: string, { id, name }: { id: string; name: string }, port: string, where: string | undefined): Problem[] {
+  if (where === undefined) return []
+  return [{ field: 'listen_port', message: `${kind} "${name}" (${id}) already has port ${port.toUpperCase()}${where}`, code: 'CONFLICT' }]
 }
 
-function portOfStream({ protocol, listen_port }: StreamHost): string {
+type Listening = Pick<StreamHost | VirtualHost, 'listen_addresses'>
+
+/** Where two hosts meet. Who listens on all addresses does not meet who listens on one: nginx gives each connection to who listens on the very address. */
+function shared(host: Listening, other: Listening): string | undefined {
+  const others = addressesOf(other)
+  const address = addressesOf(host).find((each) => others.includes(each))
+  if (address === everyAddress) return ''
+  return address === undefined ? undefined : ` on ${address}`
+}
+
+/** Each kind has sockets of its own, and the kernel opens no TCP port on all addresses beside a single one. */
+function sharedByKinds(stream: StreamHost, host: VirtualHost): string | undefined {
+  const where = shared(stream, host)
+  if (where !== undefined || stream.protocol === 'udp' || (stream.listen_addresses && host.listen_addresses)) return where
+  return ': a stream host and a virtual host have one port on single addresses only'
+}
+
+function portOf({ protocol, listen_port }: StreamHost): string {
   return `${protocol} ${listen_port}`
 }
 

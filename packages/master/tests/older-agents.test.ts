@@ -6,7 +6,7 @@ import { until } from './link-harness.ts'
 import { connectNative } from './link-native.ts'
 
 /** The release that each of these agents stands for knows what its capability says; 0 is one written from the published contract alone. */
-const capabilities = [0, 5, 6, 7, 8]
+const capabilities = [0, 5, 6, 7, 8, 9]
 const host = { name: 'web', server_name: 'a.test', listen_port: 80 }
 
 test('agents of an older release are not given what they do not know of, and it is told', async () => {
@@ -16,28 +16,42 @@ test('agents of an older release are not given what they do not know of, and it 
   const { client } = mesh
   const upstream = await client.call(routes.createUpstream, { params, body: { name: 'db', servers: [{ address: '10.0.0.1:5432' }] } })
   const stream = await client.call(routes.createStreamHost, { params, body: { name: 'db', listen_port: 5432, upstream_id: upstream.id } })
+  const near = await client.call(routes.createStreamHost, {
+    params,
+    body: { name: 'near', listen_port: 5433, listen_addresses: ['127.0.0.1'], upstream_id: upstream.id },
+  })
   await client.call(routes.createVirtualHost, { params, body: host })
   const own = await client.call(routes.createVirtualHost, {
     params,
     body: { ...host, name: 'own', server_name: 'b.test', listen_addresses: ['127.0.0.1'] },
   })
+  const proxied = await client.call(routes.createVirtualHost, {
+    params,
+    body: { ...host, name: 'proxied', listen_port: 8080, accept_proxy_protocol: { trusted: ['10.0.0.1'] } },
+  })
 
   const ids = await connectAll(mesh)
   const addresses = 'agent_too_old virtual_host listen_addresses'
-  const streams = 'agent_too_old stream_host protocol'
+  const protocol = 'agent_too_old virtual_host accept_proxy_protocol'
+  const streams = ['protocol', 'protocol', 'listen_addresses'].map((field) => `agent_too_old stream_host ${field}`)
+  const single = 'agent_too_old stream_host listen_addresses'
   expect(Object.fromEntries(ids.map(({ capability, names, findings }) => [capability, { names, findings }]))).toEqual({
-    0: { names: ['web'], findings: [addresses, streams] },
-    5: { names: ['web'], findings: [addresses, streams] },
-    6: { names: ['web', 'db'], findings: [addresses] },
-    7: { names: ['web', 'own', 'db'], findings: [] },
-    8: { names: ['web', 'own', 'db'], findings: [] },
+    0: { names: ['web'], findings: [addresses, protocol, ...streams] },
+    5: { names: ['web'], findings: [addresses, protocol, ...streams] },
+    6: { names: ['web', 'db'], findings: [addresses, protocol, single] },
+    7: { names: ['web', 'own', 'db'], findings: [protocol, single] },
+    8: { names: ['web', 'own', 'db'], findings: [protocol, single] },
+    9: { names: ['web', 'own', 'proxied', 'db', 'near'], findings: [] },
   })
 
   const { data } = await client.call(routes.listFindings, { params, query: { code: 'agent_too_old' } })
   const below = (capability: number) => ids.filter((agent) => agent.capability < capability).map(({ id }) => id)
-  expect(data.map(({ object, agent_ids }) => [object.id, agent_ids])).toEqual([
-    [own.id, below(7)],
-    [stream.id, below(6)],
+  expect(data.map(({ object, field, agent_ids }) => [object.id, field, agent_ids])).toEqual([
+    [own.id, 'listen_addresses', below(7)],
+    [proxied.id, 'accept_proxy_protocol', below(9)],
+    [stream.id, 'protocol', below(6)],
+    [near.id, 'protocol', below(6)],
+    [near.id, 'listen_addresses', below(9)],
   ])
 })
 
@@ -81,17 +95,18 @@ test('no agent is given a host without what keeps people out of it', async () =>
     locations: [{ ...location, auth_basic: { realm: 'us', users: [{ name: 'ann', password: 'correct horse' }] } }],
   })
   await create('words', { extra_directives: ['deny all;'] })
+  await create('more', { custom_directives: { more_set_headers: '"X-Frame-Options: DENY"' } })
   await create('code', { custom_directives: { access_by_lua_block: '{ ngx.exit(403) }' } })
   const given = async () => Object.fromEntries((await connectAll(mesh)).map(({ capability, names }) => [capability, names]))
 
   const typed = ['open', 'rules', 'password', 'words']
-  expect(await given()).toEqual({ 0: ['open'], 5: typed, 6: typed, 7: typed, 8: [...typed, 'code'] })
+  expect(await given()).toEqual({ 0: ['open'], 5: typed, 6: typed, 7: typed, 8: [...typed, 'code'], 9: [...typed, 'more', 'code'] })
 
   await client.call(routes.updateSettings, { params, body: { nginx_directives: { access_by_lua_block: '{ ngx.exit(403) }' } } })
-  expect(await given()).toEqual({ 0: [], 5: [], 6: [], 7: [], 8: [...typed, 'code'] })
+  expect(await given()).toEqual({ 0: [], 5: [], 6: [], 7: [], 8: [...typed, 'code'], 9: [...typed, 'more', 'code'] })
   const { data } = await client.call(routes.listFindings, { params, query: { code: 'agent_too_old', kind: 'settings' } })
   expect(data.map(({ object, field, agents }) => [object.kind, field, agents])).toEqual([
-    ['settings', 'nginx_directives.access_by_lua_block', 2 * (capabilities.length - 1)],
+    ['settings', 'nginx_directives.access_by_lua_block', 2 * capabilities.filter((capability) => capability < 8).length],
   ])
 })
 

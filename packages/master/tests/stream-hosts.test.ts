@@ -68,6 +68,8 @@ describe.each(stores)('stream hosts, on $name', (store) => {
     const cases: [Body, string][] = [
       [{ listen_port: 1, upstream_id: crypto.randomUUID() }, 'upstream_id UNKNOWN_REFERENCE'],
       [{ listen_port: 1, upstream_id: undefined }, 'upstream_id REQUIRED'],
+      [{ listen_port: 1, listen_addresses: ['10.0.0.1', 'db.test'] }, 'listen_addresses.1 INVALID_FORMAT'],
+      [{ listen_port: 1, listen_addresses: ['0:0::1', '::1'] }, 'listen_addresses.1 INVALID_VALUE'],
       [{ listen_port: 1, ssl_enabled: true }, 'ssl_certificate_id REQUIRED'],
       [{ listen_port: 1, tls_policy: 'modern' }, 'tls_policy NOT_ALLOWED'],
       [{ listen_port: 1, proxy: { responses: 1 } }, 'proxy.responses NOT_ALLOWED'],
@@ -129,6 +131,34 @@ describe.each(stores)('stream hosts, on $name', (store) => {
     await create({ listen_port: 25, target_agents: { type: 'agents', agent_ids: [agent_id] } })
     await create({ listen_port: 25, target_agents: { type: 'agents', agent_ids: [other] } })
     expect(await refusal(mesh.client.call(routes.deleteAgent, { params: { agent_id } }))).toEqual(['CONFLICT', 'id IN_USE'])
+  })
+
+  test('an address of a port belongs to one stream host, and each kind of host has addresses of its own where TCP is mixed', async () => {
+    const http = (more: object) =>
+      mesh.client.call(routes.createVirtualHost, { params, body: { name: 'a', server_name: 'a.test', listen_port: 5432, ...more } })
+    const on = (listen_addresses: string[], more = {}) => create({ listen_port: 5432, listen_addresses, ...more })
+    const taken = ['CONFLICT', 'listen_port CONFLICT']
+    const one = await on(['10.0.0.1', '2001:db8::1'])
+    expect(one.listen_addresses).toEqual(['10.0.0.1', '2001:db8::1'])
+    expect(await refusal(on(['10.0.0.2', '2001:DB8:0::1']))).toEqual(taken)
+    await on(['10.0.0.1'], { protocol: 'udp' })
+    await on(['10.0.0.2'])
+    const all = await create({ listen_port: 5432 })
+    expect(await refusal(create({ listen_port: 5432 }))).toEqual(taken)
+
+    expect(await refusal(http({ listen_addresses: ['10.0.0.3'] }))).toEqual(taken)
+    await mesh.client.call(routes.deleteStreamHost, { params: { stream_host_id: all.id } })
+    expect(await refusal(http({}))).toEqual([...taken, 'listen_port CONFLICT'])
+    expect(await refusal(http({ listen_addresses: ['10.0.0.3', '10.0.0.1'] }))).toEqual(taken)
+    await http({ listen_addresses: ['10.0.0.3'], http3_enabled: true })
+    const change = (listen_addresses: string[] | null) =>
+      mesh.client.call(routes.updateStreamHost, { params: { stream_host_id: one.id }, body: { listen_addresses } })
+    expect(await refusal(change(null))).toEqual(taken)
+    expect(await refusal(change(['10.0.0.3']))).toEqual(taken)
+    expect((await change(['10.0.0.4'])).listen_addresses).toEqual(['10.0.0.4'])
+    expect(await refusal(on(['10.0.0.3'], { protocol: 'udp' }))).toEqual(taken)
+    const datagrams = await create({ listen_port: 5432, protocol: 'udp' })
+    expect(datagrams).not.toHaveProperty('listen_addresses')
   })
 
   test('what it uses is neither deleted nor made useless under it', async () => {

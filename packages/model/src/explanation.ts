@@ -45,6 +45,9 @@ export const explainInput = z
       .refine((headers) => Object.keys(headers).length <= 100, 'must be at most 100 headers')
       .default({}),
     source_address: address.default('127.0.0.1'),
+    proxy_protocol_address: address.optional().meta({
+      description: "The client's address in a header of the PROXY protocol that goes before the request; absent: none is sent.",
+    }),
     destination_address: address
       .optional()
       .meta({ description: 'The address connected to; needed only where a port is listened on at several.' }),

@@ -6,7 +6,7 @@ export function canonicalAddress(text: string): string {
 /** What stands for all addresses where addresses are compared. */
 export const everyAddress = '*'
 
-/** Where a virtual host listens, in the one spelling. nginx keeps what listens on all addresses apart from what listens on one. */
+/** Where a host listens, in the one spelling. nginx keeps what listens on all addresses apart from what listens on one. */
 export function addressesOf({ listen_addresses }: { listen_addresses?: readonly string[] | undefined }): string[] {
   return listen_addresses?.map(canonicalAddress) ?? [everyAddress]
 }

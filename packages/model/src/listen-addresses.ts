@@ -9,7 +9,7 @@ const listenAddress = z
   })
   .meta({ description: 'An IPv4 or IPv6 address, without brackets.' })
 
-/** The addresses of a machine on which a virtual host listens, where it is not all of them. */
+/** The addresses of a machine on which a host listens, where it is not all of them. */
 export const listenAddresses = z
   .array(listenAddress)
   .min(1, 'must hold at least one address: leave it out to listen on all')

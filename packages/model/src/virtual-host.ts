@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { listenAddresses } from './listen-addresses.ts'
 import { customDirectives, extraDirectives, location } from './location.ts'
+import { acceptProxyProtocol } from './options/accept-proxy-protocol.ts'
 import { serverOptions } from './options.ts'
 import { parseServerNames } from './server-name.ts'
 import { targetAgents } from './target-agents.ts'
@@ -23,6 +24,7 @@ export const virtualHostInput = z
     server_name: serverName,
     listen_port: z.int().min(1, 'must be from 1 to 65535').max(65_535, 'must be from 1 to 65535'),
     listen_addresses: listenAddresses.optional(),
+    accept_proxy_protocol: acceptProxyProtocol.optional(),
     ssl_enabled: z.boolean().default(false),
     ssl_certificate_id: id.nullable().default(null),
     tls: tlsOptions.optional(),

@@ -90,7 +90,7 @@ describe('directives of a stream host', () => {
       configOf({ stream_hosts: [{ listen_port: 1, upstream_id, extra_directives: ['listen 2'] }] }).stream_hosts![0]!,
       undefined,
     )
-    expect(listen?.message).toBe('"listen" cannot be set here: use the fields protocol and listen_port')
+    expect(listen?.message).toBe('"listen" cannot be set here: use the fields protocol, listen_port and listen_addresses')
   })
 })
 

@@ -69,7 +69,7 @@ const nouns: Record<StreamContext, string> = { stream: 'the stream block', serve
 // What HTTP has another place for.
 const ours: Readonly<Record<string, string>> = {
   server: 'add a stream host instead',
-  listen: 'use the fields protocol and listen_port',
+  listen: 'use the fields protocol, listen_port and listen_addresses',
   server_name: 'a port belongs to one stream host; ssl_preread and a map of $ssl_preread_server_name choose by name',
   location: 'streams have none',
 }

@@ -20,6 +20,12 @@ export function checkVirtualHost(input: Omit<VirtualHostInput, 'name' | 'target_
   problems.push(...checkOptions(input, input.custom_directives, { options: '', custom: 'custom_directives' }))
   problems.push(...checkExtra(input.extra_directives, 'extra_directives', 'server', () => 'server', allowed))
   if (input.tls && !input.ssl_enabled) problems.push({ field: 'tls', message: 'is only for hosts with ssl_enabled', code: 'NOT_ALLOWED' })
+  if (input.real_ip && input.accept_proxy_protocol?.trusted.length)
+    problems.push({
+      field: 'real_ip',
+      message: "cannot be given together with accept_proxy_protocol.trusted, which says where the client's address is taken from",
+      code: 'CONFLICT',
+    })
   problems.push(...checkRedirect(input))
   const first = new Map<string, number>()
   for (const [at, location] of input.locations.entries()) {

@@ -34,6 +34,12 @@ const groups: readonly (readonly [contexts: readonly DirectiveContext[], names: 
     words(`alias internal limit_except empty_gif flv mp4 hls memcached_pass fastcgi_pass uwsgi_pass scgi_pass grpc_pass random_index image_filter
       f4f`),
   ],
+  // Of echo-nginx-module.
+  [
+    ['location'],
+    words(`echo echo_duplicate echo_flush echo_sleep echo_blocking_sleep echo_reset_timer echo_read_request_body echo_location_async
+      echo_location echo_subrequest_async echo_subrequest echo_foreach_split echo_end echo_request_body echo_exec echo_status`),
+  ],
   // Of lua-nginx-module.
   [
     ['http'],

@@ -25,6 +25,12 @@ export const moduleFiles = {
   brotli: [['ngx_http_brotli_filter_module.so']],
   brotli_static: [['ngx_http_brotli_static_module.so']],
   lua: [['ndk_http_module.so', 'ngx_http_lua_module.so'], ['ngx_http_lua_module.so']],
+  headers_more: [['ngx_http_headers_more_filter_module.so']],
+  echo: [['ngx_http_echo_module.so']],
+  fancyindex: [['ngx_http_fancyindex_module.so']],
+  subs_filter: [['ngx_http_subs_filter_module.so']],
+  image_filter: [['ngx_http_image_filter_module.so']],
+  cache_purge: [['ngx_http_cache_purge_module.so']],
 } as const satisfies Record<string, readonly (readonly string[])[]>
 
 export interface NginxSupport {
@@ -43,6 +49,12 @@ export interface NginxSupport {
   brotli: boolean
   brotli_static: boolean
   lua: boolean
+  headers_more: boolean
+  echo: boolean
+  fancyindex: boolean
+  subs_filter: boolean
+  image_filter: boolean
+  cache_purge: boolean
   stream: boolean
   stream_ssl: boolean
   stream_realip: boolean
@@ -103,11 +115,11 @@ export function compareVersions(a: string, b: string): number {
 function guess(version: string, configureArguments: string[]): NginxSupport {
   const since = (wanted: string) => compareVersions(version, wanted) >= 0
   const built = (module: string) => configureArguments.includes(`--with-http_${module}_module`)
+  const added = (source: RegExp) => configureArguments.some((argument) => argument.startsWith('--add-module=') && source.test(argument))
   const ssl = built('ssl')
   const http2 = built('v2')
   // What is built as a dynamic module is found by trying.
   const stream = configureArguments.includes('--with-stream')
-  const brotli = configureArguments.some((argument) => /^--add-module=.*brotli/.test(argument))
   return {
     ssl,
     http2,
@@ -118,9 +130,15 @@ function guess(version: string, configureArguments: string[]): NginxSupport {
     keepalive_off: since('1.29.7'),
     upstream_resolve: since('1.27.3'),
     realip: built('realip'),
-    brotli,
-    brotli_static: brotli,
-    lua: configureArguments.some((argument) => /^--add-module=.*(lua-nginx-module|http-lua|ngx_lua)/.test(argument)),
+    brotli: added(/brotli/),
+    brotli_static: added(/brotli/),
+    lua: added(/lua-nginx-module|http-lua|ngx_lua/),
+    headers_more: added(/headers-more/),
+    echo: added(/echo-nginx|http-echo/),
+    fancyindex: added(/fancyindex/),
+    subs_filter: added(/subs-filter|substitutions/),
+    image_filter: built('image_filter'),
+    cache_purge: added(/cache[_-]purge/),
     stream,
     stream_ssl: stream && configureArguments.includes('--with-stream_ssl_module'),
     stream_realip: stream && configureArguments.includes('--with-stream_realip_module'),
@@ -153,6 +171,12 @@ export const probes: readonly Probe[] = [
   { name: 'brotli', block: 'http', statement: 'brotli on;', module: 'brotli' },
   { name: 'brotli_static', block: 'http', statement: 'brotli_static on;', module: 'brotli_static' },
   { name: 'lua', block: 'http', statement: 'lua_code_cache on;', module: 'lua' },
+  { name: 'headers_more', block: 'http', statement: 'more_clear_headers X-Probe;', module: 'headers_more' },
+  { name: 'echo', block: 'http', statement: 'server { listen unix:probe.sock; location / { echo probe; } }', module: 'echo' },
+  { name: 'fancyindex', block: 'http', statement: 'fancyindex off;', module: 'fancyindex' },
+  { name: 'subs_filter', block: 'http', statement: 'subs_filter_types text/probe;', module: 'subs_filter' },
+  { name: 'image_filter', block: 'http', statement: 'image_filter_buffer 1m;', module: 'image_filter' },
+  { name: 'cache_purge', block: 'http', statement: 'proxy_cache_purge off;', module: 'cache_purge' },
   { name: 'stub_status', block: 'http', statement: 'server { listen unix:probe.sock; location / { stub_status; } }' },
   { name: 'stream', block: 'stream', statement: 'proxy_timeout 10m;', module: 'stream' },
   { name: 'stream_ssl', block: 'stream', statement: 'ssl_session_timeout 5m;', module: 'stream' },

@@ -75,13 +75,14 @@ export interface HealthInFiles {
   /** Where nginx asks for the servers of upstreams, if of any. */
   resolver: string | null
   names: ResolvedNames
-  /** Those of virtual hosts that the machine does not have; absent where it has all. */
+  /** Those of hosts that the machine does not have; absent where it has all. */
   absent_addresses?: readonly string[]
 }
 
-export function healthOf(config: Pick<AgentConfig, 'upstreams' | 'virtual_hosts'>, target: MarkTarget): HealthInFiles {
+export function healthOf(config: Pick<AgentConfig, 'upstreams' | 'virtual_hosts' | 'stream_hosts'>, target: MarkTarget): HealthInFiles {
   const asks = config.upstreams.some((upstream) => isAnswered(upstream, target))
-  const listened = new Set(config.virtual_hosts.flatMap((host) => (host.listen_addresses ? addressesOf(host) : [])))
+  const hosts = [...config.virtual_hosts, ...(config.stream_hosts ?? [])]
+  const listened = new Set(hosts.flatMap((host) => (host.listen_addresses ? addressesOf(host) : [])))
   const absent = (target.absent_addresses ?? []).filter((address) => listened.has(address)).toSorted()
   return {
     marks: writtenMarks(config, target),

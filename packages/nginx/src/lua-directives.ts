@@ -1,14 +1,6 @@
-import { dataBlocks } from './data-blocks.ts'
-import type { Directive } from './parse.ts'
-
 /** Tells whether a directive is one of lua-nginx-module: it runs Lua, or says how Lua is run. */
 export function isLua(name: string): boolean {
   return /^(lua_.+|.+_by_lua(_block|_file|_no_postpone)?|balancer_keepalive)$/.test(name)
-}
-
-/** Tells whether a directive, or any in it, is Lua. */
-export function holdsLua({ name, block }: Directive): boolean {
-  return isLua(name) || (block?.kind === 'directives' && !dataBlocks.has(name) && block.directives.some(holdsLua))
 }
 
 /** Tells whether the code of a directive decides, before anything answers, whether and how a request goes on. */

@@ -11,12 +11,12 @@ import { renderHttpHead } from './render/http.ts'
 import { renderMain } from './render/main-conf.ts'
 import { renderNamedProxies } from './render/named-proxies.ts'
 import { writeShared } from './render/options.ts'
-import { addressesAt, type PlannedPort, planPorts, singlesShared, withinShared } from './render/plan.ts'
+import { addressesAt, type PlannedPort, planPorts, withinShared } from './render/plan.ts'
 import type { Rendering } from './render/rendering.ts'
 import { type Report, reportOn } from './render/report.ts'
 import { renderFallbacks, renderHost, renderKept } from './render/server.ts'
 import { placeSettings } from './render/settings.ts'
-import { type PlannedStream, planStreams } from './render/stream/plan.ts'
+import { type PlannedStream, planStreams, streamsWithinShared } from './render/stream/plan.ts'
 import { renderStream } from './render/stream/stream.ts'
 import { folderOf, type Listen, type Rendered, type RenderedFile, type RenderTarget } from './render/target.ts'
 import { nameUpstreams, renderUpstream } from './render/upstream.ts'
@@ -37,7 +37,8 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
     { target, report, uses },
     config.virtual_hosts.some(({ locations }) => locations.some(speaksGrpc)),
   )
-  const ports = planPorts(config, target, paths, report).map((port) => withinShared(port, target))
+  const planned = planPorts(config, target, paths, report)
+  const ports = planned.map((port) => withinShared(port, target))
   const upstreams = nameUpstreams(config.upstreams)
   const writer = new ConfigWriter()
   const { tls_policy: policy = 'intermediate', http_port = defaultHttpPort } = config.settings
@@ -58,13 +59,11 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
     unshared: new Set(target.reuseport?.map(listenName)),
     ...challenges,
   }
-  if (ports.some(({ hosts }) => hosts.some(({ lua }) => lua)) || [...placed.http, ...placed.server].some(({ lua }) => lua))
-    rendering.uses.add('lua')
+  for (const { modules } of [...ports.flatMap(({ hosts }) => hosts), ...placed.http, ...placed.server])
+    for (const module of modules ?? []) rendering.uses.add(module)
   renderHttpHead(rendering, ports)
   renderChallengeAnswers(rendering)
-  const streams = planStreams(config, target, { certificates: paths, taken: listensOf(ports) }, report).filter(
-    ({ host }) => host.protocol === 'udp' || singlesShared(host.listen_port, target).length === 0,
-  )
+  const streams = streamsWithinShared(planStreams(config, target, { certificates: paths, taken: planned }, report), target, planned)
   const elsewhere = onlyInStreams(config)
   for (const upstream of config.upstreams)
     if (!elsewhere.has(upstream.id))
@@ -98,7 +97,14 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
 }
 
 function listensOfStreams(streams: readonly PlannedStream[]): Listen[] {
-  return streams.map(({ host }) => ({ port: host.listen_port, transport: host.protocol }))
+  const byPort = Map.groupBy(streams, ({ host }) => `${host.protocol} ${host.listen_port}`)
+  return [...byPort.values()].flatMap((hosts): Listen[] => {
+    const { listen_port: port, protocol: transport } = hosts[0]!.host
+    const addresses = hosts.flatMap((planned) => planned.addresses)
+    // Those of datagrams have `reuseport`, and so each its own.
+    const sockets = transport === 'tcp' ? socketsOf(addresses) : addresses.map((address) => (address === everyAddress ? {} : { address }))
+    return sockets.map((socket) => ({ port, transport, ...socket }))
+  })
 }
 
 /** The upstreams that stream hosts alone send to. */

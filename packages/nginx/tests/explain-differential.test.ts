@@ -6,7 +6,7 @@ import { askBoth, type Count, makeWorld } from './explain/world.ts'
 import { binaries } from './support/nginx-versions.ts'
 
 const pairs = Number(process.env['NXMESH_EXPLAIN_PAIRS'] ?? 400)
-const usual = 24
+const usual = 26
 const seed = Number(process.env['NXMESH_EXPLAIN_SEED'] ?? usual)
 const perConfig = 20
 const minutes = 60_000
@@ -16,7 +16,7 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
     'explain says of generated requests what nginx does with them',
     async () => {
       await using world = await makeWorld()
-      const count: Count = { outcomes: new Map(), https: 0, ipv6: 0 }
+      const count: Count = { outcomes: new Map(), https: 0, ipv6: 0, proxied: 0 }
       const property = fc.asyncProperty(scenario(perConfig), async (one) => {
         const [first] = await askBoth(world, binary, one, count)
         if (first) throw new Error(`${first.difference}\n${JSON.stringify(first.ask)}\n${JSON.stringify(first.told, null, 1)}\n${one.http}`)
@@ -28,7 +28,7 @@ describe.each(binaries)('nginx $facts.version', (binary) => {
       expect((count.outcomes.get('unknown') ?? 0) / asked).toBeLessThan(0.05)
       const rare = seed === usual || pairs >= 2000 ? ['grpc_pass', 'fastcgi_pass', 'closed'] : []
       expect([...count.outcomes.keys()]).toEqual(expect.arrayContaining(['proxy_pass', 'file', 'answer', 'redirect', 'error', ...rare]))
-      expect(Math.min(count.https, count.ipv6) / asked).toBeGreaterThan(0.1)
+      expect(Math.min(count.https, count.ipv6, count.proxied) / asked).toBeGreaterThan(0.1)
     },
     2 * minutes + pairs * 50,
   )

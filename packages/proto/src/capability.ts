@@ -8,5 +8,7 @@
  * 6: the agent serves stream hosts.
  * 7: the agent listens on certain addresses only.
  * 8: the agent runs Lua, and leaves out hosts whose Lua its nginx cannot run.
+ * 9: the agent takes the PROXY protocol of virtual hosts, serves stream hosts on certain addresses only, and loads more modules where
+ *    directives need them.
  */
-export const capability = 8
+export const capability = 9

@@ -13,6 +13,7 @@ export function streamHostOf(host: StreamHost): ConfigStreamHost {
     name: host.name,
     protocol: protocolOf(host),
     listen_port: host.listenPort,
+    ...(host.listenAddresses.length > 0 && { listen_addresses: [...host.listenAddresses] }),
     ...(host.upstreamId && { upstream_id: host.upstreamId }),
     ssl_enabled: host.sslEnabled,
     ssl_certificate_id: host.sslCertificateId || null,

@@ -48,6 +48,7 @@ function virtualHostOf(host: WireVirtualHost): ConfigVirtualHost {
     server_name: host.serverName,
     listen_port: host.listenPort,
     ...(host.listenAddresses.length > 0 && { listen_addresses: [...host.listenAddresses] }),
+    ...(host.acceptProxyProtocol && { accept_proxy_protocol: { trusted: [...host.acceptProxyProtocol.trusted] } }),
     ssl_enabled: host.sslEnabled,
     ssl_certificate_id: host.sslCertificateId || null,
     http2_enabled: host.http2Enabled,

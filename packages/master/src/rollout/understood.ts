@@ -6,7 +6,7 @@ import type { Settings } from '@nxmesh/model/settings'
 import type { StreamHost } from '@nxmesh/model/stream-host'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
 import { decidesByLua } from '@nxmesh/nginx/lua-directives'
-import { luaOfHost, luaOfSettings } from '@nxmesh/nginx/lua-use'
+import { modulesOfHost, modulesOfSettings } from '@nxmesh/nginx/module-use'
 
 /** Something that a config asks for and agents below a capability do not know of: they serve the rest as if it were not there. */
 export interface Need {
@@ -15,7 +15,17 @@ export interface Need {
 }
 
 /** The capabilities from which on agents know what the published contract has not; see capability.ts. */
-const knownSince = { tls: 1, header_directions: 1, options: 5, streams: 6, addresses: 7, lua: 8 } as const
+const knownSince = {
+  tls: 1,
+  header_directions: 1,
+  options: 5,
+  streams: 6,
+  addresses: 7,
+  lua: 8,
+  proxyProtocol: 9,
+  modules: 9,
+  streamAddresses: 9,
+} as const
 
 /** An agent of this capability knows everything of a config. */
 export const newestNeed = Math.max(...Object.values(knownSince))
@@ -27,8 +37,10 @@ type ConfigOfHosts = ServedHosts & Pick<WorkspaceConfig, 'settings'>
  * would open it to them, and one that does not know of its kind would say that it serves it.
  */
 export function givenSince({ virtual_hosts, stream_hosts, settings }: ConfigOfHosts): Map<VirtualHost | StreamHost, number> {
-  const since = new Map<VirtualHost | StreamHost, number>(stream_hosts.map((host) => [host, knownSince.streams]))
-  const guarded = luaOfSettings(settings).some(({ name }) => decidesByLua(name))
+  const since = new Map<VirtualHost | StreamHost, number>(
+    stream_hosts.map((host) => [host, Math.max(...needsOfStream(host).map((each) => each.since))]),
+  )
+  const guarded = modulesOfSettings(settings).some(({ name }) => decidesByLua(name))
   for (const host of virtual_hosts) {
     const guards = guardsOf(host).map((guard) => guard.since)
     if (guarded) guards.push(knownSince.lua)
@@ -39,11 +51,23 @@ export function givenSince({ virtual_hosts, stream_hosts, settings }: ConfigOfHo
 
 /** What hosts and the settings ask of agents that not every agent knows. */
 export function needsOf({ virtual_hosts, stream_hosts, settings }: ConfigOfHosts): Need[] {
-  return [...virtual_hosts.flatMap(needsOfHost), ...stream_hosts.map(needOfStream), ...needsOfSettings(settings)]
+  return [...virtual_hosts.flatMap(needsOfHost), ...stream_hosts.flatMap(needsOfStream), ...needsOfSettings(settings)]
 }
 
-function needOfStream({ id, name }: StreamHost): Need {
-  return need(knownSince.streams, { kind: 'stream_host', id, name, field: 'protocol' }, 'is left out')
+function needsOfStream({ id, name, listen_addresses }: StreamHost): Need[] {
+  const at = { kind: 'stream_host', id, name } as const
+  return [
+    need(knownSince.streams, { ...at, field: 'protocol' }, 'is left out'),
+    ...(listen_addresses
+      ? [
+          need(
+            knownSince.streamAddresses,
+            { ...at, field: 'listen_addresses' },
+            'is left out, as it would be open to more than may come in',
+          ),
+        ]
+      : []),
+  ]
 }
 
 function needsOfHost(host: VirtualHost): Need[] {
@@ -71,7 +95,9 @@ function guardsOf(host: VirtualHost): { field: string; since: number }[] {
     ...host.locations.flatMap((location, index) => guardFields(location, `locations.${index}.`)),
   ].map((field) => ({ field, since: knownSince.options as number }))
   if (host.listen_addresses) guards.push({ field: 'listen_addresses', since: knownSince.addresses })
-  for (const { field } of luaOfHost(host)) guards.push({ field, since: knownSince.lua })
+  if (host.accept_proxy_protocol) guards.push({ field: 'accept_proxy_protocol', since: knownSince.proxyProtocol })
+  // What only nginx itself would stumble over stops all that the agent is to serve.
+  for (const { field, module } of modulesOfHost(host)) guards.push({ field, since: knownSince[module === 'lua' ? 'lua' : 'modules'] })
   return guards
 }
 
@@ -83,7 +109,7 @@ function guardFields({ access, auth_basic, extra_directives }: VirtualHost | Loc
 function needsOfSettings(settings: Settings): Need[] {
   const ignored = (field: string, since: number) => need(since, { kind: 'settings', field }, `${field} is ignored`)
   const own = (['tls_policy', 'http_port'] as const).filter((field) => settings[field] !== undefined)
-  const deciding = luaOfSettings(settings).filter(({ name }) => decidesByLua(name))
+  const deciding = modulesOfSettings(settings).filter(({ name }) => decidesByLua(name))
   return [
     ...optionFields(settings, settingsOptions).map((field) => ignored(field, knownSince.options)),
     ...own.map((field) => ignored(field, knownSince.tls)),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { acceptProxyProtocol } from './accept-proxy-protocol.ts'
 import { accessRules } from './access.ts'
-import { network } from './network.ts'
 import { seconds, size } from './units.ts'
 
 const day = 86_400
@@ -41,12 +41,6 @@ const streamLimitConn = z
     dry_run: z.boolean().default(false).meta({ description: 'Only counts and logs, and refuses nothing.' }),
   })
   .meta({ id: 'StreamLimitConnOptions', description: 'The sessions of one address at once; those beyond are cut off.' })
-
-const acceptProxyProtocol = z
-  .strictObject({
-    trusted: z.array(network).max(1000).default([]).meta({ description: "The proxies whose word is taken for the client's address." }),
-  })
-  .meta({ id: 'AcceptProxyProtocol', description: 'TCP: every client must begin with a header of the PROXY protocol.' })
 
 /** Typed options of a stream host. Like all of them they are absent unless asked for. */
 export const streamOptions = {

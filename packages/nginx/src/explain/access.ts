@@ -73,8 +73,8 @@ export function applyRealIp(visit: Visit): void {
   if (!isTrusted(visit.source)) return
   const node = setting(visit.level, 'real_ip_header')
   const header = node?.args[0]?.toLowerCase() ?? 'x-real-ip'
-  if (header === 'proxy_protocol') throw new Unsure('which address the PROXY protocol names', node)
-  const value = headerOf(visit, header)
+  const proxied = header === 'proxy_protocol'
+  const value = proxied ? (visit.incoming.proxied ?? '') : headerOf(visit, header)
   if (value === '') return
   const many = header === 'x-forwarded-for'
   const addresses = value.split(/[\s,]+/).filter((address) => address !== '')
@@ -89,6 +89,11 @@ export function applyRealIp(visit: Visit): void {
     source = address
     if (!recursive || !isTrusted(address)) break
   }
-  note(visit, 'real_ip', `${visit.source} is trusted: the client is ${source}, as ${header} says`, trusted[0])
+  note(
+    visit,
+    'real_ip',
+    `${visit.source} is trusted: the client is ${source}, as ${proxied ? 'the PROXY protocol' : header} says`,
+    trusted[0],
+  )
   visit.source = source
 }

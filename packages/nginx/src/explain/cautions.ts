@@ -31,7 +31,7 @@ export function proxyCautions(visit: Visit, pass: Node): Caution[] {
 }
 
 const changers =
-  /^(sub_filter|add_before_body|add_after_body|ssi|image_filter|xslt_stylesheet|(header|body)_filter_by_lua.*|js_(header|body)_filter)$/
+  /^(sub_filter|subs_filter|add_before_body|add_after_body|echo_before_body|echo_after_body|ssi|image_filter|more_(set|clear)_headers|(proxy|fastcgi|uwsgi|scgi)_cache_purge|xslt_stylesheet|(header|body)_filter_by_lua.*|js_(header|body)_filter)$/
 
 /** What may make an answer other than it is told, after nginx has found it. */
 export function answerCautions(visit: Visit, isFile: boolean): Caution[] {
@@ -42,13 +42,14 @@ export function answerCautions(visit: Visit, isFile: boolean): Caution[] {
 }
 
 const foreign =
-  /^((server_)?(rewrite|access|precontent)_by_lua.*|content_by_lua.*|auth_jwt|auth_digest|modsecurity|js_access|js_periodic|access_by_.*|dav_methods|naxsi.*)$/
+  /^((server_)?(rewrite|access|precontent)_by_lua.*|content_by_lua.*|auth_jwt|auth_digest|modsecurity|more_(set|clear)_input_headers|echo_(?!before_body|after_body)\w+|fancyindex|js_access|js_periodic|access_by_.*|dav_methods|naxsi.*)$/
 
 /** Ends the explanation where a module decides of which nothing is known here. */
 export function refuseForeign(visit: Visit): void {
   for (const node of nearest(visit.level, foreign)) {
     const methods = node.args.map((name) => name.toUpperCase())
-    if (methods[0] === 'OFF' || (node.name === 'dav_methods' && !methods.includes(visit.method))) continue
+    const misses = node.name === 'fancyindex' && !visit.uri.endsWith('/')
+    if (methods[0] === 'OFF' || misses || (node.name === 'dav_methods' && !methods.includes(visit.method))) continue
     throw new Unsure(`what "${node.name}" does`, node)
   }
 }

@@ -15,6 +15,7 @@ function ask(http: string, over: Partial<Incoming> = {}) {
     path: '/',
     headers: new Map(),
     source: '127.0.0.1',
+    proxied: undefined,
     destination: undefined,
     files: undefined,
     ...over,
@@ -125,4 +126,15 @@ test('includes are resolved against the main file, in order, and what is missing
   expect(read.ok && read.http.map(({ file }) => file)).toEqual(['conf/sites/a.conf', 'conf/sites/b.conf'])
   expect(readConfig(new Map([['n', 'http { include m; }']]), 'n')).toEqual({ ok: false, message: 'the file m is not at hand' })
   expect(readConfig(new Map([['n', 'http { include n; }']]), 'n')).toMatchObject({ ok: false })
+})
+
+test('what modules of others do is not guessed', () => {
+  const http = `server { listen 80; root /srv; fancyindex on; location /in { more_set_input_headers "X-A: b"; proxy_pass http://10.0.0.1; }
+    location /echo { echo hello; } location /sub { echo_location /a; } location /out { more_clear_headers Server; return 200 x; } }`
+  expect(ask(http, { path: '/in' }).outcome).toMatchObject({ kind: 'unknown' })
+  expect(ask(http, { path: '/folder/' }).outcome).toMatchObject({ kind: 'unknown', reason: expect.stringContaining('fancyindex') })
+  expect(ask(http, { path: '/file' }).outcome).toMatchObject({ kind: 'file' })
+  expect(ask(http, { path: '/echo' }).outcome).toMatchObject({ kind: 'handler', directive: 'echo' })
+  expect(ask(http, { path: '/sub' }).outcome).toMatchObject({ kind: 'unknown' })
+  expect(ask(http, { path: '/out' }).cautions).toMatchObject([{ message: 'more_clear_headers may change the answer' }])
 })

@@ -45,6 +45,8 @@ function follow(config: Config, incoming: Incoming, placeOf: PlaceOf, told: Told
   const host = hostHeader(incoming.host)
   const effort = { left: 1_000_000 }
   const tls = incoming.scheme === 'https'
+  const misgreeted = misgreeting(socket, incoming)
+  if (misgreeted !== undefined) return { kind: 'closed', reason: misgreeted, place: placeOf(defaultOf(socket).node) }
   if (tls && !socket.ssl)
     return { kind: 'closed', reason: `port ${incoming.port} does not speak TLS`, place: placeOf(defaultOf(socket).node) }
   const greeting = tls && host.ok && !isAddress(host.name) ? chooseServer(socket, host.name, effort) : defaultOf(socket)
@@ -56,12 +58,21 @@ function follow(config: Config, incoming: Incoming, placeOf: PlaceOf, told: Told
       place: placeOf(setting(greeting.server.level, 'ssl_reject_handshake')),
     }
   const target = normalise(incoming.path, isOn(greeting.server.level, 'merge_slashes', true))
-  const chosen = host.ok && target.ok ? chooseServer(socket, host.name, effort) : greeting
+  const begun = socket.proxyProtocol || incoming.proxied === undefined
+  const chosen = host.ok && target.ok && begun ? chooseServer(socket, host.name, effort) : greeting
   told.chosen = chosen
   const visit = begin(config, seenOn(socket, incoming), { chosen, host, effort })
   told.visit = visit
   const end = answer(visit, told.place, refusalOf(visit, { socket, host, target }))
   return outcomeOf(visit, end, placeOf)
+}
+
+/** What nginx cannot make sense of before there is a request. */
+function misgreeting({ proxyProtocol }: Socket, { port, scheme, proxied }: Incoming): string | undefined {
+  if (proxyProtocol && proxied === undefined)
+    return `what comes to port ${port} must begin with a header of the PROXY protocol: proxy_protocol_address says what is in it`
+  if (!proxyProtocol && proxied !== undefined && scheme === 'https') return `port ${port} takes no header of the PROXY protocol before TLS`
+  return undefined
 }
 
 /** A request with its addresses as the socket shows them. */

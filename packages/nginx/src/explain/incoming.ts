@@ -4,10 +4,11 @@ import type { Incoming } from './visit.ts'
 
 /** The request that a user asks about, as it would reach nginx. */
 export function incomingOf(input: ExplainInput): Incoming {
-  const { method, scheme, host, path, source_address: source, destination_address: destination, existing_files: paths } = input
+  const { method, scheme, host, path, existing_files: paths } = input
+  const { source_address: source, destination_address: destination, proxy_protocol_address: proxied } = input
   const headers = new Map(Object.entries(input.headers).map(([name, value]) => [name.toLowerCase(), [toBytes(value.trim())]]))
   const port = input.port ?? Number(/:(\d{1,5})$/.exec(host)?.[1] ?? (scheme === 'https' ? 443 : 80))
-  return { method, scheme, host, port, path, headers, source, destination, files: paths && filesIn(paths) }
+  return { method, scheme, host, port, path, headers, source, destination, proxied, files: paths && filesIn(paths) }
 }
 
 /** What is on disk by a list of paths: those that end with a "/" are folders, as is what leads to another. */

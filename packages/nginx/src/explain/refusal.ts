@@ -12,6 +12,8 @@ export function refusalOf(
 ): Refusal | undefined {
   const { incoming, server } = visit
   visit.read = false
+  if (!socket.proxyProtocol && incoming.proxied !== undefined)
+    return { status: 400, why: 'the port takes no PROXY protocol, and its header is no request' }
   refuseOdd(visit)
   if (!target.ok) return { status: 400, why: target.why }
   if (!host.ok) return { status: 400, why: host.why }

@@ -41,6 +41,7 @@ const constant: Readonly<Record<string, Reading>> = {
   server_protocol: protocolOf,
   remote_addr: ({ source }) => source,
   realip_remote_addr: ({ incoming }) => incoming.source,
+  proxy_protocol_addr: ({ incoming }) => incoming.proxied ?? '',
   server_port: ({ incoming }) => `${incoming.port}`,
   content_type: (visit) => headerOf(visit, 'content-type'),
   content_length: (visit) => headerOf(visit, 'content-length'),

@@ -41,6 +41,8 @@ export interface Incoming {
   headers: ReadonlyMap<string, readonly string[]>
   source: string
   destination: string | undefined
+  /** What a header of the PROXY protocol before the request says of the client; undefined where none is sent. */
+  proxied: string | undefined
   /** What is on disk: undefined where nothing is known. */
   files: ((path: string) => 'file' | 'directory' | 'none') | undefined
 }

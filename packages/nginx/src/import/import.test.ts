@@ -67,10 +67,34 @@ describe('servers', () => {
     expect(new Set(made.map(({ name }) => name)).size).toBe(made.length)
   })
 
+  test('the PROXY protocol on some sockets of a server is that of all servers there, and of these sockets alone', () => {
+    const made =
+      hosts(`server { listen 80; listen 8080 proxy_protocol; server_name a.test; set_real_ip_from 10.0.0.0/8; set_real_ip_from ::1;
+      real_ip_header proxy_protocol; location / { root /srv; } }
+      server { listen 8080; listen 127.0.0.2:8080; server_name b.test; location / { root /srv; } }`)
+    expect(
+      made.map(({ server_name, listen_port, listen_addresses, accept_proxy_protocol }) => [
+        server_name,
+        listen_port,
+        listen_addresses,
+        accept_proxy_protocol,
+      ]),
+    ).toEqual([
+      ['a.test _', 80, undefined, undefined],
+      ['a.test _', 8080, undefined, { trusted: [] }],
+      ['b.test', 8080, undefined, { trusted: [] }],
+      ['b.test _', 8080, ['127.0.0.2'], undefined],
+    ])
+    expect(made[1]).toMatchObject({
+      custom_directives: { real_ip_header: 'proxy_protocol' },
+      extra_directives: ['set_real_ip_from 10.0.0.0/8', 'set_real_ip_from ::1'],
+    })
+  })
+
   test('one that would be opened to all, or protected less, is left out', () => {
     expect(leftOut('server { listen inside.test:80; return 200; }')[0]).toContain('listens on "inside.test"')
     expect(leftOut('server { listen unix:/run/a.sock; return 200; }')[0]).toContain('unix socket')
-    expect(leftOut('server { listen 80 proxy_protocol; return 200; }')[1]).toContain('"proxy_protocol"')
+    expect(leftOut('server { listen 80 odd_protocol; return 200; }')[1]).toContain('"odd_protocol"')
     for (const guard of ['access_by_lua_block { x }', 'auth_jwt_x y; js_access a.b', 'include missing.conf', 'perl_require x.pm'])
       expect(
         hosts(`server { listen 80; server_name a.test; location / { ${guard}${guard.endsWith('}') ? '' : ';'} return 200; } }`),
@@ -104,12 +128,21 @@ describe('servers', () => {
   })
 
   test('one with directives of a module that no agent loads is left out', () => {
-    const module = 'load_module modules/ngx_http_headers_more_filter_module.so;'
-    const text = 'http { server { listen 80; more_set_headers "A: b"; return 204; } server { listen 81; return 204; } }'
+    const module = 'load_module modules/ngx_nchan_module.so;'
+    const text = 'http { server { listen 80; location / { nchan_pubsub; } } server { listen 81; return 204; } }'
     const { virtual_hosts, lines } = importText(`${module} ${text}`).result
     expect(virtual_hosts.map(({ listen_port }) => listen_port)).toEqual([81])
     expect(lines.map(({ message }) => message)).toContainEqual(expect.stringContaining('which no agent loads'))
     expect(importText(text).result.virtual_hosts).toHaveLength(2)
+  })
+
+  test('one with directives of a module that agents load is taken, and the module need not be said', () => {
+    const module = 'load_module modules/ngx_http_headers_more_filter_module.so;'
+    const text = 'http { more_clear_headers X-A; server { listen 80; more_set_headers "A: b"; more_clear_headers Server; return 204; } }'
+    const { virtual_hosts, settings, lines } = importText(`${module} ${text}`).result
+    expect(virtual_hosts).toMatchObject([{ custom_directives: { more_set_headers: '"A: b"', more_clear_headers: 'Server' } }])
+    expect(settings.nginx_directives).toEqual({ more_clear_headers: 'X-A' })
+    expect(lines[0]).toMatchObject({ outcome: 'replaced', message: expect.stringContaining('the agent loads this module') })
   })
 
   test('HTTP/2 without TLS stays, and is the default server’s to say', () => {
@@ -148,10 +181,10 @@ describe('servers', () => {
     expect(removed('http { server { listen 80; listen unix:/run/a.sock; server_name a.test; return 200; } }')).toEqual([
       'server a.test on unix:/run/a.sock: listen unix:/run/a.sock',
     ])
-    expect(removed('stream { server { listen 127.0.0.1:3307; proxy_pass 10.0.0.1:3306; } }')).toEqual([
+    expect(removed('stream { server { listen unix:/run/db.sock; proxy_pass 10.0.0.1:3306; } }')).toEqual([
       'stream: ',
-      'stream server on 127.0.0.1:3307: listen 127.0.0.1:3307',
-      'stream server on 127.0.0.1:3307: proxy_pass 10.0.0.1:3306',
+      'stream server on unix:/run/db.sock: listen unix:/run/db.sock',
+      'stream server on unix:/run/db.sock: proxy_pass 10.0.0.1:3306',
     ])
     expect(removed('http { server { listen [::1]:80; return 200; } }')).toEqual([])
   })

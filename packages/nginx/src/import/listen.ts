@@ -10,6 +10,7 @@ export interface Listen {
   ssl: boolean
   http2: boolean
   quic: boolean
+  proxyProtocol: boolean
   isDefault: boolean
   /** Parameters that say how the socket is made: they are left out, and requests are answered all the same. */
   dropped: string[]
@@ -22,16 +23,19 @@ export type ReadListen = { ok: true; listen: Listen } | { ok: false; message: st
 export const socketOptions =
   /^(backlog|rcvbuf|sndbuf|fastopen|setfib|so_keepalive|accept_filter|ipv6only|multipath)(=.*)?$|^(deferred|bind|reuseport|spdy)$/
 
+const plain = { ssl: false, http2: false, quic: false, proxyProtocol: false, isDefault: false, dropped: [] }
+
 /** Reads `listen`. Source: nginx core module, "listen". */
 export function readListen(args: readonly string[]): ReadListen {
   const [where = '', ...parameters] = args
   const socket = socketOf(where)
   if (typeof socket === 'string') return { ok: false, message: socket }
-  const listen: Listen = { ...socket, ssl: false, http2: false, quic: false, isDefault: false, dropped: [] }
+  const listen: Listen = { ...socket, ...plain, dropped: [] }
   for (const parameter of parameters) {
     if (parameter === 'ssl') listen.ssl = true
     else if (parameter === 'http2') listen.http2 = true
     else if (parameter === 'quic') listen.quic = true
+    else if (parameter === 'proxy_protocol') listen.proxyProtocol = true
     else if (parameter === 'default_server' || parameter === 'default') listen.isDefault = true
     else if (socketOptions.test(parameter)) listen.dropped.push(parameter)
     else return { ok: false, message: `"${parameter}" cannot be had here` }
@@ -39,17 +43,18 @@ export function readListen(args: readonly string[]): ReadListen {
   return { ok: true, listen }
 }
 
-function socketOf(where: string): Pick<Listen, 'port' | 'address' | 'note'> | string {
-  if (where.startsWith('unix:')) return 'listens on a unix socket, which a virtual host cannot have'
+/** Reads where a `listen` is, for a host of a kind that is named, or says why such a host cannot have it. */
+export function socketOf(where: string, host = 'virtual host'): Pick<Listen, 'port' | 'address' | 'note'> | string {
+  if (where.startsWith('unix:')) return `listens on a unix socket, which a ${host} cannot have`
   const parts = /^(?:(\*|\[[^\]]*\]|[^:[\]]*[^:[\]\d][^:[\]]*|\d+(?:\.\d+){3})(?::(\d{1,5}))?|(\d{1,5}))$/.exec(where)
   const port = Number(parts?.[3] ?? parts?.[2] ?? 80)
-  if (!parts || port < 1 || port > 65_535) return `listens on "${where}", which a virtual host cannot have`
+  if (!parts || port < 1 || port > 65_535) return `listens on "${where}", which a ${host} cannot have`
   const written = (parts[1] ?? everyAddress).replace(/^\[|\]$/g, '')
   if (written === 'localhost') return { port, address: '127.0.0.1', note: 'localhost is taken to be 127.0.0.1' }
   const address = canonicalAddress(written)
   if ([everyAddress, '0.0.0.0', '::'].includes(address)) return { port, address: everyAddress }
   if (listenAddresses.safeParse([written]).success) return { port, address }
-  return `listens on "${written}", which is no address that a virtual host can have`
+  return `listens on "${written}", which is no address that a ${host} can have`
 }
 
 /** Names the socket of a `listen`, which is what names and default servers belong to. */
@@ -57,10 +62,11 @@ export function placeOf({ address, port }: Pick<Listen, 'address' | 'port'>): st
   return address === everyAddress ? `${port}` : `${address.includes(':') ? `[${address}]` : address}:${port}`
 }
 
-/** What all servers together decide about an address and port: its default server, and whether it speaks TLS, which it then does for all. */
+/** What all servers together decide about an address and port: its default server, and whether it speaks TLS and the PROXY protocol, which it then does for all. */
 export interface Port {
   tls: boolean
   http2: boolean
+  proxyProtocol: boolean
   defaultServer: SourceDirective
   /** Whether the other addresses of the port speak TLS where this one does not, or the other way round. */
   mixed: boolean
@@ -71,10 +77,12 @@ export function portsOf(servers: readonly SourceDirective[]): Map<string, Port> 
   const ports = new Map<string, Port & { chosen: boolean }>()
   for (const server of servers) {
     const on = server.block!.some(({ name, args }) => name === 'ssl' && args[0] === 'on')
-    for (const { ssl, http2, quic, isDefault, ...socket } of listensOf(server)) {
-      const known = ports.get(placeOf(socket)) ?? { tls: false, http2: false, defaultServer: server, mixed: false, chosen: false }
+    for (const { ssl, http2, quic, proxyProtocol, isDefault, ...socket } of listensOf(server)) {
+      const unsaid = { tls: false, http2: false, proxyProtocol: false, defaultServer: server, mixed: false, chosen: false }
+      const known = ports.get(placeOf(socket)) ?? unsaid
       known.tls ||= ssl || quic || on
       known.http2 ||= http2
+      known.proxyProtocol ||= proxyProtocol
       if (isDefault && !known.chosen) Object.assign(known, { chosen: true, defaultServer: server })
       ports.set(placeOf(socket), known)
     }
@@ -87,8 +95,7 @@ export function portsOf(servers: readonly SourceDirective[]): Map<string, Port> 
 /** The usable `listen` of a server; port 80 where it has none at all. */
 export function listensOf(server: SourceDirective): Listen[] {
   const written = server.block!.filter(({ name }) => name === 'listen')
-  if (written.length === 0)
-    return [{ port: 80, address: everyAddress, ssl: false, http2: false, quic: false, isDefault: false, dropped: [] }]
+  if (written.length === 0) return [{ port: 80, address: everyAddress, ...plain }]
   return written.flatMap(({ args }) => {
     const read = readListen(args)
     return read.ok ? [read.listen] : []

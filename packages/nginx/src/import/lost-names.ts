@@ -1,9 +1,9 @@
 import { capturedBy, isNginxOwn } from '../defined-names.ts'
 import type { Ledger } from './ledger.ts'
-import { ofUnloadedModule } from './module-directives.ts'
 import { setBy } from './set-names.ts'
 import type { SourceDirective } from './source.ts'
 import { everything } from './text.ts'
+import { ofUnloadedModule } from './unloaded-modules.ts'
 import { passedTo } from './upstreams.ts'
 
 /** What nothing defines any more, by `$name`, `zone name` or `upstream name`, with the reason. nginx refuses a whole configuration for one use. */

@@ -9,7 +9,7 @@ import { absolute } from './path.ts'
 import { repeatedLocations } from './repeated.ts'
 import { replacedBecause } from './replaced.ts'
 import type { SourceDirective } from './source.ts'
-import { readStreamListen } from './stream-listen.ts'
+import { readStreamListen, streamPlaceOf } from './stream-listen.ts'
 
 /** What a configuration says, by block: its statements in an order of their own where their order says nothing. */
 export type NormalForm = Map<string, string[]>
@@ -101,7 +101,7 @@ function putServers(form: NormalForm, servers: readonly SourceDirective[], withi
     const inherited = http.filter(({ name }) => comparedInServers.has(name) && !block.some((own) => own.name === name))
     const certificate = [...block, ...http].find(({ name }) => name === 'ssl_certificate')?.args[0]
     for (const place of new Set(listensOf(server).map(placeOf))) {
-      const { tls, http2, defaultServer } = ports.get(place)!
+      const { tls, http2, proxyProtocol, defaultServer } = ports.get(place)!
       if (tls && rejectsStrangers(server, ports)) continue
       const own = listensOf(server).filter((listen) => placeOf(listen) === place)
       const { free } = claim(claims, place, defaultServer === server ? [...names, '_'] : names, '')
@@ -112,6 +112,7 @@ function putServers(form: NormalForm, servers: readonly SourceDirective[], withi
       const said = form.get(context)!
       const on = (name: string, of = block) => [...of, ...http].find((directive) => directive.name === name)?.args[0]
       if (http2 || on('http2', tls ? block : defaultServer.block) === 'on') said.push('http2 on')
+      if (proxyProtocol) said.push('proxy_protocol of clients')
       if (tls) {
         said.push('ssl on')
         if (certificate !== undefined)
@@ -163,8 +164,8 @@ function putStreamServer(form: NormalForm, block: readonly SourceDirective[], st
   const usable = listens.filter((listen) => typeof listen !== 'string')
   const certificate = [...block, ...stream].find(({ name }) => name === 'ssl_certificate')?.args[0]
   if (usable.length < listens.length || listens.length === 0) put(form, `stream server on ${wordsOf(block, 'listen')}`, block, reading)
-  for (const port of new Set(usable.map((listen) => `${listen.protocol} ${listen.port}`))) {
-    const own = usable.filter((listen) => `${listen.protocol} ${listen.port}` === port)
+  for (const port of new Set(usable.map(streamPlaceOf))) {
+    const own = usable.filter((listen) => streamPlaceOf(listen) === port)
     const ssl = own.some((listen) => listen.ssl)
     const statements = block.filter(
       ({ name }) => name !== 'listen' && !name.startsWith('ssl_certificate') && (ssl || name === 'ssl_preread' || !name.startsWith('ssl_')),

@@ -11,6 +11,7 @@ export interface Place {
   tls: boolean
   http2: boolean
   quic: boolean
+  proxyProtocol: boolean
   /** The server that nginx asks whether HTTP/2 is spoken: without TLS nothing names another before the first byte. */
   speaker: SourceDirective
   free: string[]
@@ -34,13 +35,13 @@ export function placesOf(
   const taken = new Set<string>()
   for (const { port, address } of new Map(listens.map((listen) => [placeOf(listen), listen])).values()) {
     const place = placeOf({ port, address })
-    const { tls, http2, defaultServer } = ports.get(place)!
+    const { tls, http2, proxyProtocol, defaultServer } = ports.get(place)!
     const quic = listens.some((listen) => placeOf(listen) === place && listen.quic)
     const claimed = claim(claims, place, defaultServer === server ? [...names, '_'] : names, host)
     for (const name of claimed.taken) taken.add(name)
     if (claimed.free.length === 0) continue
     const single = address !== everyAddress
-    const key = JSON.stringify([port, single, tls, http2, quic, claimed.free])
+    const key = JSON.stringify([port, single, tls, http2, quic, proxyProtocol, claimed.free])
     const known = groups.get(key)
     if (known) known.addresses?.push(address)
     else
@@ -50,6 +51,7 @@ export function placesOf(
         tls,
         http2,
         quic,
+        proxyProtocol,
         speaker: tls ? server : defaultServer,
         free: claimed.free,
       })

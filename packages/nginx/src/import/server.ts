@@ -98,7 +98,7 @@ function readServer(server: SourceDirective, context: ServerContext, ledger: Led
   const { places: served, taken } = placesOf(server, names, name, context)
   if (taken.length > 0) noteTaken(server, ledger, entry, taken)
   for (const place of served) {
-    const { port, addresses, tls, http2, quic, speaker, free } = place
+    const { port, addresses, tls, http2, quic, proxyProtocol, speaker, free } = place
     if (tls && rejecting) continue
     if (tls && certificate.id === undefined) return { directive: certificate.directive ?? server, message: certificate.message }
     const here = kept.filter(({ name: directive }) => tls || !directive.startsWith('ssl_'))
@@ -109,6 +109,7 @@ function readServer(server: SourceDirective, context: ServerContext, ledger: Led
       server_name: free.join(' '),
       listen_port: port,
       ...(addresses && { listen_addresses: addresses }),
+      ...(proxyProtocol && { accept_proxy_protocol: {} }),
       ssl_enabled: tls,
       ssl_certificate_id: tls ? certificate.id : null,
       http2_enabled: http2 || isOn(speaker, context, 'http2'),

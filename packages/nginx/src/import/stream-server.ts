@@ -10,7 +10,7 @@ import { type LostNames, usesLost } from './lost-names.ts'
 import { noteKept } from './nested.ts'
 import { replacedBecause } from './replaced.ts'
 import type { SourceDirective } from './source.ts'
-import { readStreamListen, type StreamListen } from './stream-listen.ts'
+import { readStreamListen, type StreamPlace, streamPlacesOf } from './stream-listen.ts'
 
 /** What a server of a stream block is read with. */
 export interface StreamContext {
@@ -24,7 +24,7 @@ export interface StreamContext {
 
 const fields = new Set(['listen', 'proxy_pass', 'ssl_certificate', 'ssl_certificate_key'])
 
-/** Reads a server of a stream block into stream hosts, one for each port: whole, or not at all. */
+/** Reads a server of a stream block into stream hosts, one for each port and what is alike of its addresses: whole, or not at all. */
 export function importStreamServer(server: SourceDirective, context: StreamContext): ConfigStreamHost[] {
   const ledger: Ledger = new Map()
   const read = readServer(server, context, ledger)
@@ -40,15 +40,17 @@ export function importStreamServer(server: SourceDirective, context: StreamConte
 
 function readServer(server: SourceDirective, context: StreamContext, ledger: Ledger): ConfigStreamHost[] | Obstacle {
   const block = server.block!
-  const listens = listensOf(server)
-  if (!(listens instanceof Map)) return listens
+  const places = streamPlacesOf(server)
+  if (!Array.isArray(places)) return places
+  if (places.length === 0) return { directive: server, message: 'it listens nowhere' }
   const missing = usesLost(server, context.lost)
   if (missing) return missing
   const pass = block.find(({ name }) => name === 'proxy_pass')
   const upstream = pass && upstreamFor(pass.args[0] ?? '', context)
+  const speaksTls = places.some(({ ssl }) => ssl)
   const hosts: ConfigStreamHost[] = []
-  for (const listen of listens.values()) {
-    const name = `${listen.protocol} ${listen.port}`
+  for (const listen of places) {
+    const name = nameOf(listen)
     const entry = (outcome: Entry['outcome'], field: string, message?: string): Entry => ({
       outcome,
       object: { kind: 'stream_host', name },
@@ -58,11 +60,12 @@ function readServer(server: SourceDirective, context: StreamContext, ledger: Led
     const certificate = useCertificateOf(server, listen, context)
     if (certificate && certificate.id === undefined) return { directive: certificate.directive ?? server, message: certificate.message }
     const kept = block.filter((directive) => isKept(directive, listen.ssl) || (directive === pass && !upstream))
-    const { custom_directives, extra_directives, fields: places } = keep(kept)
+    const { custom_directives, extra_directives, fields: written } = keep(kept)
     const read = streamHostInput.safeParse({
       name,
       protocol: listen.protocol,
       listen_port: listen.port,
+      ...(listen.addresses && { listen_addresses: listen.addresses }),
       upstream_id: upstream?.id,
       ssl_enabled: listen.ssl,
       ssl_certificate_id: certificate?.id ?? null,
@@ -74,36 +77,18 @@ function readServer(server: SourceDirective, context: StreamContext, ledger: Led
       return { directive: server, message: read.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`)[0]! }
     const [problem] = checkStreamHost(read.data, upstream)
     if (problem) {
-      const culprit = [...places].find(([, field]) => field === problem.field)?.[0]
+      const culprit = [...written].find(([, field]) => field === problem.field)?.[0]
       return { directive: culprit ?? pass ?? server, message: problem.message }
     }
     ledger.set(server, { outcome: 'imported', object: { kind: 'stream_host', name } })
-    for (const directive of block) noteField(directive, { ledger, entry, upstream, ssl: listen.ssl })
+    for (const directive of block) noteField(directive, { ledger, entry, upstream, listen, speaksTls })
     if (certificate?.id !== undefined && certificate.message !== undefined && block.includes(certificate.directive))
       ledger.set(certificate.directive, entry('imported', 'ssl_certificate_id', certificate.message))
-    for (const [directive, field] of places) noteKept(ledger, directive, entry('kept', field))
+    for (const [directive, field] of written) noteKept(ledger, directive, entry('kept', field))
     const { target_agents: _all, ...host } = read.data
     hosts.push({ id: context.newId(), ...host })
   }
   return hosts
-}
-
-/** Every `listen` of a server by protocol and port, IPv4 and IPv6 together. */
-function listensOf(server: SourceDirective): Map<string, StreamListen> | Obstacle {
-  const found = new Map<string, StreamListen>()
-  for (const directive of server.block!) {
-    if (directive.name !== 'listen') continue
-    const read = readStreamListen(directive.args)
-    if (typeof read === 'string') return { directive, message: read }
-    const key = `${read.protocol} ${read.port}`
-    const known = found.get(key)
-    found.set(key, {
-      ...read,
-      ssl: read.ssl || known?.ssl === true,
-      proxyProtocol: read.proxyProtocol || known?.proxyProtocol === true,
-    })
-  }
-  return found.size > 0 ? found : { directive: server, message: 'it listens nowhere' }
 }
 
 /** The upstream that a `proxy_pass` names, or one of the single server that it leads to; undefined where a variable decides. */
@@ -115,7 +100,11 @@ function upstreamFor(pass: string, { upstreams, newId }: StreamContext): ConfigU
   return upstream
 }
 
-function useCertificateOf(server: SourceDirective, { ssl }: StreamListen, { certificates }: StreamContext) {
+function nameOf({ protocol, port, addresses }: StreamPlace): string {
+  return addresses ? `${protocol} ${port} on ${addresses[0]}` : `${protocol} ${port}`
+}
+
+function useCertificateOf(server: SourceDirective, { ssl }: StreamPlace, { certificates }: StreamContext) {
   return ssl ? useCertificate(server, [], certificates) : undefined
 }
 
@@ -127,22 +116,25 @@ interface Noting {
   ledger: Ledger
   entry: (outcome: Entry['outcome'], field: string, message?: string) => Entry
   upstream: ConfigUpstream | undefined
-  ssl: boolean
+  listen: StreamPlace
+  /** Whether any place of the server does. */
+  speaksTls: boolean
 }
 
-function noteField(directive: SourceDirective, { ledger, entry, upstream, ssl }: Noting): void {
+function noteField(directive: SourceDirective, { ledger, entry, upstream, listen, speaksTls }: Noting): void {
   const { name, args } = directive
   const because = replacedBecause(name, args)
+  const { ssl } = listen
   if (name === 'listen') {
+    if (!listen.directives.includes(directive)) return
     const read = readStreamListen(args)
-    const dropped = typeof read === 'string' ? [] : read.dropped
-    const message = dropped.length > 0 ? `${dropped.join(', ')} is left out: the agent decides how sockets are made` : undefined
-    ledger.set(directive, entry('imported', 'listen_port', message))
+    const { dropped = [], note } = typeof read === 'string' ? {} : read
+    const message = dropped.length > 0 ? `${dropped.join(', ')} is left out: the agent decides how sockets are made` : note
+    ledger.set(directive, entry('imported', listen.addresses ? 'listen_addresses' : 'listen_port', message))
   } else if (name === 'proxy_pass' && upstream) ledger.set(directive, entry('imported', 'upstream_id'))
-  else if (name === 'ssl_certificate' || name === 'ssl_certificate_key') {
-    const unused = { outcome: 'left_out', message: 'has no effect: no port of this server speaks TLS' } as const
-    ledger.set(directive, ssl ? entry('imported', 'ssl_certificate_id') : unused)
-  } else if (because !== undefined) ledger.set(directive, { outcome: 'replaced', message: because })
-  else if (!isKept(directive, ssl) && name !== 'proxy_pass')
+  else if (because !== undefined) ledger.set(directive, { outcome: 'replaced', message: because })
+  else if (ssl && (name === 'ssl_certificate' || name === 'ssl_certificate_key'))
+    ledger.set(directive, entry('imported', 'ssl_certificate_id'))
+  else if (!speaksTls && !isKept(directive, ssl) && name !== 'proxy_pass')
     ledger.set(directive, { outcome: 'left_out', message: 'has no effect: no port of this server speaks TLS' })
 }

@@ -37,6 +37,48 @@ test('servers become stream hosts, and where they lead to upstreams', () => {
   expect(stream_hosts[0]).toMatchObject({ custom_directives: { proxy_timeout: '1h' }, extra_directives: ['allow 10.0.0.0/8', 'deny all'] })
 })
 
+test('servers on single addresses become stream hosts that listen there, one for what is alike', () => {
+  const { stream_hosts, lines, differences, left } = imported(
+    `
+    server { listen 10.0.0.1:5432; listen [2001:DB8:0::1]:5432; listen 10.0.0.1:5433; proxy_pass 10.0.0.9:5432; }
+    server { listen 5432; proxy_pass 10.0.0.8:5432; }
+    server { listen 10.0.0.2:53 udp reuseport; listen localhost:53 udp; proxy_pass 10.0.0.7:53; }
+    server { listen 10.0.0.1:53 udp; listen 53; listen 10.0.0.3:53 proxy_protocol; listen 10.0.0.4:53 proxy_protocol; proxy_pass 10.0.0.6:53; }
+    server { listen 10.0.0.1:993 ssl; listen 10.0.0.2:993; ssl_certificate /c.pem; ssl_certificate_key /k.pem; proxy_pass 10.0.0.5:143; }
+  `,
+    '1',
+  )
+  expect(left).toEqual([])
+  expect(differences.filter((line) => !line.includes(': ssl_'))).toEqual([])
+  const listening = stream_hosts.map(({ name, protocol, listen_port, listen_addresses, ssl_enabled, accept_proxy_protocol }) => [
+    name,
+    protocol,
+    listen_port,
+    listen_addresses,
+    ...(ssl_enabled ? ['tls'] : []),
+    ...(accept_proxy_protocol ? ['proxy'] : []),
+  ])
+  expect(listening).toEqual([
+    ['tcp 5432 on 10.0.0.1', 'tcp', 5432, ['10.0.0.1', '2001:db8::1']],
+    ['tcp 5433 on 10.0.0.1', 'tcp', 5433, ['10.0.0.1']],
+    ['tcp 5432', 'tcp', 5432, undefined],
+    ['udp 53 on 10.0.0.2', 'udp', 53, ['10.0.0.2', '127.0.0.1']],
+    ['udp 53 on 10.0.0.1', 'udp', 53, ['10.0.0.1']],
+    ['tcp 53', 'tcp', 53, undefined],
+    ['tcp 53 on 10.0.0.3', 'tcp', 53, ['10.0.0.3', '10.0.0.4'], 'proxy'],
+    ['tcp 993 on 10.0.0.1', 'tcp', 993, ['10.0.0.1'], 'tls'],
+    ['tcp 993 on 10.0.0.2', 'tcp', 993, ['10.0.0.2']],
+  ])
+  const noted = (listen: string) => lines.find(({ directive }) => directive === `listen ${listen}`)
+  expect(noted('localhost:53 udp')).toMatchObject({
+    outcome: 'imported',
+    field: 'listen_addresses',
+    object: { kind: 'stream_host', name: 'udp 53 on 10.0.0.2' },
+    message: 'localhost is taken to be 127.0.0.1',
+  })
+  expect(noted('53')).toMatchObject({ field: 'listen_port', object: { name: 'tcp 53' } })
+})
+
 test('what a variable decides stays with what it needs', () => {
   const { stream_hosts, settings, differences, left } = imported(`
     map $ssl_preread_server_name $to { a.test one; default two; }
@@ -79,7 +121,9 @@ test('TLS takes the certificate that stands for the file, and the PROXY protocol
 })
 
 test.each([
-  ['server { listen 10.0.0.1:25; proxy_pass 10.0.0.2:25; }', 'listens on "10.0.0.1:25"'],
+  ['server { listen unix:/run/x.sock; proxy_pass 10.0.0.2:25; }', 'listens on a unix socket, which a stream host cannot have'],
+  ['server { listen mail.test:25; proxy_pass 10.0.0.2:25; }', 'listens on "mail.test", which is no address that a stream host can have'],
+  ['server { listen 10.0.0.1; proxy_pass 10.0.0.2:25; }', 'listens on "10.0.0.1"'],
   ['server { listen 5000-5010; proxy_pass 10.0.0.2:25; }', 'listens on "5000-5010"'],
   ['server { listen 25; proxy_pass 10.0.0.2:25; js_access x; }', '"js_access" is not allowed'],
   ['server { listen 25; }', 'is required where no directive says where it goes'],

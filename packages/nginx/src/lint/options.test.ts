@@ -34,6 +34,21 @@ test('passwords of an option are asked for over plain HTTP', () => {
   ])
 })
 
+test('rules by address behind the PROXY protocol need a proxy that is trusted', () => {
+  const access = { rules: [{ action: 'deny' as const, address: '10.0.0.0/8' }] }
+  const proxied = { ...bare, accept_proxy_protocol: { trusted: [] } }
+  const finding = 'proxy_address access.rules.0'
+  expect(codes({ virtual_hosts: [{ ...proxied, access }] })).toEqual([finding])
+  expect(codes({ virtual_hosts: [{ ...proxied, limit_conn: { connections: 4 } }] })).toEqual(['proxy_address limit_conn.connections'])
+  const fine: LintDraft[] = [
+    { virtual_hosts: [proxied] },
+    { virtual_hosts: [{ ...bare, access, accept_proxy_protocol: { trusted: ['10.0.0.1'] } }] },
+    { virtual_hosts: [{ ...proxied, access, extra_directives: ['set_real_ip_from 10.0.0.1', 'real_ip_header proxy_protocol'] }] },
+    { virtual_hosts: [{ ...proxied, access }], settings: { real_ip: { trusted: ['10.0.0.1'], header: 'X-Real-IP', recursive: false } } },
+  ]
+  for (const draft of fine) expect(codes(draft)).toEqual([])
+})
+
 test('a redirect of an option answers for its own location, not for the virtual host', () => {
   const redirect = { rules: [{ from: '/a', to: '/b' }] }
   const deny = { rules: [{ action: 'deny' as const, address: '10.0.0.0/8' }] }

@@ -24,6 +24,7 @@ import { noAgent } from './no-agent.ts'
 import { normalisedPath } from './normalised-path.ts'
 import { openRedirect } from './open-redirect.ts'
 import { plainPassword } from './plain-password.ts'
+import { proxyAddress } from './proxy-address.ts'
 import { proxyPath } from './proxy-path.ts'
 import type { Scope } from './scope.ts'
 import { shadowedLocation } from './shadowed-location.ts'
@@ -58,6 +59,7 @@ export const scopeRules: readonly ((scope: Scope) => LintFinding[])[] = [
   tryFilesWithProxy,
   accessAfterReturn,
   allowWithoutDeny,
+  proxyAddress,
   unverifiedUpstream,
   versionDisclosure,
   hiddenError,

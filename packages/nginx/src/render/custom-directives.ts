@@ -1,7 +1,8 @@
 import { dataBlocks } from '../data-blocks.ts'
 import { type Allowed, nothingMore, refusal } from '../directive-rules.ts'
 import { isHeaderName } from '../header-direction.ts'
-import { holdsLua, isLua } from '../lua-directives.ts'
+import { type LoadableModule, moduleOf } from '../module-directives.ts'
+import { modulesIn } from '../module-use.ts'
 import { type ConfigTree, type Directive, parse } from '../parse.ts'
 import { maxTokenBytes } from '../quote.ts'
 
@@ -10,8 +11,8 @@ export interface Statement {
   name: string
   args: string[]
   text: string
-  /** Whether it, or anything in it, is Lua. */
-  lua?: true
+  /** The modules that it needs, with all in it. */
+  modules?: ReadonlySet<LoadableModule>
   /** The entries of a `types` block. */
   types?: { type: string; extensions: string[] }[]
 }
@@ -28,7 +29,7 @@ const notInBodies = /(?![\n\r\t])\p{Cc}/u
  */
 export function readStatement(name: string, value: string, level: Level, allowed: Allowed): ReadStatement {
   const trimmed = value.trim()
-  if (plain.test(trimmed) && !trimmed.includes('${') && !isLua(name)) {
+  if (plain.test(trimmed) && !trimmed.includes('${') && !moduleOf(name)) {
     const args = trimmed.split(' ').filter((word) => word !== '')
     const reason = isAllowedIn({ level }, name, args) ? undefined : refusal(name, args, allowed)
     if (reason !== undefined) return { ok: false, reason: 'refused', message: reason }
@@ -60,7 +61,8 @@ function fromTree(name: string, text: string, tree: ConfigTree, rules: Rules): R
   const args = directive.args.map((argument) => argument.value)
   const header = headerProblem(name, args)
   if (header !== undefined) return { ok: false, reason: 'malformed', message: header }
-  const statement: Statement = { name, args, text, ...(holdsLua(directive) && { lua: true }) }
+  const modules = modulesIn(directive)
+  const statement: Statement = { name, args, text, ...(modules.size > 0 && { modules }) }
   if (name === 'types' && directive.block?.kind === 'directives') {
     statement.types = directive.block.directives.map((entry) => ({ type: entry.name, extensions: entry.args.map(({ value }) => value) }))
   }

@@ -1,4 +1,5 @@
 import type { LocationOptions, ServerOptions, SettingsOptions } from '@nxmesh/model/options'
+import type { AcceptProxyProtocol } from '@nxmesh/model/options/accept-proxy-protocol'
 import { accessLines } from './options/access.ts'
 import { authBasicFile, authBasicLines } from './options/auth-basic.ts'
 import { clientLines } from './options/client.ts'
@@ -7,13 +8,15 @@ import { limitConnLines, limitReqLines } from './options/limits.ts'
 import type { OptionLine } from './options/line.ts'
 import { proxyLines, type Speaks } from './options/proxy.ts'
 import { type Cache, proxyCacheLines } from './options/proxy-cache.ts'
-import { realIpLines } from './options/real-ip.ts'
+import { proxyProtocolLines, realIpLines } from './options/real-ip.ts'
 import { staticLines } from './options/static.ts'
 import type { Rendering } from './rendering.ts'
 import type { RenderTarget } from './target.ts'
 import type { LineSource } from './writer.ts'
 
-export type Options = Partial<SettingsOptions & ServerOptions & LocationOptions & { index: string | undefined }>
+type Beside = { index: string | undefined; accept_proxy_protocol: AcceptProxyProtocol | undefined }
+
+export type Options = Partial<SettingsOptions & ServerOptions & LocationOptions & Beside>
 
 /** Where options stand. */
 export interface Place {
@@ -35,6 +38,7 @@ export function optionLines(options: Options, place: Place): OptionLine[] {
   if (options.gzip) lines.push(...gzipLines(options.gzip))
   if (options.brotli) lines.push(...brotliLines(options.brotli))
   if (options.real_ip) lines.push(...realIpLines(options.real_ip))
+  if (options.accept_proxy_protocol) lines.push(...proxyProtocolLines(options.accept_proxy_protocol))
   if (options.access) lines.push(...accessLines(options.access))
   if (options.auth_basic) lines.push(...authBasicLines(options.auth_basic, place.key, place.folder))
   if (options.limit_req) lines.push(...limitReqLines(options.limit_req, place.key))

@@ -1,12 +1,14 @@
 import type { AgentConfig, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import { defaultHttpPort } from '@nxmesh/model/http-port'
-import { addressesOf, everyAddress } from '@nxmesh/model/listen-address'
+import { everyAddress } from '@nxmesh/model/listen-address'
 import { parseServerNames } from '@nxmesh/model/server-name'
 import { compareVersions, type NginxSupport } from '../facts.ts'
 import { decidesByLua } from '../lua-directives.ts'
-import { luaOfHost, luaOfSettings } from '../lua-use.ts'
+import { type LoadableModule, moduleWords } from '../module-directives.ts'
+import { modulesOfHost, modulesOfSettings } from '../module-use.ts'
 import { takesAll } from '../shared-sockets.ts'
 import type { CertificateFiles, CertificatePaths } from './certificates.ts'
+import { absences, presentAddresses } from './present-addresses.ts'
 import { type Report, reportOn } from './report.ts'
 import type { RenderTarget } from './target.ts'
 
@@ -19,7 +21,8 @@ export interface PlannedHost {
   files?: CertificatePaths
   http2: boolean
   http3: boolean
-  lua: boolean
+  /** Those that nginx must load for it. */
+  modules: ReadonlySet<LoadableModule>
 }
 
 /** The plain side of a virtual host that speaks TLS: it answers challenges, and leads to HTTPS where that is wanted and served. */
@@ -33,7 +36,7 @@ export interface Companion {
 /** One port: what all its virtual hosts share. */
 export interface PlannedPort {
   port: number
-  /** The first virtual host on each address, which decides whether TLS is spoken there: nginx knows it for a socket, not for a name. */
+  /** The first virtual host on each address, which decides whether TLS and the PROXY protocol are spoken there: nginx knows it for a socket, not for a name. */
   first: Map<string, PlannedHost>
   hosts: PlannedHost[]
   /** The addresses on which one of them speaks HTTP/2. */
@@ -86,22 +89,32 @@ export function speaksTls({ first }: Pick<PlannedPort, 'first'>, address: string
   return first.get(address)?.files !== undefined
 }
 
+/** Whether connections to an address of a port begin with a header of the PROXY protocol: like TLS this holds for all servers there. */
+export function speaksProxyProtocol({ first, companions }: Pick<PlannedPort, 'first' | 'companions'>, address: string): boolean {
+  const host = first.get(address)?.host ?? companions.find(({ addresses }) => addresses.includes(address))?.host
+  return host?.accept_proxy_protocol !== undefined
+}
+
 /** Decides which virtual hosts can be served on which port; the others are reported as errors and left out, so that they never break the rest. */
 export function planPorts(config: AgentConfig, target: RenderTarget, certificates: CertificateFiles, report: Report): PlannedPort[] {
   const ports = new Map<number, PlannedPort>()
-  const common = luaOfSettings(config.settings).find(({ name }) => decidesByLua(name))
+  const { supports } = target.facts
+  const common = supports.lua ? undefined : modulesOfSettings(config.settings).find(({ name }) => decidesByLua(name))
   for (const host of config.virtual_hosts) {
-    const lua = luaOfHost(host)
-    if (!target.facts.supports.lua && (lua.length > 0 || common)) {
-      const [field, why] = lua[0]
-        ? [lua[0].field, '']
-        : ['server_name', ` and "${common!.name}" of the settings is to decide on its requests`]
-      reportOn(report, 'error', host, field, `the virtual host is left out: ${lacksLua(target)}${why}`)
+    const uses = modulesOfHost(host)
+    const lacking = uses.find(({ module }) => !supports[module])
+    if (lacking) {
+      reportOn(report, 'error', host, lacking.field, `the virtual host is left out: ${lacksModule(target, lacking.module)}`)
+      continue
+    }
+    if (common) {
+      const why = `${lacksModule(target, 'lua')} and "${common.name}" of the settings is to decide on its requests`
+      reportOn(report, 'error', host, 'server_name', `the virtual host is left out: ${why}`)
       continue
     }
     const planned = planHost(host, target, certificates, report)
     if (!planned) continue
-    planned.lua = lua.length > 0
+    planned.modules = new Set(uses.map(({ module }) => module))
     const port = ports.get(host.listen_port) ?? emptyPort(host.listen_port)
     planned.addresses = takeAddresses(port, planned, report)
     if (planned.addresses.length === 0) continue
@@ -112,15 +125,16 @@ export function planPorts(config: AgentConfig, target: RenderTarget, certificate
   }
   planCompanions(config, ports, target, report)
   const sorted = [...ports.values()].sort((a, b) => a.port - b.port)
-  for (const port of sorted) reportSharedHttp2(port, target.facts.supports, report)
+  for (const port of sorted) reportSharedHttp2(port, supports, report)
   if (compareVersions(target.facts.version, ownProtocolsSince) < 0)
     for (const port of sorted) reportSharedProtocols(port, config.settings, report)
   return sorted
 }
 
-/** Why Lua cannot be run. */
-export function lacksLua({ facts, mode }: RenderTarget): string {
-  return mode === 'owned' ? `nginx ${facts.version} here has no Lua module` : "the host's own nginx.conf loads no Lua module"
+/** Why nginx cannot do what needs a module. */
+export function lacksModule({ facts, mode }: RenderTarget, module: LoadableModule): string {
+  const word = moduleWords[module]
+  return mode === 'owned' ? `nginx ${facts.version} here has no ${word} module` : `the host's own nginx.conf loads no ${word} module`
 }
 
 function emptyPort(port: number): PlannedPort {
@@ -133,15 +147,24 @@ function takeAddresses({ port, first }: PlannedPort, planned: PlannedHost, repor
   const rivals = addresses.flatMap((address) => {
     const other = first.get(address)
     if (!other) first.set(address, planned)
-    return other && other.host.ssl_enabled !== host.ssl_enabled ? [{ address, other }] : []
+    const field = other && disagreement(other.host, host)
+    return field ? [{ address, other, field }] : []
   })
   const isWhole = rivals.length === addresses.length
-  for (const { address, other } of isWhole ? rivals.slice(0, 1) : rivals) {
+  for (const { address, other, field } of isWhole ? rivals.slice(0, 1) : rivals) {
     const where = address === everyAddress ? `port ${port}` : `port ${port} on ${address}`
-    const speaks = `${where} ${host.ssl_enabled ? 'does not speak TLS' : 'speaks TLS'} for "${other.host.name}"`
-    reportOn(report, 'error', host, 'ssl_enabled', `${isWhole ? 'is left out' : `does not listen on ${address}`}: ${speaks}`)
+    const speaks = `${where} ${other.host[field] ? 'speaks' : 'does not speak'} ${protocols[field]} for "${other.host.name}"`
+    reportOn(report, 'error', host, field, `${isWhole ? 'is left out' : `does not listen on ${address}`}: ${speaks}`)
   }
   return addresses.filter((address) => !rivals.some((rival) => rival.address === address))
+}
+
+const protocols = { ssl_enabled: 'TLS', accept_proxy_protocol: 'the PROXY protocol' } as const
+
+/** The field in which two virtual hosts differ that nginx knows for a socket only. */
+function disagreement(one: ConfigVirtualHost, other: ConfigVirtualHost): keyof typeof protocols | undefined {
+  const fields = ['ssl_enabled', 'accept_proxy_protocol'] as const
+  return fields.find((field) => Boolean(one[field]) !== Boolean(other[field]))
 }
 
 function takeFallbacks(port: PlannedPort, planned: PlannedHost, report: Report): void {
@@ -184,10 +207,19 @@ function planCompanions(
     for (const [free, addresses] of byNames) {
       const names = free.split(' ')
       for (const place of placesOf(names, addresses)) taken.add(place)
+      reportOtherProtocol(port, host, addresses, report)
       port.companions.push({ host, names, addresses, redirects: wanted && served.has(host) })
       ports.set(http_port, port)
     }
   }
+}
+
+function reportOtherProtocol(port: PlannedPort, host: ConfigVirtualHost, addresses: readonly string[], report: Report): void {
+  const accepts = host.accept_proxy_protocol !== undefined
+  const decided = addresses.find((address) => port.first.has(address) || port.companions.some((each) => each.addresses.includes(address)))
+  if (decided === undefined || speaksProxyProtocol(port, decided) === accepts) return
+  const message = `plain HTTP on port ${port.port} ${accepts ? 'takes no' : 'wants the'} PROXY protocol, as others there do not agree`
+  reportOn(report, 'warning', host, 'accept_proxy_protocol', message)
 }
 
 function planHost(host: ConfigVirtualHost, target: RenderTarget, certificates: CertificateFiles, report: Report): PlannedHost | undefined {
@@ -197,10 +229,20 @@ function planHost(host: ConfigVirtualHost, target: RenderTarget, certificates: C
     return undefined
   }
   const { supports, version } = target.facts
+  if (host.accept_proxy_protocol?.trusted.length && !supports.realip) {
+    reportOn(
+      report,
+      'error',
+      host,
+      'accept_proxy_protocol.trusted',
+      `is left out: nginx ${version} here is built without its real-ip module`,
+    )
+    return undefined
+  }
   const addresses = presentAddresses(host, target)
-  reportAbsent(host, addresses, target, report)
+  for (const { field, message } of absences(host, addresses, target)) reportOn(report, 'error', host, field, message)
   if (addresses.length === 0) return undefined
-  const planned: PlannedHost = { host, names: parsed.names, addresses, http2: false, http3: false, lua: false }
+  const planned: PlannedHost = { host, names: parsed.names, addresses, http2: false, http3: false, modules: new Set() }
   if (host.ssl_enabled) {
     const files = host.ssl_certificate_id === null ? undefined : certificates.get(host.ssl_certificate_id)
     if (!files || !supports.ssl) {
@@ -234,20 +276,6 @@ function planHost(host: ConfigVirtualHost, target: RenderTarget, certificates: C
 
 function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
   return [items.filter(test), items.filter((item) => !test(item))]
-}
-
-/** Where a virtual host can listen on this machine: nginx would refuse the whole config for an address that the machine does not have. */
-function presentAddresses(host: ConfigVirtualHost, { absent_addresses = [], ipv6 }: RenderTarget): string[] {
-  return addressesOf(host).filter((address) => !absent_addresses.includes(address) && (ipv6 || !address.includes(':')))
-}
-
-function reportAbsent(host: ConfigVirtualHost, present: readonly string[], { ipv6 }: RenderTarget, report: Report): void {
-  for (const [at, address] of addressesOf(host).entries()) {
-    if (present.includes(address)) continue
-    const reason = ipv6 || !address.includes(':') ? `this machine does not have the address ${address}` : 'this machine has no IPv6'
-    const message = present.length === 0 ? `is left out: ${reason}` : `does not listen on ${address}: ${reason}`
-    reportOn(report, 'error', host, `listen_addresses.${at}`, message)
-  }
 }
 
 // Until then nginx took the protocols of the port's default server for all names on it, before it knew which was meant.

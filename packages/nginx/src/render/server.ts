@@ -25,7 +25,7 @@ import { connectionOf } from './location-content.ts'
 import { withoutMissing } from './optional-modules.ts'
 import { type Maintenance, maintenanceOf } from './options/maintenance.ts'
 import { noteUsers, optionLines, usableLines, writeOptions } from './options.ts'
-import { addressesAt, hostsAt, type PlannedHost, type PlannedPort, speaksTls } from './plan.ts'
+import { addressesAt, hostsAt, type PlannedHost, type PlannedPort, speaksProxyProtocol, speaksTls } from './plan.ts'
 import { type CustomStatements, readCustomDirectives } from './read-custom.ts'
 import { writeRedirectLocations, writeServerRedirects } from './redirect.ts'
 import type { Rendering } from './rendering.ts'
@@ -49,7 +49,7 @@ function renderFallback(rendering: Rendering, port: PlannedPort, address: string
   writer.from(undefined)
   writer.line(`# names that no virtual host on ${address === everyAddress ? '' : `${address}, `}port ${port.port} has`)
   writer.line('server {')
-  listen(rendering, port.port, address, `${tls ? ' ssl' : ''} default_server`)
+  listen(rendering, port.port, address, `${protocolsOf(port, address)} default_server`)
   if (hosts.some((planned) => planned.http3)) listen(rendering, port.port, address, `${quicSocket(port, address)} default_server`)
   if (tls) {
     if (target.facts.supports.reject_handshake) writer.line(`${indent}ssl_reject_handshake on;`)
@@ -84,7 +84,7 @@ export function renderHost(rendering: Rendering, port: PlannedPort, planned: Pla
   for (const address of planned.addresses) {
     const fallback = port.fallbacks.get(address) === planned && target.mode === 'owned'
     const flag = fallback ? ' default_server' : ''
-    listen(rendering, port.port, address, `${planned.files ? ' ssl' : ''}${planned.http2 && !http2_directive ? ' http2' : ''}${flag}`)
+    listen(rendering, port.port, address, `${protocolsOf(port, address)}${planned.http2 && !http2_directive ? ' http2' : ''}${flag}`)
     if (!planned.http3 && !(fallback && hostsAt(port, address).some((other) => other.http3))) continue
     const first = target.mode === 'owned' ? fallback : hostsAt(port, address).find((other) => other.http3) === planned
     listen(rendering, port.port, address, `${first ? quicSocket(port, address) : ' quic'}${flag}`)
@@ -218,6 +218,11 @@ function writeTls(rendering: Rendering, { host, files }: PlannedHost, isSet: (na
 
 function hstsValue({ max_age, include_subdomains, preload }: Hsts): string {
   return `max-age=${max_age}${include_subdomains ? '; includeSubDomains' : ''}${preload ? '; preload' : ''}`
+}
+
+/** What every server on an address says of it in the same words: nginx takes what one of them says for all, and warns where they differ. */
+export function protocolsOf(port: PlannedPort, address: string): string {
+  return `${speaksTls(port, address) ? ' ssl' : ''}${speaksProxyProtocol(port, address) ? ' proxy_protocol' : ''}`
 }
 
 /**

@@ -7,7 +7,7 @@ import { withoutMissing } from './optional-modules.ts'
 import type { OptionLine } from './options/line.ts'
 import { type Cache, cacheOf } from './options/proxy-cache.ts'
 import { optionLines, usableLines } from './options.ts'
-import { lacksLua } from './plan.ts'
+import { lacksModule } from './plan.ts'
 import { type CustomStatement, readCustomDirectives } from './read-custom.ts'
 import type { Rendering } from './rendering.ts'
 import { type Report, reportOnSettings } from './report.ts'
@@ -65,8 +65,9 @@ export function placeSettings(
     const field = settingField(read.field)
     const statement = { ...read, field }
     const context = settingContext(name)
-    if (read.lua && !target.facts.supports.lua) {
-      reportOnSettings(report, 'error', field, `is left out: ${lacksLua(target)}`)
+    const missing = [...(read.modules ?? [])].find((module) => !target.facts.supports[module])
+    if (missing) {
+      reportOnSettings(report, 'error', field, `is left out: ${lacksModule(target, missing)}`)
       continue
     }
     if (target.mode === 'owned') placed[context].push(statement)

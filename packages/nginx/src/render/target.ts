@@ -14,7 +14,7 @@ export interface RenderTarget {
   /** Where the pid file, the private socket, temporary files and logs of the running nginx live. */
   runtime_directory: string
   ipv6: boolean
-  /** The addresses that virtual hosts listen on and the machine does not have, in the one spelling. */
+  /** The addresses that hosts listen on and the machine does not have, in the one spelling. */
   absent_addresses?: readonly string[]
   /** The user of the workers; only when the master process runs as root. */
   worker_user?: string

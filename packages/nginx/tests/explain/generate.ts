@@ -45,6 +45,7 @@ const requestHeader = fc
       '$host',
       '"$v1"',
       '$remote_addr',
+      '$proxy_protocol_addr',
       '""',
       '$http_x_a',
       '$proxy_add_x_forwarded_for',
@@ -273,7 +274,7 @@ const listens = [
   'listen [::]:{P2};',
 ]
 /** Each is given to some of the listens of a port; nginx takes what one listen of an address says for all. */
-const speaks = pick('', '', '', 'ssl')
+const speaks = pick('', '', '', '', '', 'ssl', 'ssl', 'proxy_protocol', 'ssl proxy_protocol')
 const server = fc
   .tuple(
     fc
@@ -293,7 +294,14 @@ const server = fc
     maybe(folder, 2),
     maybe(pick('merge_slashes off;', 'underscores_in_headers on;', '{REJECT}'), 8),
     body('named'),
-    maybe(fc.constant('set_real_ip_from 127.0.0.2; real_ip_header X-Forwarded-For;'), 8),
+    maybe(
+      pick(
+        'set_real_ip_from 127.0.0.2; real_ip_header X-Forwarded-For;',
+        'set_real_ip_from 127.0.0.0/29; real_ip_header proxy_protocol;',
+        'set_real_ip_from ::1; set_real_ip_from 127.0.0.1; real_ip_header proxy_protocol; real_ip_recursive on;',
+      ),
+      5,
+    ),
   )
   .map(([on, called, rules, common, locations, root, odd, named, trust]) => {
     const serverNames = called.length === 0 ? '' : `server_name ${called.join(' ')};`

@@ -9,6 +9,8 @@ export interface Ask {
   port: 1 | 2
   destination: string
   source: string
+  /** What a header of the PROXY protocol before the request says of the client; left open where it is what the socket wants. */
+  proxied: string | null | undefined
   host: string
   path: string
   headers: [name: string, value: string][]
@@ -33,6 +35,7 @@ export const ask: fc.Arbitrary<Ask> = fc.record({
   port: pick(1 as const, 1 as const, 2 as const),
   destination: pick('127.0.0.1', '127.0.0.1', '127.0.0.2', '::1'),
   source: pick('127.0.0.1', '127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.9'),
+  proxied: pick(...Array<undefined>(14), '192.0.2.7', null),
   host: fc.oneof({ weight: 15, arbitrary: pick(...hosts.split(' ')) }, { weight: 1, arbitrary: pick('a..test', '', '..', 'a/b') }),
   path: fc
     .tuple(fc.array(segment, { minLength: 1, maxLength: 2 }), pick(...query))

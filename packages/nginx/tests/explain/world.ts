@@ -18,7 +18,7 @@ import { writeSite } from './site.ts'
 
 export interface Disagreement {
   nginx: string
-  ask: Ask
+  ask: Asked
   difference: string
   told: unknown
 }
@@ -29,6 +29,8 @@ export interface Count {
   /** Over TLS, and over IPv6. */
   https: number
   ipv6: number
+  /** With a header of the PROXY protocol that was expected. */
+  proxied: number
 }
 
 /** What stands around generated configurations: files and an upstream that tells what it was asked. */
@@ -83,39 +85,49 @@ export async function askBoth(world: World, binary: NginxBinary, { http, request
     const seen = await send(ask, port)
     const headers = new Map(ask.headers.map(([name, value]) => [name.toLowerCase(), [value]]))
     headers.set('connection', ['close'])
-    const { method, scheme, host, path, source, destination } = ask
-    const incoming = { method, scheme, host, port, path, headers, source, destination, files: world.files }
+    const { method, scheme, host, path, source, destination, proxied } = ask
+    const incoming = { method, scheme, host, port, path, headers, source, destination, proxied, files: world.files }
     const told = explain(config, incoming, (node) => (node ? { file: node.file, line: node.line, directive: node.name } : null))
     const difference = differenceOf(told, seen, method)
     const outcome = told.outcome.kind === 'proxy' ? told.outcome.directive : told.outcome.kind
     count.outcomes.set(outcome, (count.outcomes.get(outcome) ?? 0) + 1)
     if (scheme === 'https') count.https++
     if (source.includes(':')) count.ipv6++
+    if (proxied !== undefined && told.outcome.kind !== 'closed') count.proxied++
     if (difference !== undefined) disagreements.push({ nginx: binary.facts.version, ask, difference, told })
   }
   return disagreements
 }
 
+type Asked = Omit<Ask, 'scheme' | 'proxied'> & { scheme: 'http' | 'https'; proxied: string | undefined }
+
+const proxiedOf = (path: string) => ['192.0.2.7', '127.0.0.2', '2001:db8::7'][path.length % 3]
+
 /** A request to what the configuration listens on, as any other port may be a neighbour's, in what is spoken there unless it asks for something else. */
-function listenedTo({ servers }: Config, ports: Record<1 | 2, number>, wanted: Ask): Ask & { scheme: 'http' | 'https' } {
+function listenedTo({ servers }: Config, ports: Record<1 | 2, number>, wanted: Ask): Asked {
   const others = ([1, 2] as const).flatMap((port) =>
     ['127.0.0.1', '127.0.0.2', '::1'].map((destination) => ({ ...wanted, port, destination })),
   )
   for (const ask of [wanted, ...others]) {
     const source = ask.destination === '::1' ? '::1' : ask.source
     const socket = chooseSocket(servers, ports[ask.port], source, ask.destination)
-    if (socket) return { ...ask, source, scheme: ask.scheme ?? (socket.ssl ? 'https' : 'http') }
+    if (!socket) continue
+    const wants = socket.proxyProtocol ? proxiedOf(ask.path) : undefined
+    const proxied = ask.proxied === undefined ? wants : (ask.proxied ?? undefined)
+    return { ...ask, source, proxied, scheme: ask.scheme ?? (socket.ssl ? 'https' : 'http') }
   }
   throw new Error('the configuration listens on nothing')
 }
 
-async function send({ method, scheme, host, path, headers, source, destination }: Ask, port: number): Promise<Seen | undefined> {
+async function send({ method, scheme, host, path, headers, source, destination, proxied }: Asked, port: number): Promise<Seen | undefined> {
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
   const length = Number(headers.find(([name]) => name === 'Content-Length')?.[1] ?? 0)
   const request = `${method} ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${lines}\r\n${'x'.repeat(length)}`
   const answer = await new Promise<string>((resolve, reject) => {
-    const to = { port, host: destination, localAddress: source }
-    const connection = scheme === 'https' ? connectTls({ ...to, ...serverNameOf(host), rejectUnauthorized: false }) : connect(to)
+    const line = connect({ port, host: destination, localAddress: source })
+    const family = proxied?.includes(':') ? ['TCP6', '::1'] : ['TCP4', '127.0.0.1']
+    if (proxied !== undefined) line.write(`PROXY ${family[0]} ${proxied} ${family[1]} 40000 80\r\n`)
+    const connection = scheme === 'https' ? connectTls({ socket: line, ...serverNameOf(host), rejectUnauthorized: false }) : line
     const parts: Buffer[] = []
     connection.on('data', (data) => parts.push(data))
     connection.on('error', (error: NodeJS.ErrnoException) => {

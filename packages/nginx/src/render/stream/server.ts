@@ -1,5 +1,5 @@
-import { everyAddress } from '@nxmesh/model/listen-address'
 import { quote } from '../../quote.ts'
+import { listenName } from '../../shared-sockets.ts'
 import { streamAnswers } from '../../stream-directives.ts'
 import { commented } from '../comment.ts'
 import type { Rendering } from '../rendering.ts'
@@ -19,7 +19,11 @@ export interface StreamBlock {
 }
 
 /** Writes the server of one stream host. */
-export function renderStreamServer(rendering: Rendering, { host, files, custom }: PlannedStream, { blocks, settings }: StreamBlock): void {
+export function renderStreamServer(
+  rendering: Rendering,
+  { host, addresses, files, custom }: PlannedStream,
+  { blocks, settings }: StreamBlock,
+): void {
   const { writer, policy } = rendering
   const source = { kind: 'stream_host', id: host.id, name: host.name } as const
   const isSet = (name: string) => custom.names.has(name)
@@ -33,10 +37,10 @@ export function renderStreamServer(rendering: Rendering, { host, files, custom }
   }
   writer.from(source)
   writer.line('server {')
-  writer.from({ ...source, field: 'listen_port' })
+  writer.from({ ...source, field: host.listen_addresses ? 'listen_addresses' : 'listen_port' })
   // Without a socket of its own each worker may get the next datagram of a client, and begins another session with it.
   const how = [host.protocol === 'udp' ? ' udp reuseport' : '', files ? ' ssl' : '', host.accept_proxy_protocol ? ' proxy_protocol' : '']
-  listen(rendering, host.listen_port, everyAddress, how.join(''))
+  for (const address of addresses) listen(rendering, host.listen_port, address, how.join(''))
   if (files) {
     writer.from({ ...source, field: 'ssl_certificate_id' })
     writer.line(`${indent}ssl_certificate ${quote(files.certificate)};`)
@@ -61,4 +65,18 @@ export function renderStreamServer(rendering: Rendering, { host, files, custom }
   }
   writer.from(source)
   writer.line('}')
+}
+
+/** Writes servers for sockets of stream hosts' ports that have to stay open for a moment: nginx gives what comes to one to the module alone that has it open. */
+export function renderKeptStreams({ writer, unshared, target }: Rendering, ports: ReadonlySet<number>): void {
+  writer.from(undefined)
+  for (const socket of target.reuseport ?? []) {
+    const name = listenName(socket)
+    if (!ports.has(socket.port) || !unshared.delete(name)) continue
+    writer.line('# open only until nginx can open others of this port')
+    writer.line('server {')
+    writer.line(`${indent}listen ${quote(name)} reuseport;`)
+    writer.line(`${indent}return "";`)
+    writer.line('}')
+  }
 }

@@ -9,7 +9,7 @@ import { sessionDirectives } from '../tls.ts'
 import { nameUpstreams, renderUpstream } from '../upstream.ts'
 import { ConfigWriter } from '../writer.ts'
 import type { PlannedStream } from './plan.ts'
-import { renderStreamServer } from './server.ts'
+import { renderKeptStreams, renderStreamServer } from './server.ts'
 
 // The cache of HTTP's sessions is another module's, and nginx refuses one name for both.
 const sessions = sessionDirectives.map(([name, value]) => [name, value.replace('nxmesh_tls', 'nxmesh_stream_tls')] as const)
@@ -32,6 +32,10 @@ export function renderStream(rendering: Rendering, config: AgentConfig, planned:
     renderUpstream(writer, upstream, { name, module: 'stream' }, target, inHttp.has(upstream.id) ? [] : report)
   }
   for (const each of planned) renderStreamServer({ ...rendering, writer }, each, { blocks, settings })
+  renderKeptStreams(
+    { ...rendering, writer },
+    new Set(planned.filter(({ host }) => host.protocol === 'tcp').map(({ host }) => host.listen_port)),
+  )
   writer.from(undefined)
   return writer
 }

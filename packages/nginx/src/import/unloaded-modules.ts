@@ -1,11 +1,5 @@
-/** The directives of dynamic modules that are widely used and that no agent loads, by the file of the module. */
+/** Directives of dynamic modules that no agent loads, by the file of the module. */
 const modules: Readonly<Record<string, RegExp>> = {
-  ngx_http_headers_more_filter_module: /^more_(set|clear)_(input_)?headers$/,
-  ngx_http_echo_module: /^echo(_|$)/,
-  ngx_http_fancyindex_module: /^fancyindex/,
-  ngx_http_cache_purge_module: /_cache_purge$/,
-  ngx_http_subs_filter_module: /^subs_filter/,
-  ngx_http_image_filter_module: /^image_filter/,
   ngx_http_auth_pam_module: /^auth_pam/,
   ngx_http_upstream_fair_module: /^(fair|upstream_fair_shm_size)$/,
   ngx_http_uploadprogress_module: /^(upload_progress|track_uploads|report_uploads)/,
