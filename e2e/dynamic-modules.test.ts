@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { brotliDecompressSync } from 'node:zlib'
+import { brotliCompressSync, brotliDecompressSync } from 'node:zlib'
 import { startAgent } from '@nxmesh/agent/start'
 import { routes } from '@nxmesh/api/routes'
 import { get } from '@nxmesh/testkit/get'
@@ -16,6 +17,7 @@ import { describe, expect, test } from 'vitest'
 
 const nginx = '/usr/sbin/nginx'
 const module = '/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so'
+const staticModule = '/usr/lib/nginx/modules/ngx_http_brotli_static_module.so'
 const missing = existsSync(module) ? '' : ' (skipped: libnginx-mod-http-brotli-filter is not installed)'
 const page = 'brotli makes this shorter '.repeat(100)
 
@@ -61,6 +63,26 @@ describe.skipIf(missing !== '')(`dynamic modules of Debian's nginx${missing}`, (
     expect(shown.nginx).toMatchObject({ mode: 'owned', modules: { brotli: [module] } })
     const main = shown.applied!.files!.find(({ path }) => path === 'nginx.conf')!.content!
     expect(main.match(/^load_module .*$/gm)).toEqual([`load_module ${module};`])
+  })
+
+  const isStatic = existsSync(staticModule)
+  test.runIf(isStatic)('brotli_static among the custom directives is loaded likewise', { timeout: 90_000 }, async () => {
+    await using mesh = await startMesh({ agents: 0 })
+    const { id } = await mesh.addAgent('owned', { nginx })
+    // The workers run as another user than this test.
+    const folder = await mkdtemp(join(tmpdir(), 'nxmesh-brotli-'))
+    await using _folder = { [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) }
+    await chmod(folder, 0o755)
+    await writeFile(join(folder, 'page.txt'), 'plain')
+    await writeFile(join(folder, 'page.txt.br'), brotliCompressSync(page))
+    const port = await freePort()
+    const custom_directives = { brotli_static: 'on', root: folder, try_files: '/page.txt =404' }
+    const body = { name: 'site', server_name: 'site.test', listen_port: port, locations: [{ path: '/', custom_directives }] }
+    await mesh.client.call(routes.createVirtualHost, { params: { workspace_id: mesh.workspaceId }, body })
+    expect((await mesh.settled(id)).config.findings).toEqual([])
+    const sent = await compressed(port)
+    expect([sent.encoding, brotliDecompressSync(sent.body).toString()]).toEqual(['br', page])
+    expect((await get(port, 'site.test')).body).toBe('plain')
   })
 
   test('a directive of another module brings that along, and what is imported with it is served', { timeout: 90_000 }, async () => {

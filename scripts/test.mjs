@@ -23,6 +23,7 @@ const PACKAGES = [
   { package: 'pebble', command: 'pebble' },
   { package: 'bind9', command: 'named' },
   { package: 'libnginx-mod-http-brotli-filter', file: '/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so' },
+  { package: 'libnginx-mod-http-brotli-static', file: '/usr/lib/nginx/modules/ngx_http_brotli_static_module.so' },
   { package: 'libnginx-mod-http-lua', file: '/usr/lib/nginx/modules/ngx_http_lua_module.so' },
   ...['headers-more-filter', 'echo', 'fancyindex', 'subs-filter', 'image-filter', 'cache-purge'].map((name) => ({
     package: `libnginx-mod-http-${name}`,

@@ -149,7 +149,8 @@ function plan(
 ): { planned: Planned; created: CertificateRow[] } {
   const { allowed } = how
   const brought = broughtCertificates(ctx, workspace_id, how.files, config.certificates)
-  const imported = importConfig(sources, { newId: () => uuidv7(ctx.now()), findCertificate: finder(config, how, brought), allowed })
+  const newId = () => uuidv7(ctx.now())
+  const imported = importConfig(sources, { newId, findCertificate: finder(config, how, brought), allowed, present: config })
   const used = new Set([...imported.virtual_hosts, ...imported.stream_hosts].map(({ ssl_certificate_id }) => ssl_certificate_id))
   const created = [...brought.created.values()].filter(({ id }) => used.has(id))
   const differences = differencesAfterImport(sources, imported)

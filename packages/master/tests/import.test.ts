@@ -149,6 +149,41 @@ describe.each(stores)('on $name', (store) => {
     expect(await present()).toEqual(before)
   })
 
+  test('what one server sets and another uses refuses nothing, whichever of them is there already', async () => {
+    const a = 'server { listen 80; server_name a.example; set $shared a; return 200 $shared; }'
+    const b = 'server { listen 80; server_name b.example; return 200 "b $shared"; }'
+    const around = 'map $shared $kind { default other; a first; }'
+    const inHttp = (text: string) => ({ files: { 'nginx.conf': `events {} http { ${text} }` } })
+    const empty = 'map "" $shared {\n    default "";\n}'
+    const together = await importing(inHttp(`${around} ${a} ${b}`))
+    expect([together.status, together.body.virtual_hosts?.length]).toEqual([200, 2])
+    expect(together.body.settings.extra_directives).toEqual([empty])
+    expect(together.body.differences).toContainEqual({ context: 'http', change: 'added', directive: expect.stringContaining('$shared') })
+    // The one that sets it can go, and another import finds the definition there.
+    const [first] = together.body.virtual_hosts
+    await ok('DELETE', `/virtual-hosts/${first.id}`)
+    const later = await importing(inHttp(`${a} ${b.replaceAll('b.example', 'c.example')}`))
+    expect([later.status, later.body.virtual_hosts?.length]).toEqual([200, 2])
+    expect((await state()).settings.extra_directives).toEqual([empty])
+  })
+
+  test('what means something else in the workspace leaves out the server that uses it, with the reason', async () => {
+    const host = { name: 'Theirs', server_name: 'theirs.example', listen_port: 80, custom_directives: { set: '$theirs 1' } }
+    await ok('POST', inWorkspace('/virtual-hosts'), { body: host })
+    await ok('PATCH', inWorkspace('/settings'), { body: { nginx_directives: { map: '$host $mapped { default 1; }' } } })
+    const { status, body } = await importing({
+      files: {
+        'nginx.conf': `events {} http { server { listen 80; server_name a.example; return 200 $theirs; }
+          server { listen 80; server_name b.example; return 200 $mapped; }
+          server { listen 80; server_name c.example; set $mapped 2; return 200 $mapped; } }`,
+      },
+    })
+    expect(status).toBe(200)
+    expect(body.virtual_hosts.map(({ server_name }: { server_name: string }) => server_name)).toEqual(['c.example'])
+    expect(said(body.lines, 'return 200 $theirs')?.message).toContain('uses $theirs, and only virtual host "Theirs" of the workspace')
+    expect(said(body.lines, 'return 200 $mapped')?.message).toContain('uses $mapped, and the settings of the workspace define it')
+  })
+
   test('a site alone, without the files that come with nginx, is imported', async () => {
     const site = `server { listen 80; server_name php.example; root /srv; include /etc/letsencrypt/options-ssl-nginx.conf;
       location ~ \\.php$ { include snippets/fastcgi-php.conf; fastcgi_pass unix:/run/php.sock; }

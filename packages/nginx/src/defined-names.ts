@@ -81,7 +81,12 @@ function addVariable(names: Set<string>, argument: string | undefined): void {
   if (name !== undefined) names.add(`$${name}`)
 }
 
-// Source: pcre2pattern, "Named capture groups".
 function addCaptures(names: Set<string>, pattern: string): void {
-  for (const [, bracketed, quoted] of pattern.matchAll(/\(\?P?<([A-Za-z_]\w*)>|\(\?'([A-Za-z_]\w*)'/g)) names.add(`$${bracketed ?? quoted}`)
+  for (const name of capturedBy(pattern)) names.add(name)
+}
+
+/** The names of the groups of a regular expression, as variables. Source: pcre2pattern, "Named capture groups". */
+export function capturedBy(pattern: string): string[] {
+  const groups = pattern.matchAll(/\(\?P?<([A-Za-z_]\w*)>|\(\?'([A-Za-z_]\w*)'/g)
+  return [...groups].map(([, bracketed, quoted]) => `$${bracketed ?? quoted}`)
 }

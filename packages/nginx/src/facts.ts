@@ -23,6 +23,7 @@ export type ModuleName = keyof typeof moduleFiles
 export const moduleFiles = {
   stream: [['ngx_stream_module.so']],
   brotli: [['ngx_http_brotli_filter_module.so']],
+  brotli_static: [['ngx_http_brotli_static_module.so']],
   lua: [['ndk_http_module.so', 'ngx_http_lua_module.so'], ['ngx_http_lua_module.so']],
   headers_more: [['ngx_http_headers_more_filter_module.so']],
   echo: [['ngx_http_echo_module.so']],
@@ -46,6 +47,7 @@ export interface NginxSupport {
   upstream_resolve: boolean
   realip: boolean
   brotli: boolean
+  brotli_static: boolean
   lua: boolean
   headers_more: boolean
   echo: boolean
@@ -129,6 +131,7 @@ function guess(version: string, configureArguments: string[]): NginxSupport {
     upstream_resolve: since('1.27.3'),
     realip: built('realip'),
     brotli: added(/brotli/),
+    brotli_static: added(/brotli/),
     lua: added(/lua-nginx-module|http-lua|ngx_lua/),
     headers_more: added(/headers-more/),
     echo: added(/echo-nginx|http-echo/),
@@ -166,6 +169,7 @@ export const probes: readonly Probe[] = [
   },
   { name: 'realip', block: 'http', statement: 'real_ip_recursive on;' },
   { name: 'brotli', block: 'http', statement: 'brotli on;', module: 'brotli' },
+  { name: 'brotli_static', block: 'http', statement: 'brotli_static on;', module: 'brotli_static' },
   { name: 'lua', block: 'http', statement: 'lua_code_cache on;', module: 'lua' },
   { name: 'headers_more', block: 'http', statement: 'more_clear_headers X-Probe;', module: 'headers_more' },
   { name: 'echo', block: 'http', statement: 'server { listen unix:probe.sock; location / { echo probe; } }', module: 'echo' },

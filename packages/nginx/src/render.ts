@@ -30,11 +30,11 @@ import { listenName } from './shared-sockets.ts'
  */
 export function render(config: AgentConfig, target: RenderTarget): Rendered {
   const report: Report = []
+  const uses: Rendering['uses'] = new Set()
   const { files, paths } = renderCertificates(config.certificates, target)
   const placed = placeSettings(
     config.settings,
-    target,
-    report,
+    { target, report, uses },
     config.virtual_hosts.some(({ locations }) => locations.some(speaksGrpc)),
   )
   const planned = planPorts(config, target, paths, report)
@@ -52,7 +52,7 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
     placed,
     policy,
     httpPort: http_port,
-    uses: new Set(),
+    uses,
     shared: new Map(),
     files: new Map(),
     folder: folderOf(target),

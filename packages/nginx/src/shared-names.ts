@@ -66,39 +66,53 @@ const zoneOf: Readonly<Record<string, RegExp>> = {
   scgi_cache: /^([^\s;]+)/,
 }
 
+type Add = (name: string, field: string) => void
+
 /** The names that a virtual host uses, each with the first field that does. In patterns of locations and rewrite rules `$` is no variable. */
-function usedNames(host: NamingHost): Map<string, string> {
-  const used = new Map<string, string>()
-  const add = (name: string, field: string) => {
-    if (!used.has(name) && !isNginxOwn(name)) used.set(name, field)
-  }
-  const text = (value: string, field: string) => {
-    if (!value.includes('$')) return
-    for (const [, braced, bare] of value.matchAll(/\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))/g)) add(`$${braced ?? bare}`, field)
-  }
-  const directive = (name: string, value: string, field: string) => {
-    text(value, field)
-    const zone = Object.hasOwn(zoneOf, name) ? zoneOf[name]!.exec(value.trim())?.[1] : undefined
-    if (zone !== undefined && zone !== 'off') add(`zone ${zone}`, field)
-  }
-  const directives = (own: Readonly<Record<string, string>>, field: string) => {
-    for (const [name, value] of Object.entries(own)) directive(name, value, `${field}.${name}`)
-  }
-  const extra = (own: readonly string[] | undefined, field: string) => {
-    for (const [at, whole] of (own ?? []).entries()) {
-      const [, name = '', value = ''] = /^\s*(\w*)(.*)$/s.exec(whole) ?? []
-      directive(name, value, `${field}.${at}`)
-    }
-  }
-  directives(host.custom_directives, 'custom_directives')
-  extra(host.extra_directives, 'extra_directives')
+export function usedNames(host: NamingHost): Map<string, string> {
+  const { used, add } = newUses()
+  const text = (value: string, field: string) => addVariables(value, field, add)
+  addUses(host.custom_directives, host.extra_directives, '', add)
   for (const [at, { proxy_pass, custom_headers, rewrite_rules, custom_directives, extra_directives }] of host.locations.entries()) {
     const field = `locations.${at}`
     if (proxy_pass !== undefined) text(proxy_pass, `${field}.proxy_pass`)
     for (const [header, { value }] of custom_headers.entries()) text(value, `${field}.custom_headers.${header}.value`)
     for (const [rule, { replacement }] of rewrite_rules.entries()) text(replacement, `${field}.rewrite_rules.${rule}.replacement`)
-    directives(custom_directives, `${field}.custom_directives`)
-    extra(extra_directives, `${field}.extra_directives`)
+    addUses(custom_directives, extra_directives, `${field}.`, add)
   }
   return used
+}
+
+/** The names that directives by name and statements use, each with the first field that does. */
+export function usedIn(custom: Readonly<Record<string, string>>, extra: readonly string[] | undefined): Map<string, string> {
+  const { used, add } = newUses()
+  addUses(custom, extra, '', add)
+  return used
+}
+
+function newUses(): { used: Map<string, string>; add: Add } {
+  const used = new Map<string, string>()
+  const add: Add = (name, field) => {
+    if (!used.has(name) && !isNginxOwn(name)) used.set(name, field)
+  }
+  return { used, add }
+}
+
+function addUses(custom: Readonly<Record<string, string>>, extra: readonly string[] | undefined, path: string, add: Add): void {
+  for (const [name, value] of Object.entries(custom)) addUsesOf(name, value, `${path}custom_directives.${name}`, add)
+  for (const [at, whole] of (extra ?? []).entries()) {
+    const [, name = '', value = ''] = /^\s*(\w*)(.*)$/s.exec(whole) ?? []
+    addUsesOf(name, value, `${path}extra_directives.${at}`, add)
+  }
+}
+
+function addUsesOf(name: string, value: string, field: string, add: Add): void {
+  addVariables(value, field, add)
+  const zone = Object.hasOwn(zoneOf, name) ? zoneOf[name]!.exec(value.trim())?.[1] : undefined
+  if (zone !== undefined && zone !== 'off') add(`zone ${zone}`, field)
+}
+
+function addVariables(value: string, field: string, add: Add): void {
+  if (!value.includes('$')) return
+  for (const [, braced, bare] of value.matchAll(/\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))/g)) add(`$${braced ?? bare}`, field)
 }

@@ -41,6 +41,7 @@ describe('parseVersion', () => {
         upstream_resolve: false,
         realip: false,
         brotli: false,
+        brotli_static: false,
         lua: false,
         headers_more: false,
         echo: false,

@@ -1,9 +1,11 @@
 import type { ConfigStreamHost, ConfigUpstream, ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import type { ImportCertificate, ImportLine } from '@nxmesh/model/import'
 import type { Settings } from '@nxmesh/model/settings'
-import { definedByHost, definedBySettings } from '../defined-names.ts'
+import { definedBySettings } from '../defined-names.ts'
 import { type Allowed, nothingMore } from '../directive-rules.ts'
+import { usedIn } from '../shared-names.ts'
 import type { CertificateUse, FindCertificate } from './certificate-use.ts'
+import { clashingNames, emptyVariables, type Present } from './empty-names.ts'
 import { headersWithin } from './header-sets.ts'
 import type { Sources } from './includes.ts'
 import { type Ledger, linesOf, noteWhole } from './ledger.ts'
@@ -31,6 +33,8 @@ export interface ImportOptions {
   newId: () => string
   findCertificate: FindCertificate
   allowed?: Allowed
+  /** The workspace that it is for. */
+  present?: Present
 }
 
 /** Directives of the http block that NxMesh writes in each server, where they would hide those above. */
@@ -42,11 +46,12 @@ const empty = { add_header: [], proxy_set_header: [] }
  * fields of an object do not hold is kept as it is, in its place. There is a line for each directive that says what became of it.
  */
 export function importConfig(sources: Sources, options: ImportOptions): Imported {
-  let lost: Lost = { http: new Map(), stream: new Map() }
+  const clashing = options.present ? clashingNames(within(sources, 'http'), options.present) : new Map<string, string>()
+  let lost: Lost = { http: clashing, stream: new Map() }
   for (let pass = 1; ; pass++) {
     const ledger: Ledger = new Map()
     const imported = importWithout(lost, sources, options, ledger)
-    const next = lostBy(sources, imported, ledger)
+    const next = lostBy(sources, imported, ledger, clashing)
     if (pass === mostPasses || (next.http.size === lost.http.size && next.stream.size === lost.stream.size)) return imported
     lost = next
   }
@@ -61,13 +66,14 @@ interface Lost {
   stream: LostNames
 }
 
-function lostBy({ directives }: Sources, { virtual_hosts, settings }: Imported, ledger: Ledger): Lost {
-  const within = (wanted: string) => directives.filter(({ name }) => name === wanted || name === 'load_module')
-  const http = lostNames(within('http'), ledger, new Set())
-  const stream = lostNames(within('stream'), ledger, new Set())
-  if (http.size === 0) return { http, stream }
-  const kept = new Set([...definedBySettings(settings), ...virtual_hosts.flatMap((host) => [...definedByHost(host)])])
-  return { http: lostNames(within('http'), ledger, kept), stream }
+function lostBy({ directives }: Sources, { settings }: Imported, ledger: Ledger, clashing: LostNames): Lost {
+  const inBlock = (wanted: string) => directives.filter(({ name }) => name === wanted || name === 'load_module')
+  const http = lostNames(inBlock('http'), ledger, definedBySettings(settings))
+  return { http: new Map([...clashing, ...http]), stream: lostNames(inBlock('stream'), ledger, new Set()) }
+}
+
+function within({ directives }: Sources, name: string): SourceDirective[] {
+  return directives.filter((directive) => directive.name === name && directive.block).flatMap(({ block = [] }) => block)
 }
 
 function importWithout(
@@ -78,8 +84,7 @@ function importWithout(
 ): Imported {
   const { directives, read } = sources
   const blocks = (name: string) => directives.filter((directive) => directive.name === name && directive.block)
-  const within = (name: string) => blocks(name).flatMap(({ block = [] }) => block)
-  const http = within('http')
+  const http = within(sources, 'http')
   const servers = http.filter(({ name, block }) => name === 'server' && block)
   for (const block of [...blocks('http'), ...blocks('events'), ...blocks('stream')])
     ledger.set(block, { outcome: 'replaced', message: 'NxMesh writes this block itself' })
@@ -105,21 +110,31 @@ function importWithout(
   }
   const hosts = servers.flatMap((server) => importServer(server, context))
   noteInherited(http, ledger)
-  const streams = importStreams(within('stream'), { newId, certificates, lost: lost.stream, ledger })
+  const stream = within(sources, 'stream')
+  const streams = importStreams(stream, { newId, certificates, lost: lost.stream, ledger })
   const settings = importSettings(
     {
       main: directives.filter(({ name }) => name !== 'http' && name !== 'events' && name !== 'stream'),
-      events: within('events'),
+      events: within(sources, 'events'),
       http: http.filter((directive) => directive.name !== 'server'),
     },
     { allowed, lost: lost.http },
     ledger,
   )
+  const virtual_hosts = hosts.map(({ host }) => host)
+  const unset = emptyVariables(http, virtual_hosts, usedIn(settings.nginx_directives, settings.extra_directives))
+  const extra_directives = [...(settings.extra_directives ?? []), ...unset]
+  const streamHosts = streams.stream_hosts.map((host) => ({ ...host, server_name: '', locations: [] }))
+  const stream_directives = [...streams.stream_directives, ...emptyVariables(stream, streamHosts, usedIn({}, streams.stream_directives))]
   return {
-    virtual_hosts: hosts.map(({ host }) => host),
+    virtual_hosts,
     stream_hosts: streams.stream_hosts,
     upstreams: [...upstreams, ...streams.upstreams],
-    settings: { ...settings, ...(streams.stream_directives.length > 0 && { stream_directives: streams.stream_directives }) },
+    settings: {
+      ...settings,
+      ...(extra_directives.length > 0 && { extra_directives }),
+      ...(stream_directives.length > 0 && { stream_directives }),
+    },
     certificates: [...certificates.used].map(([path, { server_names, id }]) => ({ path, server_names, certificate_id: id ?? null })),
     lines: inOrderOfReading([...linesOf(ledger, directives), ...sources.includes.flatMap(lineOf)], read),
   }

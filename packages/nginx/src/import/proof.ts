@@ -13,7 +13,7 @@ const runtime = '/nxmesh'
 const modules = ['ssl', 'v2', 'v3', 'stub_status'].map((module) => `--with-http_${module}_module`).join(' ')
 const streams = '--with-stream --with-stream_ssl_module --with-stream_realip_module'
 const known = parseVersion(`nginx version: nginx/1.26.3\nbuilt with OpenSSL 3.0.0\nconfigure arguments: ${modules} ${streams}\n`)!
-const facts = { ...known, supports: { ...known.supports, lua: true } }
+const facts = { ...known, supports: { ...known.supports, lua: true, brotli: true, brotli_static: true } }
 
 /**
  * Writes what was imported as an agent would, reads it as nginx would, and compares it with what was read before: every directive

@@ -98,6 +98,17 @@ test('what a variable decides stays with what it needs', () => {
   ])
 })
 
+test('a variable that one server sets is empty in the others, whichever of them an agent has', () => {
+  const { stream_hosts, settings, differences, left } = imported(`
+    server { listen 1000; set $x 1; set $y 2; return "$x$y"; }
+    server { listen 1001; set $y 3; return "<$x>$y"; }
+  `)
+  expect(left).toEqual([])
+  expect(stream_hosts).toHaveLength(2)
+  expect(settings.stream_directives).toEqual(['map "" $x {\n    default "";\n}'])
+  expect(differences.map((line) => line.replace(/\s+/g, ' '))).toContainEqual(expect.stringContaining('added stream: map "" $x'))
+})
+
 test('TLS takes the certificate that stands for the file, and the PROXY protocol is asked for', () => {
   const server = 'server { listen 993 ssl proxy_protocol; ssl_certificate /c.pem; ssl_certificate_key /k.pem; proxy_pass 10.0.0.1:143; }'
   expect(imported(server, '1')).toMatchObject({

@@ -1,7 +1,10 @@
 import { accessAfterReturn } from './access-after-return.ts'
 import { aliasTraversal } from './alias-traversal.ts'
 import { allowWithoutDeny } from './allow-without-deny.ts'
+import { blockingLua } from './blocking-lua.ts'
 import { certificateEnding } from './certificate-ending.ts'
+import { codeInjection } from './code-injection.ts'
+import { crossSiteScripting } from './cross-site-scripting.ts'
 import { droppedInheritance } from './dropped-inheritance.ts'
 import { duplicateServerName } from './duplicate-server-name.ts'
 import { externalResolver } from './external-resolver.ts'
@@ -12,11 +15,14 @@ import { hidingAddress } from './hiding-address.ts'
 import { hostSpoofing } from './host-spoofing.ts'
 import { httpSplitting } from './http-splitting.ts'
 import { ifIsEvil } from './if-is-evil.ts'
+import { internalLocation } from './internal-location.ts'
 import { lateHeaderRule } from './late-header-rule.ts'
+import { luaCodeCache } from './lua-code-cache.ts'
 import { missingResolver } from './missing-resolver.ts'
 import { missingTimeouts } from './missing-timeouts.ts'
 import { noAgent } from './no-agent.ts'
 import { normalisedPath } from './normalised-path.ts'
+import { openRedirect } from './open-redirect.ts'
 import { plainPassword } from './plain-password.ts'
 import { proxyAddress } from './proxy-address.ts'
 import { proxyPath } from './proxy-path.ts'
@@ -36,6 +42,10 @@ import { weakTls } from './weak-tls.ts'
 /** Rules over one virtual host, or over the settings: they look at nothing else. */
 export const scopeRules: readonly ((scope: Scope) => LintFinding[])[] = [
   ssrf,
+  codeInjection,
+  openRedirect,
+  internalLocation,
+  crossSiteScripting,
   httpSplitting,
   aliasTraversal,
   hostSpoofing,
@@ -60,6 +70,8 @@ export const scopeRules: readonly ((scope: Scope) => LintFinding[])[] = [
   normalisedPath,
   missingResolver,
   missingTimeouts,
+  blockingLua,
+  luaCodeCache,
 ]
 
 /** Rules over the objects of a workspace together, its agents and the time. */

@@ -21,6 +21,7 @@ import { renderTypes } from './http.ts'
 import { connectionOf, contentOf } from './location-content.ts'
 import { locationKey, locationPattern } from './location-path.ts'
 import type { NamedProxy } from './named-proxies.ts'
+import { withoutMissing } from './optional-modules.ts'
 import { noteUsers, optionLines, usableLines, writeOptions } from './options.ts'
 import type { PlannedHost } from './plan.ts'
 import { type CustomStatements, readCustomDirectives } from './read-custom.ts'
@@ -55,9 +56,10 @@ export function renderLocation(rendering: Rendering, input: LocationInServer): v
     return
   }
   if (modifier !== '~' && modifier !== '~*') taken.add(key)
-  const custom = readCustomDirectives(location, 'location', (name, message) =>
+  const read = readCustomDirectives(location, 'location', (name, message) =>
     reportOn(report, 'error', host, `${field}.${name}`, `is left out: ${message}`),
   )
+  const custom = withoutMissing(read, rendering, (severity, name, message) => reportOn(report, severity, host, `${field}.${name}`, message))
   writer.from({ ...source, field: `${field}.path` })
   writer.line(`${outer}location ${modifier === '' || modifier === '@' ? '' : `${modifier} `}${quote(locationPattern(location.path))} {`)
   for (const [rule, { pattern, replacement, flag }] of location.rewrite_rules.entries()) {

@@ -22,6 +22,7 @@ import {
 import { renderTypes } from './http.ts'
 import { renderLocation } from './location.ts'
 import { connectionOf } from './location-content.ts'
+import { withoutMissing } from './optional-modules.ts'
 import { type Maintenance, maintenanceOf } from './options/maintenance.ts'
 import { noteUsers, optionLines, usableLines, writeOptions } from './options.ts'
 import { addressesAt, hostsAt, type PlannedHost, type PlannedPort, placeWords, speaksProxyProtocol, speaksTls } from './plan.ts'
@@ -71,9 +72,10 @@ export function renderHost(rendering: Rendering, port: PlannedPort, planned: Pla
   const { writer, target } = rendering
   const { host } = planned
   const source = { kind: 'virtual_host', id: host.id, name: host.name } as const
-  const custom = readCustomDirectives(host, 'server', (field, message) =>
+  const read = readCustomDirectives(host, 'server', (field, message) =>
     reportOn(rendering.report, 'error', host, field, `is left out: ${message}`),
   )
+  const custom = withoutMissing(read, rendering, (severity, field, message) => reportOn(rendering.report, severity, host, field, message))
   writer.from(source)
   writer.line(`# virtual host ${commented(host.name)}, ${commented(host.id)}`)
   writer.line('server {')

@@ -3,13 +3,14 @@ import { contextsFor } from '../directive-contexts.ts'
 import { hashedKeys } from '../map-keys.ts'
 import { quote } from '../quote.ts'
 import { bucketSize, longestHashed } from './hash-size.ts'
+import { withoutMissing } from './optional-modules.ts'
 import type { OptionLine } from './options/line.ts'
 import { type Cache, cacheOf } from './options/proxy-cache.ts'
 import { optionLines, usableLines } from './options.ts'
 import { lacksModule } from './plan.ts'
 import { type CustomStatement, readCustomDirectives } from './read-custom.ts'
+import type { Rendering } from './rendering.ts'
 import { type Report, reportOnSettings } from './report.ts'
-import type { RenderTarget } from './target.ts'
 import type { ConfigWriter } from './writer.ts'
 
 /** The workspace's directives by the context that each is written in. */
@@ -45,12 +46,19 @@ function onlyInHttp(name: string): boolean {
 }
 
 /** Reads the settings and sorts them into contexts; what cannot be written is reported. `grpc` tells that some location speaks it. */
-export function placeSettings(settings: Settings, target: RenderTarget, report: Report, grpc: boolean): PlacedSettings {
+export function placeSettings(
+  settings: Settings,
+  { target, report, uses }: Pick<Rendering, 'target' | 'report' | 'uses'>,
+  grpc: boolean,
+): PlacedSettings {
   const cache = cacheOf(target.runtime_directory, settings.proxy_cache_path)
   const placed: PlacedSettings = { main: [], events: [], http: [], server: [], options: [], cache }
   const directives = { custom_directives: settings.nginx_directives, extra_directives: settings.extra_directives }
-  const { statements } = readCustomDirectives(directives, 'settings', (field, message) =>
+  const written = readCustomDirectives(directives, 'settings', (field, message) =>
     reportOnSettings(report, 'error', settingField(field), `is left out: ${message}`),
+  )
+  const { statements } = withoutMissing(written, { target, uses }, (severity, field, message) =>
+    reportOnSettings(report, severity, settingField(field), message),
   )
   for (const read of statements) {
     const { name } = read
