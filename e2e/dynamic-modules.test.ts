@@ -135,7 +135,8 @@ http { access_log off; types { text/plain txt; } ${line} }
       expect(config.findings).toMatchObject([{ severity: 'warning', field: 'brotli' }])
       // Whoever looks after the host then adds it.
       await writeFile(join(enabled, '50-brotli.conf'), `load_module ${module};\n`)
-      expect(await mesh.client.call(routes.reloadAgent, { params: { agent_id: made.id } })).toMatchObject({ success: true })
+      const reload = () => mesh.client.call(routes.reloadAgent, { params: { agent_id: made.id } })
+      await until('the agent to reload', async () => (await reload()).success)
       await until('it to be used', async () => (await compressed(port)).encoding === 'br')
       await until('that to be told', async () => (await mesh.show(made.id)).config.findings.length === 0)
     }

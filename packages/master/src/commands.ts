@@ -33,6 +33,9 @@ export async function askAgent(ctx: Ctx, agentId: string, command: AgentCommand,
       return outcome
     case 'offline':
       throw await notHere(ctx, agentId)
+    case 'cut':
+      await recordResult(ctx, agentId, { success: null, message: 'the connection to the agent ended before it answered' })
+      throw new Unanswered('the connection to the agent ended before it answered')
     case 'unanswered':
       await recordResult(ctx, agentId, { success: null, message: 'the agent did not answer' })
       throw new Unanswered(`the agent did not answer within ${timeoutSeconds} seconds`)

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { status } from '@grpc/grpc-js'
 import type { Ctx } from './ctx.ts'
 import type { Reconciler } from './reconcilers.ts'
@@ -11,6 +12,8 @@ export function livenessReconciler(ctx: Ctx): Reconciler {
     every: 1000,
     async run() {
       let silent = 0
+      // A master that stood still finds what has come meanwhile only after its timers.
+      for (let turn = 0; turn < 3; turn++) await setImmediate()
       for (const session of ctx.sessions.all()) {
         const facts = ctx.agentWrites.facts(session.agentId)
         if (!facts) continue

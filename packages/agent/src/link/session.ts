@@ -27,6 +27,8 @@ const hopeless: ReadonlySet<number> = new Set([grpcStatus.unauthenticated, grpcS
 const registrationTimeoutMs = 15_000
 const renewalPauseMs = 60_000
 const defaultHeartbeatSeconds = 30
+/** Heartbeats without an answer after which the session is lost. */
+const patience = 3
 // From here on a master takes requests as rows.
 const rowsCapability = 4
 
@@ -42,6 +44,8 @@ export async function runSession(
   const registration = await registrationOf(parts, trust, using)
   let agentId = ''
   let heardAt = performance.now()
+  // Reports since anything was heard. Not the time alone: a machine that stood still finds what has come meanwhile only after its timers.
+  let unanswered = 0
   let registered = false
   let words = ''
   let heartbeatMs = defaultHeartbeatSeconds * 1000
@@ -51,6 +55,7 @@ export async function runSession(
   using stream = openStream(options.master, using, () => agentId, {
     message(message) {
       heardAt = performance.now()
+      unanswered = 0
       inbox = inbox
         .then(() => onMessage(message))
         .catch((cause: Error) => log('error', 'a message of the master could not be handled', { error: cause.message }))
@@ -80,6 +85,7 @@ export async function runSession(
 
   async function measureHealth(): Promise<void> {
     const value = healthReport(await parts.health())
+    unanswered++
     const found = parts.found()
     // Told once a session, and when it has changed.
     if (found && found !== toldFound) value.foundCertificates = wireFound(found)
@@ -88,7 +94,7 @@ export async function runSession(
 
   async function heartbeat(): Promise<void> {
     const silence = performance.now() - heardAt
-    if (silence > 3 * heartbeatMs)
+    if (unanswered >= patience && silence > patience * heartbeatMs)
       return end({ kind: 'lost', message: `the master was silent for ${Math.round(silence / 1000)} s`, registered })
     await sendHealth()
     if (performance.now() - askedForCertificate > renewalPauseMs && (await trust.renewalDue())) {

@@ -18,7 +18,7 @@ import { readServerEvent } from './server-event.ts'
 export type CommandOutcome =
   | { kind: 'answered'; success: boolean; message: string; data: Readonly<Record<string, string>> }
   | { kind: 'offline' }
-  | { kind: 'unanswered' }
+  | { kind: 'unanswered' | 'cut' }
 
 /** The stream of one agent, from its registration to its end. */
 export interface Session {
@@ -265,7 +265,7 @@ export function openSession(ctx: Ctx, peer: Peer, stream: Writer, endStream: (re
       over = true
       outbox.close()
       foundWriter.close()
-      for (const resolve of waiting?.values() ?? []) resolve({ kind: 'unanswered' })
+      for (const resolve of waiting?.values() ?? []) resolve({ kind: 'cut' })
       wanted = undefined
     },
   }
