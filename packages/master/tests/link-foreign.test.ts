@@ -171,7 +171,7 @@ test('a command waits for its result, its deadline or the end of the session', a
   const lost = mesh.ctx.sessions.command(id, { kind: 'stop', graceful: true, timeout_seconds: 3 }, 30_000)
   await agent.next('command')
   await agent[Symbol.asyncDispose]()
-  expect(await lost).toEqual({ kind: 'unanswered' })
+  expect(await lost).toEqual({ kind: 'cut' })
 })
 
 test('health and metrics outside a session need the credentials of an agent', async () => {
