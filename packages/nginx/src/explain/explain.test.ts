@@ -130,11 +130,12 @@ test('includes are resolved against the main file, in order, and what is missing
 
 test('what modules of others do is not guessed', () => {
   const http = `server { listen 80; root /srv; fancyindex on; location /in { more_set_input_headers "X-A: b"; proxy_pass http://10.0.0.1; }
-    location /echo { echo hello; } location /sub { echo_location /a; } location /out { more_clear_headers Server; return 200 x; } }`
+    location /echo { echo hello; } location /sub { echo_location /a; } location /out { more_set_headers "X-A: b"; return 200 x; } }`
   expect(ask(http, { path: '/in' }).outcome).toMatchObject({ kind: 'unknown' })
   expect(ask(http, { path: '/folder/' }).outcome).toMatchObject({ kind: 'unknown', reason: expect.stringContaining('fancyindex') })
   expect(ask(http, { path: '/file' }).outcome).toMatchObject({ kind: 'file' })
   expect(ask(http, { path: '/echo' }).outcome).toMatchObject({ kind: 'handler', directive: 'echo' })
   expect(ask(http, { path: '/sub' }).outcome).toMatchObject({ kind: 'unknown' })
-  expect(ask(http, { path: '/out' }).cautions).toMatchObject([{ message: 'more_clear_headers may change the answer' }])
+  const out = ask(http, { path: '/out' })
+  expect([out.outcome.kind, out.cautions.map(({ message }) => message)]).toEqual(['answer', ['more_set_headers may change the answer']])
 })

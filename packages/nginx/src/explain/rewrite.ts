@@ -44,7 +44,7 @@ function runDirective(visit: Visit, level: Level, node: Node, engine: Engine): R
 }
 
 const foreign =
-  /^(rewrite_by_lua|set_by_lua|access_by_lua|server_rewrite_by_lua|set_(escape|unescape|md5|random)|js_set|auth_jwt|modsecurity$|more_set)/
+  /^(rewrite_by_lua|set_by_lua|access_by_lua|server_rewrite_by_lua|set_(escape|unescape|md5|random)|js_set|auth_jwt|modsecurity$|more_(set|clear)_input)/
 
 function runSet(visit: Visit, node: Node, engine: Engine): undefined {
   const name = node.args[0]!.slice(1).toLowerCase()

@@ -158,7 +158,9 @@ describe('servers', () => {
   test('one with directives of a module that agents load is taken, and the module need not be said', () => {
     const module = 'load_module modules/ngx_http_headers_more_filter_module.so;'
     const text = 'http { more_clear_headers X-A; server { listen 80; more_set_headers "A: b"; more_clear_headers Server; return 204; } }'
-    const { virtual_hosts, settings, lines } = importText(`${module} ${text}`).result
+    const { result, differences } = importText(`${module} ${text}`)
+    const { virtual_hosts, settings, lines } = result
+    expect(differences.filter(({ change }) => change === 'removed')).toEqual([])
     expect(virtual_hosts).toMatchObject([{ custom_directives: { more_set_headers: '"A: b"', more_clear_headers: 'Server' } }])
     expect(settings.nginx_directives).toEqual({ more_clear_headers: 'X-A' })
     expect(lines[0]).toMatchObject({ outcome: 'replaced', message: expect.stringContaining('the agent loads this module') })

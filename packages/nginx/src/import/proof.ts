@@ -1,6 +1,7 @@
 import type { AgentConfig, ConfigCertificate } from '@nxmesh/model/agent-config'
 import type { ImportDifference } from '@nxmesh/model/import'
 import { parseVersion } from '../facts.ts'
+import { moduleWords } from '../module-directives.ts'
 import { nameUpstreams } from '../render/upstream.ts'
 import { render } from '../render.ts'
 import { differencesOf } from './compare.ts'
@@ -13,7 +14,8 @@ const runtime = '/nxmesh'
 const modules = ['ssl', 'v2', 'v3', 'stub_status'].map((module) => `--with-http_${module}_module`).join(' ')
 const streams = '--with-stream --with-stream_ssl_module --with-stream_realip_module'
 const known = parseVersion(`nginx version: nginx/1.26.3\nbuilt with OpenSSL 3.0.0\nconfigure arguments: ${modules} ${streams}\n`)!
-const facts = { ...known, supports: { ...known.supports, lua: true, brotli: true, brotli_static: true } }
+const loaded = Object.fromEntries([...Object.keys(moduleWords), 'brotli', 'brotli_static'].map((module) => [module, true]))
+const facts = { ...known, supports: { ...known.supports, ...loaded } }
 
 /**
  * Writes what was imported as an agent would, reads it as nginx would, and compares it with what was read before: every directive
