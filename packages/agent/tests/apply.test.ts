@@ -3,9 +3,9 @@ import { basename } from 'node:path'
 import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { isAlive } from '../src/processes.ts'
-import { answering, applyOn, ask, desired, mastersOf, nginxBinaries, openBench, startOn, until } from './testing.ts'
+import { answering, applyOn, ask, desired, distinctBinaries, mastersOf, openBench, startOn, until } from './testing.ts'
 
-describe.each(nginxBinaries)('apply on nginx $label', ({ path }) => {
+describe.each(distinctBinaries())('apply on nginx $label', ({ path }) => {
   test('a change is served, and an unchanged config costs no reload', async () => {
     await using bench = await openBench()
     const port = await freePort()

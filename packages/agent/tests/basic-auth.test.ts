@@ -2,12 +2,12 @@ import { chmod, mkdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
-import { applyOn, desired, host, nginxBinaries, openBench, startOn } from './testing.ts'
+import { applyOn, desired, distinctBinaries, host, openBench, startOn } from './testing.ts'
 
 // "secret", by "openssl passwd -6".
 const password_hash = '$6$abcdefgh$ltjgWl6579NluT/Vi1nwEvcil.G5Nbc4NiXZaNGStk8PSwGfQv72N2CKPPrVACtLtip/cZ/1GM/O6IND4WQhG.'
 
-describe.each(nginxBinaries)('basic auth on nginx $label', ({ path }) => {
+describe.each(distinctBinaries())('basic auth on nginx $label', ({ path }) => {
   test('hazard 93: workers, whoever they run as, can read the users, and others cannot', async () => {
     await using bench = await openBench()
     const root = join(bench.directory, 'site')

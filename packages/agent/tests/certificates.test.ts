@@ -5,7 +5,7 @@ import { connect } from 'node:tls'
 import { selfSignedServer } from '@nxmesh/testkit/certificates'
 import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
-import { answering, applyOn, ask, desired, nginxBinaries, openBench, startOn } from './testing.ts'
+import { answering, applyOn, ask, desired, distinctBinaries, openBench, startOn } from './testing.ts'
 
 const id = '00000000-0000-4000-9000-000000000001'
 
@@ -25,7 +25,7 @@ function served(port: number, servername: string): Promise<string> {
   })
 }
 
-describe.each(nginxBinaries)('certificates on nginx $label', ({ path }) => {
+describe.each(distinctBinaries())('certificates on nginx $label', ({ path }) => {
   test('a renewal under the same id is served, and its files are for their owner alone', async () => {
     await using bench = await openBench()
     const port = await freePort()

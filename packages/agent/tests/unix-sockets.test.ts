@@ -5,11 +5,11 @@ import type { ConfigVirtualHost } from '@nxmesh/model/agent-config'
 import { freePort } from '@nxmesh/testkit/ports'
 import { expect, test } from 'vitest'
 import { childrenOf } from '../src/processes.ts'
-import { answering, applyOn, ask, desired, mastersOf, nginxBinaries, openBench, startOn, until } from './testing.ts'
+import { answering, applyOn, ask, desired, distinctBinaries, mastersOf, openBench, startOn, until } from './testing.ts'
 
 const onSocket = (path: string, text: string): ConfigVirtualHost => ({ ...answering(80, text), listen_addresses: [`unix:${path}`] })
 
-test.each(nginxBinaries)(
+test.each(distinctBinaries())(
   'a unix socket is opened, moved and closed while nginx runs, and a killed nginx does not keep it: $label',
   async ({ path: nginx }) => {
     await using bench = await openBench()
