@@ -139,3 +139,10 @@ test('what modules of others do is not guessed', () => {
   const out = ask(http, { path: '/out' })
   expect([out.outcome.kind, out.cautions.map(({ message }) => message)]).toEqual(['answer', ['more_set_headers may change the answer']])
 })
+
+test('the method is asked for anew where an error page has made a GET of it', () => {
+  const http = `server { listen 80; root /srv; set $before $request_method; error_page 404 =200 /e.html; add_header X-R "$before $request_method"; }`
+  const files = (path: string) => (path === '/srv/e.html' ? 'file' : 'none')
+  const { outcome, response_headers } = ask(http, { method: 'POST', path: '/gone', files })
+  expect([outcome.kind, response_headers[0]?.value]).toEqual(['file', 'GET GET'])
+})

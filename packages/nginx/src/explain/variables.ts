@@ -36,7 +36,6 @@ const constant: Readonly<Record<string, Reading>> = {
   scheme: ({ incoming }) => incoming.scheme,
   https: ({ incoming }) => (incoming.scheme === 'https' ? 'on' : ''),
   request_uri: ({ unparsed }) => unparsed,
-  request_method: ({ method }) => method,
   request: (visit) => `${visit.incoming.method} ${visit.unparsed} ${protocolOf(visit)}`,
   server_protocol: protocolOf,
   remote_addr: ({ source }) => source,
@@ -53,6 +52,8 @@ const changing: Readonly<Record<string, Reading>> = {
   document_uri: ({ uri }) => uri,
   args: ({ args }) => args,
   query_string: ({ args }) => args,
+  // An error page may make another of it.
+  request_method: ({ method }) => method,
   is_args: ({ args }) => (args === '' ? '' : '?'),
   server_name: (visit) => firstName(visit),
   fastcgi_script_name: (visit) => fastcgiScript(visit).name,
