@@ -11,7 +11,7 @@ type Listening = Pick<AgentConfig, 'virtual_hosts' | 'stream_hosts'>
 /** Which addresses of hosts this machine does not have: nginx refuses a whole config for one of them. Addresses come and go, as where two machines share one. */
 export interface Addresses extends AsyncDisposable {
   readonly absent: readonly string[]
-  /** Looks for those of a config, and forgets those of none. */
+  /** Looks for those of a config, and forgets those of none. Dead sockets in the place of its own are removed, whoever left them. */
   look(config: Listening): Promise<void>
   /** Goes on looking for those of a config, while one on its way to nginx may have others. `onChange` is called when one came or went. */
   follow(config: Listening | undefined, onChange: () => void): void
@@ -50,6 +50,8 @@ export function watchAddresses(everyMs = usualMs): Addresses {
     async look(config) {
       const looked = singleAddresses(config)
       for (const address of absent) if (!looked.includes(address) && !followed.includes(address)) absent.delete(address)
+      // Only here, before nginx is told anything: between its bind and its listen a socket seems dead.
+      for (const address of looked) if (isUnixSocket(address)) await removeStaleSocket(pathOf(address))
       await ask(looked)
     },
     follow(config, onChange) {
@@ -69,7 +71,7 @@ function singleAddresses({ virtual_hosts, stream_hosts = [] }: Listening): strin
 
 // The kernel is asked rather than its list of addresses: it also gives 127.0.0.2, and addresses that it was told to give to whoever asks.
 function isHere(address: string): Promise<boolean> {
-  if (isUnixSocket(address)) return canBeBound(address.slice('unix:'.length))
+  if (isUnixSocket(address)) return canBeBound(pathOf(address))
   const server = createServer()
   return new Promise((resolve) => {
     server.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'EADDRNOTAVAIL' && code !== 'EAFNOSUPPORT'))
@@ -77,14 +79,17 @@ function isHere(address: string): Promise<boolean> {
   })
 }
 
-/** Whether a socket can be made at a path. A dead one is in the way, whoever left it there. */
+function pathOf(address: string): string {
+  return address.slice('unix:'.length)
+}
+
+/** Whether a socket can be made at a path, or is there already. */
 async function canBeBound(path: string): Promise<boolean> {
   const isOpen = await access(dirname(path), constants.W_OK | constants.X_OK).then(
     () => true,
     () => false,
   )
   if (!isOpen) return false
-  await removeStaleSocket(path)
   return lstat(path).then(
     (found) => found.isSocket(),
     ({ code }: NodeJS.ErrnoException) => code === 'ENOENT',

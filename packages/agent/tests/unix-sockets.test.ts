@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import type { ConfigVirtualHost } from '@nxmesh/model/agent-config'
@@ -51,6 +51,7 @@ test('a host is left out where its socket cannot be, the others are served, and 
     ['error listen_addresses.0', 'error listen_addresses.0'],
   ])
   expect(await ask(port)).toBe('other')
+  expect(await readFile(file, 'utf8')).toBe('precious')
   await mkdir(folder)
   await until('it to be served', async () => (await askAt(join(folder, 'a.sock'))) === 'late')
 })
