@@ -8,7 +8,10 @@ import { type LogKind, openFollower } from '../src/telemetry/follower.ts'
 const mostUnpacked = 10_000_000
 
 /** Follows a log whose lines are passed on as they are. What is new goes to `counted`, what is told of losses to `losses`. */
-export function followLines(path: string, { progress = newProgress(), counted = [] as string[], most = mostUnpacked } = {}) {
+export function followLines(
+  path: string,
+  { progress = newProgress(), counted = [] as string[], most = mostUnpacked, startedAt = Date.now() } = {},
+) {
   const aside = join(dirname(path), 'aside')
   mkdirSync(aside, { recursive: true })
   const kind: LogKind = {
@@ -22,7 +25,7 @@ export function followLines(path: string, { progress = newProgress(), counted = 
   }
   const losses: string[] = []
   const onLoss = (message: string) => losses.push(message)
-  const places = { path, aside, processName: 'nobody', savedAt: 0, fromEnd: false, mostUnpacked: most }
+  const places = { path, aside, processName: 'nobody', savedAt: 0, startedAt, fromEnd: false, mostUnpacked: most }
   const follower = openFollower({ ...places, kind, progress, onLoss })
   const messages = (bytes: Uint8Array | undefined) => bytes && fromBinary(LogBatchSchema, bytes).entries.map(({ message }) => message)
   return {

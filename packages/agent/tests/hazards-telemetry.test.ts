@@ -24,7 +24,15 @@ function follow(bench: Bench) {
     },
   }
   const path = join(bench.data, 'runtime/access.log')
-  const places = { path, aside: join(bench.data, 'telemetry'), processName: 'nginx', savedAt: 0, fromEnd: false, mostUnpacked: 0 }
+  const places = {
+    path,
+    aside: join(bench.data, 'telemetry'),
+    processName: 'nginx',
+    savedAt: 0,
+    startedAt: 0,
+    fromEnd: false,
+    mostUnpacked: 0,
+  }
   const onLoss = (message: string) => expect.unreachable(message)
   const follower = openFollower({ ...places, kind, progress, onLoss })
   const found: Record<string, string>[] = []

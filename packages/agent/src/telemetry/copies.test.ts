@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { followLines } from '../../tests/follow.ts'
@@ -156,6 +156,38 @@ describe.each([
     write('c')
     expect(await allOf(next(before), 2)).toEqual(['b', 'c'])
   })
+})
+
+test('copies packed before a first look are read where they are of the time of the agent', async () => {
+  write('a')
+  pack(copyAndEmpty(`${path}.2`))
+  const startedAt = seconds * 1000
+  write('b')
+  pack(copyAndEmpty(`${path}.1`))
+  write('c')
+  expect(await allOf(followLines(path, { startedAt }), 2)).toEqual(['b', 'c'])
+})
+
+test.each([
+  ['nothing', [0]],
+  ['a header', [0, 10]],
+  ['all but its length', [0, 10, -4]],
+])('a copy is left alone while %s of it is packed, and afterwards where it was read before', async (_, lengths) => {
+  write('a')
+  const log = follow()
+  expect(log.cut()).toEqual(['a'])
+  const plain = copyAndEmpty()
+  for (const length of lengths) {
+    writeFileSync(`${plain}.gz`, gzipSync(readFileSync(plain)).subarray(0, length))
+    changed(`${plain}.gz`)
+    expect(await allOf(log, 0)).toEqual([])
+    await delay(20)
+  }
+  pack(plain)
+  write('b')
+  expect(await allOf(log, 1)).toEqual(['b'])
+  expect(await allOf(follow(log.saved()), 0)).toEqual([])
+  expect(log.losses).toEqual([])
 })
 
 test('what is packed is sent again by a later process once it is unpacked', async () => {

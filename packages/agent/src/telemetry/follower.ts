@@ -41,6 +41,8 @@ interface Options {
   processName: string
   /** When the progress was last saved, in milliseconds since the epoch. */
   savedAt: number
+  /** When this process began, in milliseconds since the epoch: of a log that was never followed, copies packed before are not read. */
+  startedAt: number
   /** Whether a log that was never followed is read from where it ends now. */
   fromEnd: boolean
   /** Bytes of a copy that may be unpacked. */
@@ -52,7 +54,8 @@ interface Options {
 const chunk = 262_144
 const mostRead = 32
 
-export function openFollower({ path, aside, kind, progress, processName, savedAt, fromEnd, mostUnpacked, onLoss }: Options): Follower {
+export function openFollower(options: Options): Follower {
+  const { path, aside, kind, progress, processName, savedAt, startedAt, fromEnd, mostUnpacked, onLoss } = options
   const memory = Buffer.allocUnsafe(chunk)
   const logs = openLogFiles(path, aside)
   const held = openHeldLines(path, aside, progress.cuts)
@@ -102,8 +105,9 @@ export function openFollower({ path, aside, kind, progress, processName, savedAt
   }
 
   function begin(files: readonly LogFile[]): Place | null {
-    const plain = files.filter(({ isPacked }) => !isPacked)
-    const first = fromEnd ? plain.at(-1) : plain[0]
+    const first = fromEnd
+      ? files.findLast(({ isPacked }) => !isPacked)
+      : files.find((file) => !file.isPacked || rotationOf(file) > startedAt)
     if (!first) return null
     const before = files.slice(0, files.indexOf(first))
     return { file: first.id, head: first.head, offset: fromEnd ? first.size : 0, since: Math.max(0, ...before.map(rotationOf)) }
@@ -112,7 +116,7 @@ export function openFollower({ path, aside, kind, progress, processName, savedAt
   // Where the present place is gone or has no line yet: what was written since everything before it.
   function unread(files: readonly LogFile[]): LogFile[] {
     const { file, head, since = savedAt } = progress.place!
-    const found = files.filter((each) => (head === undefined && each.id === file) || (rotationOf(each) > since && !wasRead(each)))
+    const found = files.filter((each) => ((head === undefined && each.id === file) || rotationOf(each) > since) && !wasRead(each))
     // By a clock that was set back nothing is new.
     return found.length > 0 ? found : files.filter((each) => each.path === path)
   }

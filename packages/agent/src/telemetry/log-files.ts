@@ -66,6 +66,8 @@ export function openLogFiles(path: string, aside: string): LogFiles {
     const known = before?.stamp === stamp ? before : learn(place, found.size, stamp)
     if (!known) return undefined
     seen.set(id, known)
+    // Of one that is still being packed, or holds no line, there is nothing to read yet.
+    if (known.head === undefined && packed.test(place)) return undefined
     return { path: place, id, head: known.head, size: known.size, changedAt: found.mtimeMs, isPacked: packed.test(place) }
   }
 

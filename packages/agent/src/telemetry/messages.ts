@@ -20,6 +20,8 @@ export interface ThreadSetting {
   /** Whether the error log is the host's: what it held before is none of ours. */
   isForeign: boolean
   processName: string
+  /** When this process began, in milliseconds since the epoch. */
+  startedAt: number
   limits: TelemetryLimits
 }
 

@@ -18,7 +18,7 @@ export async function startTelemetry(
   const errorLog = isOwned ? paths.errorLog : master === undefined ? undefined : await installation.errorLog(master)
   const { binaryName: processName } = installation
   const setting = { checkpoint: join(paths.telemetry, 'checkpoint.json'), accessLog: paths.accessLog, errorLog }
-  const shipping = startShipping({ ...setting, isForeign: !isOwned, processName, limits }, log)
+  const shipping = startShipping({ ...setting, isForeign: !isOwned, processName, startedAt: performance.timeOrigin, limits }, log)
   const measureHost = hostMeter(paths.data)
   const rotation = openRotation(scope, limits.rotateAt)
   let pending: Promise<void> = Promise.resolve()

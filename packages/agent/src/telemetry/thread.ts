@@ -15,7 +15,7 @@ import { openMetricsSpool } from './metrics-spool.ts'
 // The thread that reads nginx's logs. It takes what processor nothing else wants, so that nginx and the rest of the agent come first.
 setPriority(threadId(), 19)
 
-const { checkpoint: path, accessLog, errorLog, isForeign, processName, limits } = workerData as ThreadSetting
+const { checkpoint: path, accessLog, errorLog, isForeign, processName, startedAt, limits } = workerData as ThreadSetting
 const mostUnderWay = 16
 const laterMs = 1000
 
@@ -76,7 +76,7 @@ interface Due {
 function follow(log: string, kind: LogKind, progress: Progress, fromEnd: boolean): Followed {
   const onLoss = (message: string) => say({ kind: 'loss', message })
   const place = { path: log, aside: dirname(path), mostUnpacked: limits.mostBacklog }
-  const follower = openFollower({ ...place, kind, progress, processName, savedAt: checkpoint.at, fromEnd, onLoss })
+  const follower = openFollower({ ...place, kind, progress, processName, savedAt: checkpoint.at, startedAt, fromEnd, onLoss })
   return { follower, progress, underWay: new Set(), isBehind: false }
 }
 
