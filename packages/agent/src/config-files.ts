@@ -59,6 +59,9 @@ export async function readConfigFiles(main: string, own: string): Promise<Config
       waiting.push(...matches)
     }
   }
+  // Of a file that is being written over there is nothing for a moment.
+  const hasEvents = [...files.values()].some((directives) => directives.some(({ name }) => name === 'events'))
+  if (!hasEvents && leftOut.length === 0) return { ok: false, reason: `${main}: it has no "events" section` }
   const included = (pattern: string) => (patterns.get(pattern) ?? []).map((path) => files.get(path) ?? [])
   return { ok: true, main: files.get(main) ?? [], texts, directives: files, included, leftOut }
 }

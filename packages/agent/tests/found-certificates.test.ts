@@ -45,8 +45,13 @@ test('a server keeps its names through includes, and a configuration that is hal
     await until('it tells', () => reports(master).some((list) => list?.length === 1))
     expect(reports(master).filter(Boolean)).toMatchObject([[shop]])
 
-    await writeFile(host.host.conf, 'events {}\nhttp { include conf.d/')
-    await until('it sees that', () => host.bench.log.some((line) => line.includes('not all known')))
+    for (const [text, reason] of [
+      ['', 'no \\"events\\" section'],
+      ['events {}\nhttp { include conf.d/', 'line 2'],
+    ] as const) {
+      await writeFile(host.host.conf, text)
+      await until('it sees that', () => host.bench.log.some((line) => line.includes('not all known') && line.includes(reason)))
+    }
     const seen = reports(master).length
     await until('it has told of its health since', () => reports(master).length > seen + 1)
     expect(reports(master).slice(seen).filter(Boolean)).toEqual([])
