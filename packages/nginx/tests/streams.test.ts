@@ -1,6 +1,5 @@
 import { createSocket } from 'node:dgram'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { text } from 'node:stream/consumers'
 import { connect as connectTls } from 'node:tls'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { freePort } from '@nxmesh/testkit/ports'
@@ -58,6 +57,18 @@ async function say(port: number, words: string): Promise<string> {
   return answer
 }
 
+/** The same over TLS, once the other side has spoken: nginx 1.18 may leave what comes along with the handshake's end unread (hazard 107). */
+async function sayOverTls(port: number, words: string, servername?: string): Promise<{ answer: string; protocol: string | null }> {
+  const socket = connectTls({ port, host: '127.0.0.1', servername, rejectUnauthorized: false })
+  let answer = ''
+  let protocol: string | null = null
+  socket.once('secureConnect', () => (protocol = socket.getProtocol()))
+  socket.once('data', () => socket.write(`${words}\n`))
+  socket.on('data', (data: Buffer) => (answer += data.toString()))
+  await new Promise((resolve, reject) => socket.once('end', resolve).once('error', reject))
+  return { answer, protocol }
+}
+
 const certificates = { [id(3, 1)]: { id: id(3, 1), domain: 'example.com', ...certificate, expires_at: 4_102_444_800 } }
 const to = (address: string, host: Draft, more: Partial<ConfigDraft> = {}) =>
   configOf({ upstreams: [{ servers: [{ address }] }], stream_hosts: [{ upstream_id: id(2, 1), ...host }], certificates, ...more })
@@ -93,11 +104,8 @@ describe.each(usable)('nginx $facts.version', (binary) => {
       ],
     })
     await using _server = await serve(binary, config)
-    const socket = connectTls({ port: outer, host: '127.0.0.1', rejectUnauthorized: false })
-    const protocol = new Promise((resolve) => socket.once('secureConnect', () => resolve(socket.getProtocol())))
-    socket.write('secret\n')
-    expect(await text(socket)).toBe('origin secret\n')
-    expect(await protocol).toBe('TLSv1.3')
+    const { answer, protocol } = await sayOverTls(outer, 'secret')
+    expect([answer, protocol]).toEqual(['origin secret\n', 'TLSv1.3'])
   })
 
   test('datagrams are answered', async () => {
@@ -217,9 +225,7 @@ describe.each(usable)('nginx $facts.version', (binary) => {
       ],
     })
     await using _server = await serve(binary, config)
-    const socket = connectTls({ port: front, host: '127.0.0.1', servername: 'a.test', rejectUnauthorized: false })
-    socket.write('x\n')
-    expect(await text(socket)).toBe('origin x\n')
+    expect(await sayOverTls(front, 'x', 'a.test')).toMatchObject({ answer: 'origin x\n' })
   })
 
   test("nginx's words lead back to the host and the field", () => {
