@@ -12,10 +12,10 @@ const VERSIONS = [
   { label: '1.26', suite: 'trixie', packages: ['nginx', 'libpcre2-8-0', 'libssl3t64', 'libzstd1'] },
   { label: '1.30', suite: 'forky', packages: ['nginx', 'libpcre2-8-0', 'libssl3t64', 'libzstd1'] },
 ]
-const COMMON = ['nginx-common', 'libnginx-mod-stream', 'libc6', 'libcrypt1', 'zlib1g']
+const COMMON = ['nginx-common', 'libnginx-mod-stream', 'libnginx-mod-mail', 'libc6', 'libcrypt1', 'zlib1g']
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 // Raised when the recipe changes, so that trees brought by an earlier one are brought again.
-const RECIPE = 1
+const RECIPE = 2
 
 const home = join(root, '.nginx')
 

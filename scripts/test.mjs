@@ -29,6 +29,7 @@ const PACKAGES = [
     package: `libnginx-mod-http-${name}`,
     file: `/usr/lib/nginx/modules/ngx_http_${name.replaceAll('-', '_')}_module.so`,
   })),
+  { package: 'libnginx-mod-mail', file: '/usr/lib/nginx/modules/ngx_mail_module.so' },
   { package: 'logrotate', command: 'logrotate' },
 ]
 

@@ -4,9 +4,11 @@ import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { addressesOf, isUnixSocket } from '@nxmesh/model/listen-address'
+import { mailListens } from '@nxmesh/nginx/mail-directives'
+import { takesAll } from '@nxmesh/nginx/shared-sockets'
 import { removeStaleSocket } from './nginx.ts'
 
-type Listening = Pick<AgentConfig, 'virtual_hosts' | 'stream_hosts'>
+type Listening = Pick<AgentConfig, 'virtual_hosts' | 'stream_hosts' | 'settings'>
 
 /** Which addresses of hosts this machine does not have: nginx refuses a whole config for one of them. Addresses come and go, as where two machines share one. */
 export interface Addresses extends AsyncDisposable {
@@ -65,8 +67,10 @@ export function watchAddresses(everyMs = usualMs): Addresses {
   }
 }
 
-function singleAddresses({ virtual_hosts, stream_hosts = [] }: Listening): string[] {
-  return [...new Set([...virtual_hosts, ...stream_hosts].flatMap((host) => (host.listen_addresses ? addressesOf(host) : [])))]
+function singleAddresses({ virtual_hosts, stream_hosts = [], settings }: Listening): string[] {
+  const ofHosts = [...virtual_hosts, ...stream_hosts].flatMap((host) => (host.listen_addresses ? addressesOf(host) : []))
+  const ofMail = mailListens(settings).flatMap((listen) => (takesAll(listen) ? [] : listen.address))
+  return [...new Set([...ofHosts, ...ofMail])]
 }
 
 // The kernel is asked rather than its list of addresses: it also gives 127.0.0.2, and addresses that it was told to give to whoever asks.

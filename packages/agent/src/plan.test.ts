@@ -48,7 +48,7 @@ test('the first trouble is what nginx said, without date and process', () => {
   expect(firstTrouble('')).toBe('nginx gave no reason')
 })
 
-test('a taken port is told at each host that wants it', () => {
+test('a taken port is told at each host that wants it, or at the settings', () => {
   const hosts = {
     virtual_hosts: [
       { id: '1', name: 'a', listen_port: 80 },
@@ -58,15 +58,18 @@ test('a taken port is told at each host that wants it', () => {
       { id: '3', name: 'c', listen_port: 81, protocol: 'udp' },
       { id: '4', name: 'd', listen_port: 80, protocol: 'udp' },
     ],
-  } as Pick<AgentConfig, 'virtual_hosts' | 'stream_hosts'>
+    settings: { mail_directives: ['server { listen 82; listen 127.0.0.1:80; }'] },
+  } as Pick<AgentConfig, 'virtual_hosts' | 'stream_hosts' | 'settings'>
   const taken = [
     { port: 80, transport: 'tcp', owner: undefined, reason: 'port 80 is taken' },
     { port: 81, transport: 'udp', owner: undefined, reason: 'UDP port 81 is taken' },
+    { port: 80, transport: 'tcp', address: '127.0.0.1', owner: undefined, reason: 'port 80 on 127.0.0.1 is taken' },
   ] as const
   expect(portFindings(taken, hosts)).toEqual([
     { severity: 'error', message: 'port 80 is taken', kind: 'virtual_host', id: '1', name: 'a', field: 'listen_port' },
     { severity: 'error', message: 'UDP port 81 is taken', kind: 'virtual_host', id: '2', name: 'b', field: 'listen_port' },
     { severity: 'error', message: 'UDP port 81 is taken', kind: 'stream_host', id: '3', name: 'c', field: 'listen_port' },
+    { severity: 'error', message: 'port 80 on 127.0.0.1 is taken', kind: 'settings', field: 'mail_directives.0' },
   ])
 })
 

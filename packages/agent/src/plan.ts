@@ -1,6 +1,7 @@
 import type { Finding } from '@nxmesh/model/agent'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { addressesOf } from '@nxmesh/model/listen-address'
+import { mailListens } from '@nxmesh/nginx/mail-directives'
 import type { LedgerState } from './ledger.ts'
 import type { Taken } from './ports.ts'
 
@@ -44,10 +45,10 @@ export function firstTrouble(output: string): string {
   return (lines[index] ?? lines.find((line) => line.trim() !== '') ?? 'nginx gave no reason').trim()
 }
 
-/** One finding per port that nginx could not open, at the hosts that asked for it. */
+/** One finding per port that nginx could not open, at the hosts or settings that asked for it. */
 export function portFindings(
   taken: readonly Taken[],
-  { virtual_hosts, stream_hosts = [] }: Pick<AgentConfig, 'virtual_hosts' | 'stream_hosts'>,
+  { virtual_hosts, stream_hosts = [], settings }: Pick<AgentConfig, 'virtual_hosts' | 'stream_hosts' | 'settings'>,
 ): Finding[] {
   return taken.flatMap(({ port, transport, address, reason }): Finding[] => {
     const isOn = (host: Parameters<typeof addressesOf>[0]) => address === undefined || addressesOf(host).includes(address)
@@ -59,6 +60,8 @@ export function portFindings(
         .filter((host) => host.listen_port === port && host.protocol === transport && isOn(host))
         .map((host) => ({ kind: 'stream_host' as const, ...host })),
     ]
+    const mail = mailListens(settings).find((listen) => transport === 'tcp' && listen.port === port && listen.address === address)
+    if (mail) return [{ severity: 'error', message: reason, kind: 'settings', field: mail.field }]
     if (users.length === 0) return [{ severity: 'error', message: reason }]
     const field = address === undefined ? 'listen_port' : 'listen_addresses'
     return users.map(({ kind, id, name }) => ({ severity: 'error', message: reason, kind, id, name, field }))

@@ -115,6 +115,7 @@ test('a config comes off the wire as it went on, to the byte of its digest', () 
       http_port: optional(fc.integer({ min: 1, max: 65_535 })),
       ...optionsAt('settings'),
       stream_directives: extra,
+      mail_directives: extra,
     }),
   })
   fc.assert(

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { appendFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AgentConfig, ConfigVirtualHost } from '@nxmesh/model/agent-config'
+import { defaultSettings } from '@nxmesh/model/settings'
 import { streamHostInput } from '@nxmesh/model/stream-host'
 import { selfSignedServer } from '@nxmesh/testkit/certificates'
 import { hasModule, withOwnModules } from '@nxmesh/testkit/own-modules'
@@ -244,10 +245,11 @@ describe('a kill -9 of the agent on the way', () => {
 
 test('an address that the machine lacks stays known while the config that lists it is on its way', async () => {
   await using addresses = watchAddresses()
-  await addresses.look({ virtual_hosts: [answering(1, 'away', { listen_addresses: ['192.0.2.5'] })] })
-  addresses.follow({ virtual_hosts: [] }, () => {})
+  const settings = defaultSettings
+  await addresses.look({ settings, virtual_hosts: [answering(1, 'away', { listen_addresses: ['192.0.2.5'] })] })
+  addresses.follow({ settings, virtual_hosts: [] }, () => {})
   expect(addresses.absent).toEqual(['192.0.2.5'])
-  await addresses.look({ virtual_hosts: [] })
+  await addresses.look({ settings, virtual_hosts: [] })
   expect(addresses.absent).toEqual([])
 })
 

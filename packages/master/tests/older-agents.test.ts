@@ -6,7 +6,7 @@ import { until } from './link-harness.ts'
 import { connectNative } from './link-native.ts'
 
 /** The release that each of these agents stands for knows what its capability says; 0 is one written from the published contract alone. */
-const capabilities = [0, 5, 6, 7, 8, 9]
+const capabilities = [0, 5, 6, 7, 8, 9, 10]
 const host = { name: 'web', server_name: 'a.test', listen_port: 80 }
 
 test('agents of an older release are not given what they do not know of, and it is told', async () => {
@@ -42,6 +42,7 @@ test('agents of an older release are not given what they do not know of, and it 
     7: { names: ['web', 'own', 'db'], findings: [protocol, single] },
     8: { names: ['web', 'own', 'db'], findings: [protocol, single] },
     9: { names: ['web', 'own', 'proxied', 'db', 'near'], findings: [] },
+    10: { names: ['web', 'own', 'proxied', 'db', 'near'], findings: [] },
   })
 
   const { data } = await client.call(routes.listFindings, { params, query: { code: 'agent_too_old' } })
@@ -108,14 +109,32 @@ test('no agent is given a host without what keeps people out of it', async () =>
     7: typed,
     8: [...typed, 'code'],
     9: [...typed, 'socket', 'more', 'code'],
+    10: [...typed, 'socket', 'more', 'code'],
   })
 
   await client.call(routes.updateSettings, { params, body: { nginx_directives: { access_by_lua_block: '{ ngx.exit(403) }' } } })
-  expect(await given()).toEqual({ 0: [], 5: [], 6: [], 7: [], 8: [...typed, 'code'], 9: [...typed, 'socket', 'more', 'code'] })
+  const all = [...typed, 'socket', 'more', 'code']
+  expect(await given()).toEqual({ 0: [], 5: [], 6: [], 7: [], 8: [...typed, 'code'], 9: all, 10: all })
   const { data } = await client.call(routes.listFindings, { params, query: { code: 'agent_too_old', kind: 'settings' } })
   expect(data.map(({ object, field, agents }) => [object.kind, field, agents])).toEqual([
     ['settings', 'nginx_directives.access_by_lua_block', 2 * capabilities.filter((capability) => capability < 8).length],
   ])
+})
+
+test('agents of an older release ignore the mail block, and it is told', async () => {
+  await using stack = new AsyncDisposableStack()
+  const mesh = stack.use(await startTestMaster(stack.use(await scratch()).path))
+  const params = { workspace_id: mesh.workspaceId }
+  const mail_directives = ['auth_http 127.0.0.1:9000/auth', 'server { listen 143; }']
+  const wrong = mesh.client.call(routes.updateSettings, { params, body: { mail_directives: ['server { listen 143; }'] } })
+  await expect(wrong).rejects.toMatchObject({ code: 'VALIDATION_ERROR', details: [{ field: 'mail_directives.0', code: 'REQUIRED' }] })
+  await mesh.client.call(routes.updateSettings, { params, body: { mail_directives } })
+  expect(await mesh.client.call(routes.getSettings, { params })).toMatchObject({ mail_directives })
+  await mesh.client.call(routes.createVirtualHost, { params, body: host })
+  const ids = await connectAll(mesh)
+  expect(ids.map(({ capability, names, findings }) => [capability, names, findings])).toEqual(
+    capabilities.map((capability) => [capability, ['web'], capability < 10 ? ['agent_too_old settings mail_directives'] : []]),
+  )
 })
 
 /** What agents of each release, new to the workspace, are given at once, and what is said of them. */

@@ -26,6 +26,10 @@ export const settings = z
     stream_directives: extraDirectives.optional().meta({
       description: 'Directives of the stream block of nginx, such as a `map` or an `upstream` that stream hosts name in theirs.',
     }),
+    mail_directives: extraDirectives.optional().meta({
+      description:
+        'Directives of the mail block of nginx, its servers among them. Each agent that owns its nginx and has the mail module gets them.',
+    }),
     ...settingsOptions,
   })
   .meta({ id: 'Settings' })

@@ -5,6 +5,7 @@ import { speaksGrpc } from '@nxmesh/model/upstream-protocol'
 import type { VirtualHostInput } from '@nxmesh/model/virtual-host'
 import { checkDirectives, checkExtra } from './check-directives.ts'
 import { checkLocation } from './check-location.ts'
+import { checkMailDirectives } from './check-mail.ts'
 import { checkOptions } from './check-options.ts'
 import { checkRedirect } from './check-redirect.ts'
 import { checkStreamDirectives } from './check-stream.ts'
@@ -68,6 +69,7 @@ export function checkSettings(input: Settings, allowed: Allowed = nothingMore): 
   problems.push(...checkOptions(input, input.nginx_directives, { options: '', custom: 'nginx_directives' }))
   problems.push(...checkExtra(input.extra_directives, 'extra_directives', 'settings', settingContext, allowed))
   problems.push(...checkStreamDirectives(input.stream_directives, 'stream_directives'))
+  problems.push(...checkMailDirectives(input.mail_directives, 'mail_directives'))
   problems.push(...checkMaps(input))
   for (const [name, value] of Object.entries(input.env_vars)) {
     if (steersPrograms.test(name))

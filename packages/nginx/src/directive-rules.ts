@@ -15,8 +15,8 @@ const ours: Readonly<Record<string, string>> = {
   upstream: 'add an upstream instead',
   http: 'it is written by NxMesh',
   events: 'it is written by NxMesh',
-  stream: 'it is outside the http configuration that NxMesh manages',
-  mail: 'it is outside the http configuration that NxMesh manages',
+  stream: 'add a stream host, or use stream_directives of the settings',
+  mail: 'use mail_directives of the settings',
   proxy_pass: 'use the field proxy_pass or upstream_id',
   ssl_certificate: 'use the field ssl_certificate_id',
   ssl_certificate_key: 'use the field ssl_certificate_id',
@@ -43,20 +43,21 @@ const logs = new Set(['access_log', 'error_log'])
 /** What a workspace lets those do who write its configuration, beyond what every workspace does. */
 export interface Allowed {
   lua: boolean
-  /** It is about a stream, where no workspace allows more. */
-  stream?: boolean
+  /** It is about a stream or a mail server, where no workspace allows more. */
+  within?: 'stream' | 'mail server'
 }
 
 export const nothingMore: Allowed = { lua: false }
-export const inStreams: Allowed = { lua: false, stream: true }
+export const inStreams: Allowed = { lua: false, within: 'stream' }
+export const inMail: Allowed = { lua: false, within: 'mail server' }
 export const everything: Allowed = { lua: true }
 
 /** Says why a directive may not be set by users, or undefined when it may. Unknown names are left to nginx, whose modules differ from host to host. */
-export function refusal(name: string, args: readonly string[], { lua, stream }: Allowed): string | undefined {
+export function refusal(name: string, args: readonly string[], { lua, within }: Allowed): string | undefined {
   const reason = Object.hasOwn(ours, name) ? ours[name] : undefined
   if (reason !== undefined) return `"${name}" cannot be set here: ${reason}`
   if (isLua(name)) {
-    const why = stream ? 'no stream runs any' : 'lua_allowed of the workspace is false'
+    const why = within ? `no ${within} runs any` : 'lua_allowed of the workspace is false'
     return lua ? undefined : `"${name}" is not allowed: it runs code on the host, and ${why}`
   }
   if (reachesHost(name)) return `"${name}" is not allowed: it runs code or reaches files of the host`

@@ -22,6 +22,7 @@ export type ModuleName = keyof typeof moduleFiles
 /** The files that each dynamic module may consist of, in the order in which nginx must load them; the first set of which all are there is tried first. */
 export const moduleFiles = {
   stream: [['ngx_stream_module.so']],
+  mail: [['ngx_mail_module.so']],
   brotli: [['ngx_http_brotli_filter_module.so']],
   brotli_static: [['ngx_http_brotli_static_module.so']],
   lua: [['ndk_http_module.so', 'ngx_http_lua_module.so'], ['ngx_http_lua_module.so']],
@@ -58,6 +59,7 @@ export interface NginxSupport {
   stream: boolean
   stream_ssl: boolean
   stream_realip: boolean
+  mail: boolean
   /** The `-e` switch; there is no probe for it, as an unknown switch needs no config to fail. */
   error_log_option: boolean
 }
@@ -142,6 +144,7 @@ function guess(version: string, configureArguments: string[]): NginxSupport {
     stream,
     stream_ssl: stream && configureArguments.includes('--with-stream_ssl_module'),
     stream_realip: stream && configureArguments.includes('--with-stream_realip_module'),
+    mail: configureArguments.includes('--with-mail'),
     error_log_option: since('1.19.5'),
   }
 }
@@ -149,7 +152,7 @@ function guess(version: string, configureArguments: string[]): NginxSupport {
 /** A statement that only an nginx takes which supports something, by itself or with the files of `module`. */
 export interface Probe {
   name: Exclude<keyof NginxSupport, 'error_log_option'>
-  block: 'http' | 'stream'
+  block: 'http' | 'stream' | 'mail'
   statement: string
   module?: ModuleName
 }
@@ -181,6 +184,7 @@ export const probes: readonly Probe[] = [
   { name: 'stream', block: 'stream', statement: 'proxy_timeout 10m;', module: 'stream' },
   { name: 'stream_ssl', block: 'stream', statement: 'ssl_session_timeout 5m;', module: 'stream' },
   { name: 'stream_realip', block: 'stream', statement: 'set_real_ip_from 127.0.0.1;', module: 'stream' },
+  { name: 'mail', block: 'mail', statement: 'proxy_buffer 4k;', module: 'mail' },
 ]
 
 /**
@@ -194,7 +198,7 @@ export function probeText(some: readonly Probe[], files: readonly string[]): str
     return statements.length === 0 ? '' : `${block} {${head}\n${statements.join('')}}\n`
   }
   const main = 'pid probe.pid; error_log stderr;\nevents {}\n'
-  return loadLines(files) + main + within('http', ` access_log off; ${temporary}`) + within('stream', '')
+  return loadLines(files) + main + within('http', ` access_log off; ${temporary}`) + within('stream', '') + within('mail', '')
 }
 
 /** The directives that load modules, each with its line break. Source: nginx core module, "load_module". */

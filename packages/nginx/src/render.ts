@@ -8,6 +8,7 @@ import { renderChallengeAnswers } from './render/challenges.ts'
 import { renderCompanion } from './render/companion.ts'
 import { bucketSize } from './render/hash-size.ts'
 import { renderHttpHead } from './render/http.ts'
+import { planMail, renderMail } from './render/mail.ts'
 import { renderMain } from './render/main-conf.ts'
 import { renderNamedProxies } from './render/named-proxies.ts'
 import { writeShared } from './render/options.ts'
@@ -81,6 +82,11 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
     rendering.uses.add('stream')
     writers.set('stream.conf', renderStream(rendering, config, streams))
   }
+  const mail = planMail(config.settings, target, { ports, streams }, report)
+  if (mail) {
+    rendering.uses.add('mail')
+    writers.set('mail.conf', renderMail(target, mail))
+  }
   renderKept(rendering)
   if (target.mode === 'owned') {
     writers.set('nginx.conf', renderMain(rendering, config.settings, 'serve'))
@@ -91,7 +97,7 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
     files: [...texts, ...files, ...rendering.files.values()],
     sources: (file, line) => writers.get(file)?.sourceOf(line),
     health: healthOf(config, target),
-    listens: [...listensOf(ports), ...listensOfStreams(streams)].sort((a, b) => a.port - b.port),
+    listens: [...listensOf(ports), ...listensOfStreams(streams), ...(mail?.listens ?? [])].sort((a, b) => a.port - b.port),
     findings: report,
   }
 }

@@ -37,6 +37,7 @@ export function configOf(update: ConfigUpdate): AgentConfig {
       ...optionsOn('settings', update.globalSettings?.options),
       ...(update.globalSettings && extraOf(update.globalSettings.extraDirectives)),
       ...(update.globalSettings?.streamDirectives.length && { stream_directives: [...update.globalSettings.streamDirectives] }),
+      ...(update.globalSettings?.mailDirectives.length && { mail_directives: [...update.globalSettings.mailDirectives] }),
     },
   }
 }

@@ -188,6 +188,7 @@ const config: fc.Arbitrary<AgentConfig> = fc
             nginx_directives: directives,
             extra_directives: extra,
             stream_directives: extra,
+            mail_directives: extra,
             env_vars: fc.dictionary(words('TZ', 'PATH', 'toString'), text, { noNullPrototype: true }),
             tls_policy: words(...tlsPolicies),
             http_port: fc.integer({ min: 1, max: 65_535 }),

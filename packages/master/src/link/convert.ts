@@ -63,6 +63,7 @@ export function toConfigUpdate({ configId, version, digest, config }: NamedConfi
       ...toOptions('settings', config.settings),
       extraDirectives: config.settings.extra_directives ?? [],
       streamDirectives: config.settings.stream_directives ?? [],
+      mailDirectives: config.settings.mail_directives ?? [],
     },
     acmeThumbprints: config.acme_thumbprints ?? {},
   }
@@ -99,6 +100,7 @@ export function fromConfigUpdate(update: ConfigUpdate): NamedConfig {
         ...fromOptions('settings', update.globalSettings?.options),
         ...fromExtra(update.globalSettings?.extraDirectives),
         ...(update.globalSettings?.streamDirectives.length ? { stream_directives: update.globalSettings.streamDirectives } : {}),
+        ...(update.globalSettings?.mailDirectives.length ? { mail_directives: update.globalSettings.mailDirectives } : {}),
       },
     },
   }

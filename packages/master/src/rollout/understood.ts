@@ -27,6 +27,7 @@ const knownSince = {
   modules: 9,
   streamAddresses: 9,
   unixSockets: 9,
+  mail: 10,
 } as const
 
 /** An agent of this capability knows everything of a config. */
@@ -116,6 +117,7 @@ function needsOfSettings(settings: Settings): Need[] {
   return [
     ...optionFields(settings, settingsOptions).map((field) => ignored(field, knownSince.options)),
     ...own.map((field) => ignored(field, knownSince.tls)),
+    ...(settings.mail_directives?.length ? [ignored('mail_directives', knownSince.mail)] : []),
     ...deciding.map(({ field }) =>
       need(knownSince.lua, { kind: 'settings', field }, 'no virtual host is served, as Lua decides on all requests'),
     ),

@@ -11,6 +11,7 @@ import type { Sources } from './includes.ts'
 import { type Ledger, linesOf, noteWhole } from './ledger.ts'
 import { portsOf } from './listen.ts'
 import { type LostNames, lostNames, usesLost } from './lost-names.ts'
+import { importMail } from './mail.ts'
 import { folderOf } from './path.ts'
 import { importServer, type ServerContext } from './server.ts'
 import { importSettings } from './settings.ts'
@@ -86,7 +87,7 @@ function importWithout(
   const blocks = (name: string) => directives.filter((directive) => directive.name === name && directive.block)
   const http = within(sources, 'http')
   const servers = http.filter(({ name, block }) => name === 'server' && block)
-  for (const block of [...blocks('http'), ...blocks('events'), ...blocks('stream')])
+  for (const block of [...blocks('http'), ...blocks('events'), ...blocks('stream'), ...blocks('mail')])
     ledger.set(block, { outcome: 'replaced', message: 'NxMesh writes this block itself' })
   const upstreams = importUpstreams(http, servers, newId, ledger, lost.http)
   const certificates: CertificateUse = {
@@ -114,13 +115,14 @@ function importWithout(
   const streams = importStreams(stream, { newId, certificates, lost: lost.stream, ledger })
   const settings = importSettings(
     {
-      main: directives.filter(({ name }) => name !== 'http' && name !== 'events' && name !== 'stream'),
+      main: directives.filter(({ name }) => !['http', 'events', 'stream', 'mail'].includes(name)),
       events: within(sources, 'events'),
       http: http.filter((directive) => directive.name !== 'server'),
     },
     { allowed, lost: lost.http },
     ledger,
   )
+  const mail_directives = importMail(within(sources, 'mail'), ledger)
   const virtual_hosts = hosts.map(({ host }) => host)
   const unset = emptyVariables(http, virtual_hosts, usedIn(settings.nginx_directives, settings.extra_directives))
   const extra_directives = [...(settings.extra_directives ?? []), ...unset]
@@ -134,6 +136,7 @@ function importWithout(
       ...settings,
       ...(extra_directives.length > 0 && { extra_directives }),
       ...(stream_directives.length > 0 && { stream_directives }),
+      ...(mail_directives.length > 0 && { mail_directives }),
     },
     certificates: [...certificates.used].map(([path, { server_names, id }]) => ({ path, server_names, certificate_id: id ?? null })),
     lines: inOrderOfReading([...linesOf(ledger, directives), ...sources.includes.flatMap(lineOf)], read),

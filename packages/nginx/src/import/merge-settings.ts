@@ -17,7 +17,7 @@ export function mergeSettings(
     }
     return { ...present[group], ...added }
   }
-  const append = (list: 'extra_directives' | 'stream_directives') => {
+  const append = (list: 'extra_directives' | 'stream_directives' | 'mail_directives') => {
     const all = [...(present[list] ?? [])]
     for (const [at, text] of (imported[list] ?? []).entries()) {
       const known = all.indexOf(text)
@@ -32,6 +32,7 @@ export function mergeSettings(
     env_vars: take('env_vars'),
     ...append('extra_directives'),
     ...append('stream_directives'),
+    ...append('mail_directives'),
   }
   return { settings, lines: lines.map((line) => moved(line, fields)) }
 }

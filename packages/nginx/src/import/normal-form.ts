@@ -45,7 +45,7 @@ export function normalForm(directives: readonly SourceDirective[], reading: Read
   put(
     form,
     'main',
-    directives.filter(({ name }) => name !== 'http' && name !== 'events' && name !== 'stream' && name !== 'load_module'),
+    directives.filter(({ name }) => !['http', 'events', 'stream', 'mail', 'load_module'].includes(name)),
     reading,
   )
   put(form, 'events', within('events'), reading)
@@ -72,6 +72,7 @@ export function normalForm(directives: readonly SourceDirective[], reading: Read
   }
   putServers(form, servers, http, reading)
   putStreams(form, within('stream'), reading)
+  putMail(form, within('mail'), reading)
   return form
 }
 
@@ -151,6 +152,13 @@ function putStreams(form: NormalForm, stream: readonly SourceDirective[], readin
     )
   }
   for (const { name, block } of stream) if (name === 'server' && block) putStreamServer(form, block, stream, reading)
+}
+
+function putMail(form: NormalForm, mail: readonly SourceDirective[], reading: Reading): void {
+  const common = mail.filter(({ name }) => name !== 'server')
+  if (mail.length > 0) put(form, 'mail', common, reading)
+  for (const { name, block } of mail)
+    if (name === 'server' && block) put(form, `mail server on ${wordsOf(block, 'listen')}`, block, reading)
 }
 
 /** What NxMesh needs in the block for itself. */

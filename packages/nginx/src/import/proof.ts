@@ -12,7 +12,7 @@ import { folderOf } from './path.ts'
 
 const runtime = '/nxmesh'
 const modules = ['ssl', 'v2', 'v3', 'stub_status'].map((module) => `--with-http_${module}_module`).join(' ')
-const streams = '--with-stream --with-stream_ssl_module --with-stream_realip_module'
+const streams = '--with-stream --with-stream_ssl_module --with-stream_realip_module --with-mail'
 const known = parseVersion(`nginx version: nginx/1.26.3\nbuilt with OpenSSL 3.0.0\nconfigure arguments: ${modules} ${streams}\n`)!
 const loaded = Object.fromEntries([...Object.keys(moduleWords), 'brotli', 'brotli_static'].map((module) => [module, true]))
 const facts = { ...known, supports: { ...known.supports, ...loaded } }

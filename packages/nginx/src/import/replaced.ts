@@ -11,7 +11,7 @@ const replaced: Readonly<Record<string, string>> = {
   error_log: 'the agent reads the errors and sends them on',
   access_log: 'the agent logs all requests and sends them on',
   log_format: 'requests are logged in the form that the agent reads',
-  ssl_session_cache: 'there is one cache for all virtual hosts',
+  ssl_session_cache: 'NxMesh decides where TLS sessions are kept',
   client_body_temp_path: 'the agent has a folder of its own',
   proxy_temp_path: 'the agent has a folder of its own',
   fastcgi_temp_path: 'the agent has a folder of its own',

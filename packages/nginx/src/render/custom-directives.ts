@@ -1,6 +1,7 @@
 import { dataBlocks } from '../data-blocks.ts'
 import { type Allowed, nothingMore, refusal } from '../directive-rules.ts'
 import { isHeaderName } from '../header-direction.ts'
+import { isOurPartOfMail } from '../mail-directives.ts'
 import { type LoadableModule, moduleOf } from '../module-directives.ts'
 import { modulesIn } from '../module-use.ts'
 import { type ConfigTree, type Directive, parse } from '../parse.ts'
@@ -126,8 +127,8 @@ function problemOf(directive: Directive, rules: Rules): StatementProblem | undef
   }
 }
 
-/** Where a statement stands: among custom directives, among the extra directives of a location, a virtual host or the settings, or among those of a stream host or the stream block. */
-export type Level = 'custom' | 'location' | 'server' | 'settings' | 'stream_host' | 'stream'
+/** Where a statement stands: among custom directives, among the extra directives of a location, a virtual host or the settings, among those of a stream host or the stream block, or in the mail block. */
+export type Level = 'custom' | 'location' | 'server' | 'settings' | 'stream_host' | 'stream' | 'mail'
 
 /** What a statement is held to. */
 interface Rules {
@@ -143,6 +144,8 @@ function isAllowedIn({ level, block }: Pick<Rules, 'level' | 'block'>, name: str
       return name === 'location' || name === 'proxy_pass'
     case 'stream_host':
       return name === 'proxy_pass'
+    case 'mail':
+      return isOurPartOfMail(name, block)
     case 'settings':
     case 'stream':
       return block === 'upstream' ? name === 'server' : name === 'upstream' && args.length === 1 && !args[0]!.startsWith('nxmesh_')

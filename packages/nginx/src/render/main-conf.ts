@@ -42,6 +42,11 @@ export function renderMain({ target, placed, uses }: Rendering, settings: Settin
     writer.line('    include stream.conf;')
     writer.line('}')
   }
+  if (uses.has('mail')) {
+    writer.line('mail {')
+    writer.line('    include mail.conf;')
+    writer.line('}')
+  }
   return writer
 }
 

@@ -1,4 +1,4 @@
-import { type Allowed, everything, inStreams } from '../directive-rules.ts'
+import { type Allowed, everything, inMail, inStreams } from '../directive-rules.ts'
 import { type Level, type ReadStatement, readExtra, readStatement, type Statement } from './custom-directives.ts'
 
 /** A statement of a user with the field that it comes from, seen from the object that holds it. */
@@ -35,8 +35,8 @@ export function readCustomDirectives(
     else refuse(field, read.message)
   }
   const own = level === 'stream_host' ? level : 'custom'
-  // What runs in streams is not asked of any workspace.
-  const may = level === 'stream' || level === 'stream_host' ? inStreams : allowed
+  // What runs in streams and mail servers is not asked of any workspace.
+  const may = level === 'mail' ? inMail : level === 'stream' || level === 'stream_host' ? inStreams : allowed
   for (const name in custom_directives) {
     if (Object.hasOwn(custom_directives, name)) take(`custom_directives.${name}`, readStatement(name, custom_directives[name]!, own, may))
   }
