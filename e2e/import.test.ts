@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { startAgent } from '@nxmesh/agent/start'
@@ -14,13 +16,29 @@ import { expect, test } from 'vitest'
 
 const run = promisify(execFile)
 
+async function greeting(port: number): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    return String((await once(socket, 'data'))[0]).trim()
+  } catch (cause) {
+    return (cause as NodeJS.ErrnoException).code ?? ''
+  } finally {
+    socket.destroy()
+  }
+}
+
 test('a host is taken over with what its nginx served: first to look, then with one call', { timeout: 120_000 }, async () => {
   await using stack = new AsyncDisposableStack()
   const directory = stack.use(await scratch()).path
-  const [port, inner] = [await freePort(), await freePort()]
+  const [port, inner, mail] = [await freePort(), await freePort(), await freePort()]
   const [conf, pidFile] = [join(directory, 'nginx.conf'), join(directory, 'host.pid')]
   await mkdir(join(directory, 'sites'))
-  await writeFile(conf, `pid ${pidFile}; error_log ${pidFile}.log; events {} http { access_log off; include sites/*.conf; }\n`)
+  await writeFile(
+    conf,
+    `load_module modules/ngx_mail_module.so; pid ${pidFile}; error_log ${pidFile}.log; events {} http { access_log off; include sites/*.conf; }
+mail { auth_http localhost:1/auth; server { listen ${mail}; protocol pop3; } }
+`,
+  )
   await writeFile(
     join(directory, 'sites/shop.conf'),
     `upstream app { server 127.0.0.1:${inner}; }
@@ -41,11 +59,11 @@ server { listen ${port}; server_name shop.test; location / { proxy_pass http://a
   await run(nginxBinary(), ['-c', conf])
   const answers = async () => {
     const [home, old] = [await get(port, 'shop.test'), await get(port, 'shop.test', '/old')]
-    return { home: home.body, old: old.status, location: old.headers['location'] }
+    return { home: home.body, old: old.status, location: old.headers['location'], mail: await greeting(mail) }
   }
   const served = await until('the host’s nginx to answer', async () => {
     const now = await answers()
-    return now.home === 'inner shop.test' && now
+    return now.home === 'inner shop.test' && now.mail === '+OK POP3 ready' && now
   })
 
   const mesh = stack.use(await startMesh({ agents: 0 }))
@@ -55,6 +73,16 @@ server { listen ${port}; server_name shop.test; location / { proxy_pass http://a
   await expect(client.call(routes.importFromAgent, { params, body: {} })).rejects.toMatchObject({ code: 'CONFLICT' })
   stack.use(await startAgent(made.options))
   await until('the agent to be online', async () => (await mesh.show(made.id)).state === 'online')
+
+  const other = await client.call(routes.createAgentToken, { params: { workspace_id: workspaceId }, body: { name: 'other' } })
+  const beside = await client.call(routes.importFromAgent, { params, body: {} })
+  expect(beside.lines.filter(({ outcome }) => outcome === 'left_out').map(({ directive }) => directive)).toEqual([
+    'auth_http localhost:1/auth',
+    'server',
+    `listen ${mail}`,
+    'protocol pop3',
+  ])
+  await client.call(routes.deleteAgent, { params: { agent_id: other.agent_id } })
 
   const looked = await client.call(routes.importFromAgent, { params, body: {} })
   expect(looked).toMatchObject({ dry_run: true, problems: [] })
@@ -76,7 +104,7 @@ server { listen ${port}; server_name shop.test; location / { proxy_pass http://a
   expect(await answers()).toEqual(served)
 
   await stopHost()
-  await until('the agent’s nginx to serve', async () => (await answers()).home === served.home, 60)
+  await until('the agent’s nginx to serve', async () => (await answers()).mail === served.mail, 60)
   // As the differences have told: redirects name no port of this host.
   expect(looked.differences).toContainEqual({ context: 'http', change: 'added', directive: 'absolute_redirect off' })
   expect(await answers()).toEqual({ ...served, location: '/new' })

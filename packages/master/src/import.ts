@@ -6,6 +6,7 @@ import type { AgentImportInput, ImportInput, ImportProblem, ImportResult } from 
 import type { Problem } from '@nxmesh/model/problem'
 import type { Settings } from '@nxmesh/model/settings'
 import type { StreamHost } from '@nxmesh/model/stream-host'
+import { targetTest } from '@nxmesh/model/target-agents'
 import type { Upstream } from '@nxmesh/model/upstream'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
 import { checkSettings } from '@nxmesh/nginx/check'
@@ -80,7 +81,8 @@ async function importSources(ctx: Ctx, actor: Actor, workspaceId: string, source
   return changeConfig(ctx, actor, workspaceId, async (tx, config) => {
     const { db } = tx
     const allowed = await allowedIn(db, workspaceId)
-    const { planned, created: newOnes } = plan(ctx, workspaceId, config, sources, { ...how, allowed })
+    const mailObstacle = await mailObstacleIn(db, workspaceId, how)
+    const { planned, created: newOnes } = plan(ctx, workspaceId, config, sources, { ...how, allowed, mailObstacle })
     await requireSoundTogether(
       db,
       workspaceId,
@@ -106,6 +108,17 @@ async function importSources(ctx: Ctx, actor: Actor, workspaceId: string, source
       },
     }
   })
+}
+
+/** Settings are for all agents, and mail servers of one host would open ports on the others. */
+async function mailObstacleIn(
+  db: Kysely<Database>,
+  workspaceId: string,
+  { target_agents }: Pick<How, 'target_agents'>,
+): Promise<string | undefined> {
+  if (target_agents.type === 'all') return undefined
+  const others = (await labelsOfAgents(db, workspaceId)).some((agent) => !targetTest(target_agents)(agent))
+  return others ? 'mail_directives of the settings would open its ports on the other agents of the workspace, too' : undefined
 }
 
 type Planned = Omit<ImportResult, 'dry_run' | 'version'>
@@ -145,12 +158,12 @@ function plan(
   workspace_id: string,
   config: WorkspaceConfig,
   sources: Sources,
-  how: How & { allowed: Allowed },
+  how: How & { allowed: Allowed; mailObstacle: string | undefined },
 ): { planned: Planned; created: CertificateRow[] } {
-  const { allowed } = how
+  const { allowed, mailObstacle } = how
   const brought = broughtCertificates(ctx, workspace_id, how.files, config.certificates)
   const newId = () => uuidv7(ctx.now())
-  const imported = importConfig(sources, { newId, findCertificate: finder(config, how, brought), allowed, present: config })
+  const imported = importConfig(sources, { newId, findCertificate: finder(config, how, brought), allowed, present: config, mailObstacle })
   const used = new Set([...imported.virtual_hosts, ...imported.stream_hosts].map(({ ssl_certificate_id }) => ssl_certificate_id))
   const created = [...brought.created.values()].filter(({ id }) => used.has(id))
   const differences = differencesAfterImport(sources, imported)

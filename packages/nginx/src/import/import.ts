@@ -36,6 +36,8 @@ export interface ImportOptions {
   allowed?: Allowed
   /** The workspace that it is for. */
   present?: Present
+  /** Why the mail block cannot be taken over. */
+  mailObstacle?: string | undefined
 }
 
 /** Directives of the http block that NxMesh writes in each server, where they would hide those above. */
@@ -80,7 +82,7 @@ function within({ directives }: Sources, name: string): SourceDirective[] {
 function importWithout(
   lost: Lost,
   sources: Sources,
-  { newId, findCertificate, allowed = nothingMore }: ImportOptions,
+  { newId, findCertificate, allowed = nothingMore, mailObstacle }: ImportOptions,
   ledger: Ledger,
 ): Imported {
   const { directives, read } = sources
@@ -122,7 +124,7 @@ function importWithout(
     { allowed, lost: lost.http },
     ledger,
   )
-  const mail_directives = importMail(within(sources, 'mail'), ledger)
+  const mail_directives = importMail(within(sources, 'mail'), mailObstacle, ledger)
   const virtual_hosts = hosts.map(({ host }) => host)
   const unset = emptyVariables(http, virtual_hosts, usedIn(settings.nginx_directives, settings.extra_directives))
   const extra_directives = [...(settings.extra_directives ?? []), ...unset]

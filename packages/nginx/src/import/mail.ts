@@ -9,8 +9,15 @@ import { textOf } from './text.ts'
 
 const noHeaders = { add_header: [], proxy_set_header: [] }
 
-/** Keeps what stands in a mail block for the settings, in its order: `mail_directives`. A server is taken whole or not at all. */
-export function importMail(mail: readonly SourceDirective[], ledger: Ledger): string[] {
+/**
+ * Keeps what stands in a mail block for the settings, in its order: `mail_directives`. A server is taken whole or not at all. `obstacle`
+ * says why none of it can be.
+ */
+export function importMail(mail: readonly SourceDirective[], obstacle: string | undefined, ledger: Ledger): string[] {
+  if (obstacle !== undefined) {
+    for (const directive of mail) noteWhole(ledger, directive, { outcome: 'left_out', message: obstacle })
+    return []
+  }
   const common = mail
     .filter((directive) => directive.name !== 'server' && keepsAlone(directive, ledger))
     .map((directive) => textOf(directive))
