@@ -123,7 +123,7 @@ export function includeInstallation(
 
 /** What a killed nginx leaves of the unix sockets that the current config listens on, the private one among them. */
 async function removeStaleSockets({ socket, current }: DataPaths): Promise<void> {
-  const text = await readFile(join(current, 'http.conf'), 'utf8').catch(() => '')
-  const listened = [...text.matchAll(/^ +listen unix:([^ ;"]+)/gm)].map(([, path]) => path!)
+  const texts = await Promise.all(['http.conf', 'stream.conf'].map((name) => readFile(join(current, name), 'utf8').catch(() => '')))
+  const listened = texts.flatMap((text) => [...text.matchAll(/^ +listen unix:([^ ;"]+)/gm)].map(([, path]) => path!))
   for (const path of new Set([socket, ...listened])) await removeStaleSocket(path)
 }

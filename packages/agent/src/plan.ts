@@ -1,6 +1,6 @@
 import type { Finding } from '@nxmesh/model/agent'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
-import { addressesOf } from '@nxmesh/model/listen-address'
+import { addressesOf, portOf } from '@nxmesh/model/listen-address'
 import { mailListens } from '@nxmesh/nginx/mail-directives'
 import type { LedgerState } from './ledger.ts'
 import type { Taken } from './ports.ts'
@@ -53,11 +53,9 @@ export function portFindings(
   return taken.flatMap(({ port, transport, address, reason }): Finding[] => {
     const isOn = (host: Parameters<typeof addressesOf>[0]) => address === undefined || addressesOf(host).includes(address)
     const users = [
-      ...virtual_hosts
-        .filter((host) => host.listen_port === port && isOn(host))
-        .map((host) => ({ kind: 'virtual_host' as const, ...host })),
+      ...virtual_hosts.filter((host) => portOf(host) === port && isOn(host)).map((host) => ({ kind: 'virtual_host' as const, ...host })),
       ...stream_hosts
-        .filter((host) => host.listen_port === port && host.protocol === transport && isOn(host))
+        .filter((host) => portOf(host) === port && host.protocol === transport && isOn(host))
         .map((host) => ({ kind: 'stream_host' as const, ...host })),
     ]
     const mail = mailListens(settings).find((listen) => transport === 'tcp' && listen.port === port && listen.address === address)

@@ -1,6 +1,6 @@
 import type { ServedHosts } from '@nxmesh/model/agent-config'
 import type { Labels } from '@nxmesh/model/labels'
-import { addressesOf, everyAddress, portOf as socketPortOf } from '@nxmesh/model/listen-address'
+import { addressesOf, everyAddress, isUnixSocket, portOf as socketPortOf } from '@nxmesh/model/listen-address'
 import type { Problem } from '@nxmesh/model/problem'
 import type { StreamHost } from '@nxmesh/model/stream-host'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
@@ -32,6 +32,9 @@ export function hostPortConflicts(
 
 function taken(kind: string, { id, name }: { id: string; name: string }, port: string, where: string | undefined): Problem[] {
   if (where === undefined) return []
+  const socket = where.replace(/^ on (?=unix:)/, '')
+  if (isUnixSocket(socket))
+    return [{ field: 'listen_addresses', message: `${kind} "${name}" (${id}) already has ${socket}`, code: 'CONFLICT' }]
   return [{ field: 'listen_port', message: `${kind} "${name}" (${id}) already has port ${port.toUpperCase()}${where}`, code: 'CONFLICT' }]
 }
 
@@ -52,13 +55,12 @@ function sharedByKinds(stream: StreamHost, host: VirtualHost): string | undefine
   return ': a stream host and a virtual host have one port on single addresses only'
 }
 
-function portOf({ protocol, listen_port }: StreamHost): string {
-  return `${protocol} ${listen_port}`
+function portOf(host: StreamHost): string {
+  return `${host.protocol} ${socketPortOf(host)}`
 }
 
 // HTTP/3 takes the UDP port of the same number.
 function portsOfVirtualHost(host: VirtualHost): string[] {
-  const { listen_port, http3_enabled } = host
-  if (socketPortOf(host) === 0) return []
-  return http3_enabled ? [`tcp ${listen_port}`, `udp ${listen_port}`] : [`tcp ${listen_port}`]
+  const port = socketPortOf(host)
+  return host.http3_enabled && port > 0 ? [`tcp ${port}`, `udp ${port}`] : [`tcp ${port}`]
 }

@@ -20,6 +20,10 @@ test('agents of an older release are not given what they do not know of, and it 
     params,
     body: { name: 'near', listen_port: 5433, listen_addresses: ['127.0.0.1'], upstream_id: upstream.id },
   })
+  const socket = await client.call(routes.createStreamHost, {
+    params,
+    body: { name: 'socket', listen_port: 5432, listen_addresses: ['unix:/run/db.sock'], upstream_id: upstream.id },
+  })
   await client.call(routes.createVirtualHost, { params, body: host })
   const own = await client.call(routes.createVirtualHost, {
     params,
@@ -33,16 +37,18 @@ test('agents of an older release are not given what they do not know of, and it 
   const ids = await connectAll(mesh)
   const addresses = 'agent_too_old virtual_host listen_addresses'
   const protocol = 'agent_too_old virtual_host accept_proxy_protocol'
-  const streams = ['protocol', 'protocol', 'listen_addresses'].map((field) => `agent_too_old stream_host ${field}`)
+  const streams = ['protocol', 'protocol', 'listen_addresses', 'protocol', 'listen_addresses'].map(
+    (field) => `agent_too_old stream_host ${field}`,
+  )
   const single = 'agent_too_old stream_host listen_addresses'
   expect(Object.fromEntries(ids.map(({ capability, names, findings }) => [capability, { names, findings }]))).toEqual({
     0: { names: ['web'], findings: [addresses, protocol, ...streams] },
     5: { names: ['web'], findings: [addresses, protocol, ...streams] },
-    6: { names: ['web', 'db'], findings: [addresses, protocol, single] },
-    7: { names: ['web', 'own', 'db'], findings: [protocol, single] },
-    8: { names: ['web', 'own', 'db'], findings: [protocol, single] },
-    9: { names: ['web', 'own', 'proxied', 'db', 'near'], findings: [] },
-    10: { names: ['web', 'own', 'proxied', 'db', 'near'], findings: [] },
+    6: { names: ['web', 'db'], findings: [addresses, protocol, single, single] },
+    7: { names: ['web', 'own', 'db'], findings: [protocol, single, single] },
+    8: { names: ['web', 'own', 'db'], findings: [protocol, single, single] },
+    9: { names: ['web', 'own', 'proxied', 'db', 'near'], findings: [single] },
+    10: { names: ['web', 'own', 'proxied', 'db', 'near', 'socket'], findings: [] },
   })
 
   const { data } = await client.call(routes.listFindings, { params, query: { code: 'agent_too_old' } })
@@ -53,6 +59,8 @@ test('agents of an older release are not given what they do not know of, and it 
     [stream.id, 'protocol', below(6)],
     [near.id, 'protocol', below(6)],
     [near.id, 'listen_addresses', below(9)],
+    [socket.id, 'protocol', below(6)],
+    [socket.id, 'listen_addresses', below(10)],
   ])
 })
 

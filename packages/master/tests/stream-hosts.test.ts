@@ -133,6 +133,27 @@ describe.each(stores)('stream hosts, on $name', (store) => {
     expect(await refusal(mesh.client.call(routes.deleteAgent, { params: { agent_id } }))).toEqual(['CONFLICT', 'id IN_USE'])
   })
 
+  test('a unix socket belongs to one host of an agent, whatever its kind and port', async () => {
+    const on = (path: string, more = {}) => ({ listen_addresses: [`unix:${path}`], ...more })
+    const http = (more: object) =>
+      mesh.client.call(routes.createVirtualHost, { params, body: { name: 's', server_name: 's.test', listen_port: 80, ...more } })
+    const taken = ['CONFLICT', 'listen_addresses CONFLICT']
+    await create({ listen_port: 9000, ...on('/run/a.sock') })
+    expect(await refusal(create({ listen_port: 9001, ...on('/run/a.sock') }))).toEqual(taken)
+    await create({ listen_port: 9000 })
+    expect(await refusal(http(on('/run/a.sock')))).toEqual(taken)
+    await http(on('/run/b.sock'))
+    expect(await refusal(create({ listen_port: 9002, ...on('/run/b.sock') }))).toEqual(taken)
+    expect(await refusal(create({ listen_port: 9002, ...on('/run/c.sock', { protocol: 'udp' }) }))).toEqual([
+      'VALIDATION_ERROR',
+      'listen_addresses NOT_ALLOWED',
+    ])
+    expect(await refusal(create({ listen_port: 9002, listen_addresses: ['unix:c.sock'] }))).toEqual([
+      'VALIDATION_ERROR',
+      'listen_addresses.0 INVALID_FORMAT',
+    ])
+  })
+
   test('an address of a port belongs to one stream host, and each kind of host has addresses of its own where TCP is mixed', async () => {
     const http = (more: object) =>
       mesh.client.call(routes.createVirtualHost, { params, body: { name: 'a', server_name: 'a.test', listen_port: 5432, ...more } })

@@ -13,14 +13,14 @@ export const listenAddresses = listOf(listenAddress).meta({
   description: 'The addresses of the agent’s machine to listen on; all of them where it is absent.',
 })
 
-/** The same of a virtual host, which may listen on unix sockets instead of its port. */
+/** The same of a host that may listen on unix sockets instead of its port. */
 export const listenPlaces = listOf(listenPlace)
   .superRefine((places, ctx) => {
     const sockets = places.filter(isUnixSocket)
     if (sockets.length > 0 && sockets.length < places.length)
       ctx.addIssue({
         code: 'custom',
-        message: 'must be all addresses or all unix sockets: two virtual hosts can have both',
+        message: 'must be all addresses or all unix sockets: two hosts can have both',
         params: { code: 'INVALID_VALUE' },
       })
   })

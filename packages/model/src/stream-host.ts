@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { listenAddresses } from './listen-addresses.ts'
+import { listenPlaces } from './listen-addresses.ts'
 import { customDirectives, extraDirectives } from './location.ts'
 import { streamOptions } from './options/stream.ts'
 import { targetAgents } from './target-agents.ts'
@@ -14,7 +14,7 @@ export const streamHostInput = z
     name,
     protocol: z.enum(streamProtocols, 'must be tcp or udp').default('tcp'),
     listen_port: z.int().min(1, 'must be from 1 to 65535').max(65_535, 'must be from 1 to 65535'),
-    listen_addresses: listenAddresses.optional(),
+    listen_addresses: listenPlaces.optional(),
     upstream_id: id.optional().meta({ description: 'Where it goes; each server of the upstream must have a port.' }),
     ssl_enabled: z.boolean().default(false).meta({ description: 'TLS ends here, and the upstream gets what was in it.' }),
     ssl_certificate_id: id.nullable().default(null),

@@ -1,3 +1,4 @@
+import { portOf } from '@nxmesh/model/listen-address'
 import type { Problem } from '@nxmesh/model/problem'
 import type { StreamHostInput } from '@nxmesh/model/stream-host'
 import type { UpstreamInput } from '@nxmesh/model/upstream'
@@ -110,11 +111,19 @@ export function passProblem({ name, args: [address = ''] }: Pick<Statement, 'nam
   return 'must be a variable, an upstream of stream_directives, unix:/path or an IP address with a port; for a host name use upstream_id'
 }
 
-function protocolProblems({ protocol, ssl_enabled, accept_proxy_protocol, proxy = {} }: StreamHost): Problem[] {
+function protocolProblems({
+  protocol,
+  listen_port,
+  listen_addresses,
+  ssl_enabled,
+  accept_proxy_protocol,
+  proxy = {},
+}: StreamHost): Problem[] {
   const only = protocol === 'tcp' ? 'udp' : 'tcp'
   const set =
     protocol === 'udp'
       ? {
+          listen_addresses: portOf({ listen_port, listen_addresses }) === 0,
           ssl_enabled,
           accept_proxy_protocol: accept_proxy_protocol !== undefined,
           'proxy.send_proxy_protocol': proxy.send_proxy_protocol === true,

@@ -1,6 +1,6 @@
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { defaultHttpPort } from '@nxmesh/model/http-port'
-import { everyAddress } from '@nxmesh/model/listen-address'
+import { everyAddress, portOf } from '@nxmesh/model/listen-address'
 import { speaksGrpc } from '@nxmesh/model/upstream-protocol'
 import { healthOf } from './health-marks.ts'
 import { renderCertificates } from './render/certificates.ts'
@@ -103,7 +103,8 @@ export function render(config: AgentConfig, target: RenderTarget): Rendered {
 }
 
 function listensOfStreams(streams: readonly PlannedStream[]): Listen[] {
-  const byPort = Map.groupBy(streams, ({ host }) => `${host.protocol} ${host.listen_port}`)
+  const onPorts = streams.filter(({ host }) => portOf(host) > 0)
+  const byPort = Map.groupBy(onPorts, ({ host }) => `${host.protocol} ${host.listen_port}`)
   return [...byPort.values()].flatMap((hosts): Listen[] => {
     const { listen_port: port, protocol: transport } = hosts[0]!.host
     const addresses = hosts.flatMap((planned) => planned.addresses)

@@ -1,5 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { connect as connectTls } from 'node:tls'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
 import { freePort } from '@nxmesh/testkit/ports'
@@ -11,7 +13,7 @@ import { startBackend } from './support/backend.ts'
 import { certificate } from './support/certificate.ts'
 import { type ConfigDraft, configOf, id } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
-import { exchange, get, serve, targetFor, testRendered } from './support/real-nginx.ts'
+import { exchange, get, serve, targetFor, temporaryFolder, testRendered } from './support/real-nginx.ts'
 
 type Draft = NonNullable<ConfigDraft['stream_hosts']>[number]
 
@@ -106,6 +108,32 @@ describe.each(usable)('nginx $facts.version', (binary) => {
     await using _server = await serve(binary, config)
     const { answer, protocol } = await sayOverTls(outer, 'secret')
     expect([answer, protocol]).toEqual(['origin secret\n', 'TLSv1.3'])
+  })
+
+  test('a unix socket is listened on, with the PROXY protocol where it is asked for', async () => {
+    using folder = temporaryFolder()
+    const [plain, spoken] = ['plain', 'spoken'].map((name) => join(folder.path, `${name}.sock`)) as [string, string]
+    const says = { listen_port: 1, extra_directives: ['return "<$proxy_protocol_addr>"'] }
+    const stream_hosts = [
+      { ...says, listen_addresses: [`unix:${plain}`] },
+      { ...says, listen_addresses: [`unix:${spoken}`], accept_proxy_protocol: {} },
+    ]
+    await using server = await serve(binary, configOf({ stream_hosts }))
+    expect([server.rendered.findings, server.rendered.listens]).toEqual([[], []])
+    expect(await text(connect(plain))).toBe('<>')
+    const socket = connect(spoken)
+    socket.write('PROXY TCP4 192.0.2.7 192.0.2.1 1234 80\r\n')
+    expect(await text(socket)).toBe('<192.0.2.7>')
+  })
+
+  test('a socket belongs to one host, whatever its kind', async () => {
+    using folder = temporaryFolder()
+    const at = { listen_port: 80, listen_addresses: [`unix:${folder.path}/a.sock`] }
+    const virtual_hosts = [{ ...at, server_name: 'a.test', locations: [{ path: '/', custom_directives: { return: '200' } }] }]
+    const stream_hosts = [{ ...at, extra_directives: ['return x'] }]
+    await using server = await serve(binary, configOf({ virtual_hosts, stream_hosts }))
+    const reason = `is left out: a virtual host has ${at.listen_addresses[0]} already`
+    expect(server.rendered.findings).toMatchObject([{ id: id(6, 1), field: 'listen_addresses.0', message: reason }])
   })
 
   test('datagrams are answered', async () => {

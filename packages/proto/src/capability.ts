@@ -10,6 +10,6 @@
  * 8: the agent runs Lua, and leaves out hosts whose Lua its nginx cannot run.
  * 9: the agent takes the PROXY protocol of virtual hosts, serves them on unix sockets and stream hosts on certain addresses only, and loads more modules where
  *    directives need them.
- * 10: the agent writes a mail block.
+ * 10: the agent writes a mail block, and serves stream hosts on unix sockets.
  */
 export const capability = 10

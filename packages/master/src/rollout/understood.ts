@@ -28,6 +28,7 @@ const knownSince = {
   streamAddresses: 9,
   unixSockets: 9,
   mail: 10,
+  streamSockets: 10,
 } as const
 
 /** An agent of this capability knows everything of a config. */
@@ -57,14 +58,15 @@ export function needsOf({ virtual_hosts, stream_hosts, settings }: ConfigOfHosts
   return [...virtual_hosts.flatMap(needsOfHost), ...stream_hosts.flatMap(needsOfStream), ...needsOfSettings(settings)]
 }
 
-function needsOfStream({ id, name, listen_addresses }: StreamHost): Need[] {
+function needsOfStream(host: StreamHost): Need[] {
+  const { id, name, listen_addresses } = host
   const at = { kind: 'stream_host', id, name } as const
   return [
     need(knownSince.streams, { ...at, field: 'protocol' }, 'is left out'),
     ...(listen_addresses
       ? [
           need(
-            knownSince.streamAddresses,
+            portOf(host) === 0 ? knownSince.streamSockets : knownSince.streamAddresses,
             { ...at, field: 'listen_addresses' },
             'is left out, as it would be open to more than may come in',
           ),

@@ -202,10 +202,10 @@ describe('servers', () => {
     expect(removed('http { server { listen 80; listen unix:run/a.sock; server_name a.test; return 200; } }')).toEqual([
       'server a.test on unix:run/a.sock: listen unix:run/a.sock',
     ])
-    expect(removed('stream { server { listen unix:/run/db.sock; proxy_pass 10.0.0.1:3306; } }')).toEqual([
+    expect(removed('stream { server { listen unix:run/db.sock; proxy_pass 10.0.0.1:3306; } }')).toEqual([
       'stream: ',
-      'stream server on unix:/run/db.sock: listen unix:/run/db.sock',
-      'stream server on unix:/run/db.sock: proxy_pass 10.0.0.1:3306',
+      'stream server on unix:run/db.sock: listen unix:run/db.sock',
+      'stream server on unix:run/db.sock: proxy_pass 10.0.0.1:3306',
     ])
     expect(removed('http { server { listen [::1]:80; return 200; } }')).toEqual([])
   })

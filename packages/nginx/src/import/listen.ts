@@ -45,7 +45,7 @@ export function readListen(args: readonly string[]): ReadListen {
 
 /** Reads where a `listen` is, for a host of a kind that is named, or says why such a host cannot have it. */
 export function socketOf(where: string, host = 'virtual host'): Pick<Listen, 'port' | 'address' | 'note'> | string {
-  if (isUnixSocket(where) && host === 'virtual host' && listenPlaces.safeParse([where]).success) return { port: 0, address: where }
+  if (isUnixSocket(where) && listenPlaces.safeParse([where]).success) return { port: 0, address: where }
   if (isUnixSocket(where)) return `listens on the unix socket ${where.slice('unix:'.length)}, which a ${host} cannot have`
   const parts = /^(?:(\*|\[[^\]]*\]|[^:[\]]*[^:[\]\d][^:[\]]*|\d+(?:\.\d+){3})(?::(\d{1,5}))?|(\d{1,5}))$/.exec(where)
   const port = Number(parts?.[3] ?? parts?.[2] ?? 80)

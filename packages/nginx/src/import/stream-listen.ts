@@ -6,7 +6,7 @@ import type { SourceDirective } from './source.ts'
 export interface StreamListen {
   protocol: 'tcp' | 'udp'
   port: number
-  /** One address, or `*` for all of them. */
+  /** One address, or `*` for all of them; a unix socket has the port 0. */
   address: string
   ssl: boolean
   proxyProtocol: boolean
@@ -31,6 +31,7 @@ export function readStreamListen([where = '', ...parameters]: readonly string[])
     else if (socketOptions.test(parameter)) listen.dropped.push(parameter)
     else return `"${parameter}" cannot be had here`
   }
+  if (listen.port === 0 && listen.protocol === 'udp') return 'a unix socket cannot be had for datagrams'
   return listen
 }
 

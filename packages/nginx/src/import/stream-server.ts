@@ -64,7 +64,8 @@ function readServer(server: SourceDirective, context: StreamContext, ledger: Led
     const read = streamHostInput.safeParse({
       name,
       protocol: listen.protocol,
-      listen_port: listen.port,
+      // In name only where it listens on sockets.
+      listen_port: listen.port || 1,
       ...(listen.addresses && { listen_addresses: listen.addresses }),
       upstream_id: upstream?.id,
       ssl_enabled: listen.ssl,
@@ -101,6 +102,7 @@ function upstreamFor(pass: string, { upstreams, newId }: StreamContext): ConfigU
 }
 
 function nameOf({ protocol, port, addresses }: StreamPlace): string {
+  if (port === 0) return `${protocol} on ${addresses![0]}`
   return addresses ? `${protocol} ${port} on ${addresses[0]}` : `${protocol} ${port}`
 }
 

@@ -120,11 +120,21 @@ test('TLS takes the certificate that stands for the file, and the PROXY protocol
   expect(imported(server).left).toContainEqual(expect.stringContaining('no certificate of the workspace stands for "/c.pem"'))
 })
 
+test('sockets become one stream host beside that of the port', () => {
+  const { stream_hosts, left, differences } = imported(`
+    server { listen 25; listen unix:/run/a.sock; listen unix:/run/b.sock proxy_protocol; listen unix:/run/c.sock; proxy_pass 10.0.0.2:25; }
+  `)
+  expect([left, differences]).toEqual([[], []])
+  expect(stream_hosts.map(({ listen_addresses, accept_proxy_protocol }) => [listen_addresses, accept_proxy_protocol?.trusted])).toEqual([
+    [undefined, undefined],
+    [['unix:/run/a.sock', 'unix:/run/c.sock'], undefined],
+    [['unix:/run/b.sock'], []],
+  ])
+})
+
 test.each([
-  [
-    'server { listen unix:/run/x.sock; proxy_pass 10.0.0.2:25; }',
-    'listens on the unix socket /run/x.sock, which a stream host cannot have',
-  ],
+  ['server { listen unix:run/x.sock; proxy_pass 10.0.0.2:25; }', 'listens on the unix socket run/x.sock, which a stream host cannot have'],
+  ['server { listen unix:/run/x.sock udp; proxy_pass 10.0.0.2:25; }', 'a unix socket cannot be had for datagrams'],
   ['server { listen mail.test:25; proxy_pass 10.0.0.2:25; }', 'listens on "mail.test", which is no address that a stream host can have'],
   ['server { listen 10.0.0.1; proxy_pass 10.0.0.2:25; }', 'listens on "10.0.0.1"'],
   ['server { listen 5000-5010; proxy_pass 10.0.0.2:25; }', 'listens on "5000-5010"'],

@@ -1,4 +1,4 @@
-import { everyAddress } from '@nxmesh/model/listen-address'
+import { everyAddress, portOf } from '@nxmesh/model/listen-address'
 import type { Settings } from '@nxmesh/model/settings'
 import { type MailListen, mailListensOf } from '../mail-directives.ts'
 import { parse } from '../parse.ts'
@@ -81,6 +81,6 @@ function rivalOf(listen: MailListen, { ports, streams }: Others): string | undef
     addresses.length > 0 && (takesAll(listen) || addresses.includes(everyAddress) || addresses.includes(listen.address))
   const words = `port TCP ${listen.port} already`
   if (ports.some((port) => port.port === listen.port && takes(addressesAt(port)))) return `a virtual host has ${words}`
-  const stream = streams.find(({ host, addresses }) => host.protocol === 'tcp' && host.listen_port === listen.port && takes(addresses))
+  const stream = streams.find(({ host, addresses }) => host.protocol === 'tcp' && portOf(host) === listen.port && takes(addresses))
   return stream && `"${stream.host.name}" has ${words}`
 }

@@ -1,5 +1,5 @@
 import type { AgentConfig, ConfigStreamHost } from '@nxmesh/model/agent-config'
-import { addressesOf, everyAddress } from '@nxmesh/model/listen-address'
+import { addressesOf, everyAddress, isUnixSocket, portOf as socketPortOf } from '@nxmesh/model/listen-address'
 import { passProblem, portProblems } from '../../check-stream.ts'
 import { takesAll } from '../../shared-sockets.ts'
 import { streamAnswers } from '../../stream-directives.ts'
@@ -64,6 +64,7 @@ export function streamsWithinShared(
   const own = new Set(streams.flatMap(({ host, addresses }) => addresses.map((address) => `${portOf(host)} ${address}`)))
   return streams.flatMap((planned) => {
     const { host } = planned
+    if (socketPortOf(host) === 0) return [planned]
     const shared = host.protocol === 'tcp' ? singlesShared(host.listen_port, target) : []
     if (shared.length === 0) return host.protocol === 'tcp' && kept.has(host.listen_port) ? [] : [planned]
     const addresses = shared.filter((each) => planned.addresses.includes(own.has(`${portOf(host)} ${each}`) ? each : everyAddress))
@@ -88,8 +89,8 @@ function holdersOf(ports: readonly PlannedPort[]): Holders {
   return { streams: new Map(), virtual: new Map(virtual) }
 }
 
-function portOf({ protocol, listen_port }: ConfigStreamHost): string {
-  return `${protocol} ${listen_port}`
+function portOf(host: ConfigStreamHost): string {
+  return `${host.protocol} ${socketPortOf(host)}`
 }
 
 /** The addresses on which a host can stand beside those that came before it. */
@@ -103,7 +104,8 @@ function takeAddresses(host: ConfigStreamHost, addresses: readonly string[], hol
   for (const { address, holder } of isWhole ? rivals.slice(0, 1) : rivals) {
     const field = address === everyAddress ? 'listen_port' : `listen_addresses.${addressesOf(host).indexOf(address)}`
     const outcome = isWhole ? 'is left out' : `does not listen on ${address}`
-    reportOnStream(report, 'error', host, field, `${outcome}: ${holder} has port ${port.toUpperCase()} already`)
+    const what = isUnixSocket(address) ? address : `port ${port.toUpperCase()}`
+    reportOnStream(report, 'error', host, field, `${outcome}: ${holder} has ${what} already`)
   }
   const free = addresses.filter((address) => !rivals.some((rival) => rival.address === address))
   for (const address of free) holders.streams.set(`${port} ${address}`, `"${host.name}"`)

@@ -1,4 +1,5 @@
 import type { AgentConfig } from '@nxmesh/model/agent-config'
+import { portOf } from '@nxmesh/model/listen-address'
 import { hashedKeys } from '../../map-keys.ts'
 import { mapHashSizes } from '../hash-size.ts'
 import { readCustomDirectives } from '../read-custom.ts'
@@ -34,7 +35,7 @@ export function renderStream(rendering: Rendering, config: AgentConfig, planned:
   for (const each of planned) renderStreamServer({ ...rendering, writer }, each, { blocks, settings })
   renderKeptStreams(
     { ...rendering, writer },
-    new Set(planned.filter(({ host }) => host.protocol === 'tcp').map(({ host }) => host.listen_port)),
+    new Set(planned.filter(({ host }) => host.protocol === 'tcp').map(({ host }) => portOf(host))),
   )
   writer.from(undefined)
   return writer
