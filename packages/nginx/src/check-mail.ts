@@ -35,13 +35,7 @@ type Found = Omit<Problem, 'field'>
 function* placeProblems({ name, args, block }: Directive, inServer: boolean): Generator<Found> {
   const place = inServer ? 'a mail server' : 'the mail block'
   if (!isOfMail(name, inServer)) {
-    const instead =
-      name === 'ssl'
-        ? ': say "ssl" in its "listen"'
-        : isOfMail(name, !inServer)
-          ? `, only in ${inServer ? 'the mail block' : 'a mail server'}`
-          : ''
-    yield { message: `"${name}" is not allowed in ${place}${instead}`, code: 'NOT_ALLOWED' }
+    yield { message: `"${name}" is not allowed in ${place}${insteadOf(name, inServer)}`, code: 'NOT_ALLOWED' }
     return
   }
   const isServer = name === 'server'
@@ -58,6 +52,12 @@ function* placeProblems({ name, args, block }: Directive, inServer: boolean): Ge
   const listen = name === 'listen' ? readMailListen(values) : undefined
   if (typeof listen === 'string') yield { message: listen, code: 'INVALID_VALUE' }
   if (isServer && block?.kind === 'directives') for (const child of block.directives) yield* placeProblems(child, true)
+}
+
+function insteadOf(name: string, inServer: boolean): string {
+  if (name === 'ssl') return ': say "ssl" in its "listen"'
+  if (!isOfMail(name, !inServer)) return ''
+  return `, only in ${inServer ? 'the mail block' : 'a mail server'}`
 }
 
 function hasAddress(url: string): boolean {
