@@ -34,6 +34,7 @@ import { readHostConfig } from './host-config.ts'
 import { conflictsAmong } from './host-conflicts.ts'
 import { type BroughtCertificates, broughtCertificates } from './import-certificates.ts'
 import { allowedIn } from './lua-allowed.ts'
+import { settingsPortConflicts } from './mail-conflicts.ts'
 import { hostPortConflicts, streamPortConflicts } from './port-conflicts.ts'
 import { getSettings, writeSettings } from './settings.ts'
 import { streamProblems } from './stream-hosts.ts'
@@ -243,6 +244,7 @@ async function requireSoundTogether(
   const ports = [
     ...virtual_hosts.flatMap((host, at) => under(`virtual_hosts.${at}`, hostPortConflicts(then, host, agents))),
     ...stream_hosts.flatMap((host, at) => under(`stream_hosts.${at}`, streamPortConflicts(then, host, agents))),
+    ...under('settings', settingsPortConflicts(then)),
   ]
   if (ports.length > 0) throw new ApiError('CONFLICT', 'hosts would have the same port', ports)
 }

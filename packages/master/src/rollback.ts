@@ -21,6 +21,7 @@ import { type DocumentTable, insertDocument, readDocument, replaceDocument } fro
 import { conflictsAmong } from './host-conflicts.ts'
 import { requireNamesKept } from './in-use.ts'
 import { allowedIn } from './lua-allowed.ts'
+import { settingsPortConflicts } from './mail-conflicts.ts'
 import { hostPortConflicts, streamPortConflicts } from './port-conflicts.ts'
 import { readRevision } from './revisions.ts'
 import { getSettings, writeSettings } from './settings.ts'
@@ -140,6 +141,7 @@ async function requireSoundTogether(
   const ports = [
     ...touched(hosts).flatMap((host) => under(`virtual_hosts.${host.id}`, hostPortConflicts(then, host, agents))),
     ...touched(streams).flatMap((host) => under(`stream_hosts.${host.id}`, streamPortConflicts(then, host, agents))),
+    ...under('settings', settingsPortConflicts(then)),
   ]
   if (ports.length > 0) throw new ApiError('CONFLICT', 'hosts would have the same port', ports)
   requireNamesKept(config, then, 'version')

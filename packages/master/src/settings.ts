@@ -11,6 +11,7 @@ import type { Database } from './db/schema.ts'
 import { requireMatch, type Tagged } from './etag.ts'
 import { requireNamesKept } from './in-use.ts'
 import { allowedIn } from './lua-allowed.ts'
+import { settingsPortConflicts } from './mail-conflicts.ts'
 import { patched } from './patched.ts'
 
 export async function getSettings(ctx: Pick<Ctx, 'db'>, workspaceId: string): Promise<Tagged<Settings>> {
@@ -37,6 +38,8 @@ export async function updateSettings(
     if (isEqual(before, after)) return unchanged({ body: before, revision })
     const problems = checkSettings(after, await allowedIn(db, workspaceId))
     if (problems.length > 0) throw invalid(problems)
+    const taken = isEqual(before.mail_directives, after.mail_directives) ? [] : settingsPortConflicts({ ...config, settings: after })
+    if (taken.length > 0) throw new ApiError('CONFLICT', 'a host has the port of a mail server', taken)
     requireNamesKept(config, { ...config, settings: after }, 'nginx_directives')
     const result = await writeSettings(db, workspaceId, after, revision)
     const change = { kind: 'settings', id: workspaceId, name: 'settings', action: 'changed', before, after } as const

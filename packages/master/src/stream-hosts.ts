@@ -14,6 +14,7 @@ import { type Ctx, timestamp } from './ctx.ts'
 import type { Database } from './db/schema.ts'
 import { getDocument, insertDocument, readDocument, replaceDocument, withContent } from './documents.ts'
 import type { Tagged } from './etag.ts'
+import { mailPortConflicts } from './mail-conflicts.ts'
 import { patched } from './patched.ts'
 import { streamPortConflicts } from './port-conflicts.ts'
 import { targetProblems } from './target-problems.ts'
@@ -68,7 +69,7 @@ async function requireSound(db: Kysely<Database>, config: WorkspaceConfig, host:
   const agents = await labelsOfAgents(db, host.workspace_id)
   const problems = streamProblems(config, host, new Set(agents.map((agent) => agent.id)))
   if (problems.length > 0) throw invalid(problems)
-  const conflicts = streamPortConflicts(config, host, agents)
+  const conflicts = [...streamPortConflicts(config, host, agents), ...mailPortConflicts(config, host)]
   if (conflicts.length > 0) throw new ApiError('CONFLICT', 'another host has the port', conflicts)
 }
 

@@ -23,6 +23,7 @@ import type { Tagged } from './etag.ts'
 import { hostConflicts } from './host-conflicts.ts'
 import { requireNamesKept } from './in-use.ts'
 import { allowedIn } from './lua-allowed.ts'
+import { mailPortConflicts } from './mail-conflicts.ts'
 import { patched } from './patched.ts'
 import { hostPortConflicts } from './port-conflicts.ts'
 import { targetProblems } from './target-problems.ts'
@@ -104,8 +105,8 @@ async function requireSound(db: Kysely<Database>, config: WorkspaceConfig, host:
   if (problems.length > 0) throw invalid(problems)
   const conflicts = hostConflicts(config, host.id, host, agents)
   if (conflicts.length > 0) throw new ApiError('CONFLICT', 'another virtual host claims the same name and port', conflicts)
-  const taken = hostPortConflicts(config, host, agents)
-  if (taken.length > 0) throw new ApiError('CONFLICT', 'a stream host has the port', taken)
+  const taken = [...hostPortConflicts(config, host, agents), ...mailPortConflicts(config, host)]
+  if (taken.length > 0) throw new ApiError('CONFLICT', 'the port is taken', taken)
 }
 
 /** What is wrong with a virtual host by itself and in what it refers to. */

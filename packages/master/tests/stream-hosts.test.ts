@@ -154,6 +154,31 @@ describe.each(stores)('stream hosts, on $name', (store) => {
     ])
   })
 
+  test('a TCP port of a mail server of the settings belongs to no host, and the other way round', async () => {
+    const setMail = (...servers: string[]) => {
+      const mail_directives = ['auth_http 127.0.0.1:9000/auth', ...servers.map((listen) => `server { listen ${listen}; protocol imap; }`)]
+      return mesh.client.call(routes.updateSettings, { params, body: { mail_directives } })
+    }
+    const http = (listen_port: number, more = {}) =>
+      mesh.client.call(routes.createVirtualHost, { params, body: { name: 'm', server_name: 'm.test', listen_port, ...more } })
+    await setMail('143', '10.0.0.1:144')
+    const taken = ['CONFLICT', 'listen_port CONFLICT']
+    expect(await refusal(create({ listen_port: 143 }))).toEqual(taken)
+    expect(await refusal(http(143, { listen_addresses: ['10.0.0.2'] }))).toEqual(taken)
+    expect(await refusal(http(144))).toEqual(taken)
+    await create({ listen_port: 143, protocol: 'udp' })
+    await create({ listen_port: 144, listen_addresses: ['10.0.0.2'] })
+    await http(145)
+    expect(await refusal(setMail('143', '144'))).toEqual(['CONFLICT', 'mail_directives.2 CONFLICT'])
+    expect(await refusal(setMail('145'))).toEqual(['CONFLICT', 'mail_directives.1 CONFLICT'])
+    expect(await refusal(setMail('10.0.0.2:144'))).toEqual(['CONFLICT', 'mail_directives.1 CONFLICT'])
+    await setMail('10.0.0.1:144')
+    await create({ listen_port: 143 })
+    const files = { 'nginx.conf': 'events {} mail { auth_http 127.0.0.1:9000/auth; server { listen 143; } }' }
+    const imported = mesh.client.call(routes.importWorkspace, { params, body: { files } })
+    expect(await refusal(imported)).toEqual(['CONFLICT', 'settings.mail_directives.2 CONFLICT'])
+  })
+
   test('an address of a port belongs to one stream host, and each kind of host has addresses of its own where TCP is mixed', async () => {
     const http = (more: object) =>
       mesh.client.call(routes.createVirtualHost, { params, body: { name: 'a', server_name: 'a.test', listen_port: 5432, ...more } })

@@ -45,6 +45,8 @@ test.each([
   [[auth, server('include x;')], 'mail_directives.1 NOT_ALLOWED "include" is not allowed'],
   [[auth, server('ssl_password_file x;')], 'mail_directives.1 NOT_ALLOWED "ssl_password_file" is not allowed'],
   [[auth, 'server { protocol imap; }'], 'mail_directives.1 REQUIRED a mail server must have a "listen"'],
+  [[auth, 'auth_http 127.0.0.1:1'], 'mail_directives.1 DUPLICATE "auth_http" is set by mail_directives.0 already'],
+  [[auth, server('timeout 1m; timeout 2m;')], 'mail_directives.1 DUPLICATE has "timeout" twice'],
   [[server('')], 'mail_directives.0 REQUIRED a mail server must have "auth_http", here or in the mail block'],
   [[auth, 'server { listen 1430; }'], 'mail_directives.1 REQUIRED a mail server on such a port must have "protocol"'],
   [[auth, 'server { listen 993 ssl; }'], 'mail_directives.1 REQUIRED a mail server with TLS must have "ssl_certificate"'],

@@ -1,6 +1,6 @@
 import type { Problem } from '@nxmesh/model/problem'
 import { inMail } from './directive-rules.ts'
-import { isOfMail, mailListensOf, readMailListen } from './mail-directives.ts'
+import { isOfMail, mailListensOf, mayRepeatInMail, readMailListen } from './mail-directives.ts'
 import { type Directive, parse } from './parse.ts'
 import { readExtra } from './render/custom-directives.ts'
 
@@ -8,7 +8,12 @@ import { readExtra } from './render/custom-directives.ts'
 export function checkMailDirectives(directives: readonly string[] | undefined, path: string): Problem[] {
   const read = (directives ?? []).map((text, at) => readMail(text, `${path}.${at}`))
   const common = read.flatMap(({ directive }) => (directive && directive.name !== 'server' ? [directive] : []))
+  const first = new Map<string, string>()
   return read.flatMap(({ problems, field, directive }) => {
+    const earlier = directive && !mayRepeatInMail(directive.name) ? first.get(directive.name) : undefined
+    if (earlier !== undefined)
+      return [...problems, { field, message: `"${directive!.name}" is set by ${earlier} already`, code: 'DUPLICATE' as const }]
+    if (directive) first.set(directive.name, field)
     if (directive?.name !== 'server' || problems.length > 0) return problems
     return [...problemsOfServer(directive, common)].map((problem) => ({ field, ...problem }))
   })
@@ -51,7 +56,11 @@ function* placeProblems({ name, args, block }: Directive, inServer: boolean): Ge
     }
   const listen = name === 'listen' ? readMailListen(values) : undefined
   if (typeof listen === 'string') yield { message: listen, code: 'INVALID_VALUE' }
-  if (isServer && block?.kind === 'directives') for (const child of block.directives) yield* placeProblems(child, true)
+  if (!isServer || block?.kind !== 'directives') return
+  for (const child of block.directives) yield* placeProblems(child, true)
+  const names = block.directives.map((child) => child.name).filter((each) => !mayRepeatInMail(each))
+  const twice = names.find((each, at) => names.indexOf(each) < at)
+  if (twice !== undefined) yield { message: `has "${twice}" twice`, code: 'DUPLICATE' }
 }
 
 function insteadOf(name: string, inServer: boolean): string {

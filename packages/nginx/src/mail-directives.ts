@@ -25,6 +25,16 @@ const inServers = new Set(['listen', 'protocol'])
 /** The names that the table knows, but for that of servers. */
 export const mailNames: readonly string[] = [...inBoth, ...inServers]
 
+const repeatable = new Set(
+  words(`server listen auth_http_header set_real_ip_from ssl_certificate ssl_certificate_key ssl_protocols ssl_session_ticket_key
+    imap_auth imap_capabilities pop3_auth pop3_capabilities smtp_auth smtp_capabilities`),
+)
+
+/** Tells whether nginx takes a directive more than once in the mail block or in one of its servers. */
+export function mayRepeatInMail(name: string): boolean {
+  return repeatable.has(name)
+}
+
 /** Tells whether a directive of the mail block is one that users may write there and nowhere else. */
 export function isOurPartOfMail(name: string, block: string | undefined): boolean {
   return ours.has(name) || (block === 'server' ? name === 'listen' : name === 'server')

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { freePort } from '@nxmesh/testkit/ports'
 import { describe, expect, test } from 'vitest'
 import { loadLines } from '../src/facts.ts'
-import { isOfMail, mailNames } from '../src/mail-directives.ts'
+import { isOfMail, mailNames, mayRepeatInMail } from '../src/mail-directives.ts'
 import { render } from '../src/render.ts'
 import { type ConfigDraft, configOf } from './support/config.ts'
 import { binaries } from './support/nginx-versions.ts'
@@ -128,6 +128,35 @@ test.each([false, true])('nginx allows in the mail block what the table does, wi
     return output.includes('unknown directive') || output.includes('is not allowed here') === isOfMail(name, inServer)
   })
   expect(wrong).toEqual([])
+})
+
+test('nginx takes twice what the table does, but for what it overrules', () => {
+  const newest = usable.at(-1)!
+  using folder = temporaryFolder()
+  const file = join(folder.path, 'test.conf')
+  const values = new Map([
+    ...['auth_http_pass_client_cert', 'proxy_pass_error_message', 'proxy_protocol', 'proxy_smtp_auth'].map(
+      (name) => [name, 'off'] as const,
+    ),
+    ...['ssl_prefer_server_ciphers', 'ssl_session_tickets', 'ssl_verify_client', 'starttls'].map((name) => [name, 'off'] as const),
+    ...['timeout', 'proxy_timeout', 'resolver_timeout', 'auth_http_timeout', 'smtp_greeting_delay'].map((name) => [name, '1m'] as const),
+    ...['imap_auth', 'pop3_auth', 'smtp_auth'].map((name) => [name, 'plain'] as const),
+    ...['proxy_buffer', 'imap_client_buffer', 'smtp_client_buffer'].map((name) => [name, '4k'] as const),
+    ...['max_errors', 'ssl_verify_depth'].map((name) => [name, '5'] as const),
+    ...['resolver', 'set_real_ip_from'].map((name) => [name, '10.0.0.1'] as const),
+    ['ssl_session_timeout', '1m'],
+    ['auth_http_header', 'X-A b'],
+    ['ssl_protocols', 'TLSv1.2'],
+    ['listen', '127.0.0.1:1'],
+  ])
+  const wrong = mailNames.filter((name) => {
+    const inServer = !isOfMail(name, false)
+    const twice = [1, 2].map((at) => `${name} ${(values.get(name) ?? 'x').replace(':1', `:${at}`)};`).join(' ')
+    writeFileSync(file, `${loadLines(newest.facts.modules.mail ?? [])}events {}\nmail { ${inServer ? `server { ${twice} }` : twice} }\n`)
+    return testFile(newest, folder.path, file).output.includes('is duplicate') === mayRepeatInMail(name)
+  })
+  // Of these it takes the last, so that two say nothing that anybody wants.
+  expect(wrong).toEqual(['auth_http', 'protocol'])
 })
 
 const [binary] = usable
