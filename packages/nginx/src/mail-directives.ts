@@ -13,10 +13,10 @@ const inBoth = new Set([
   ...ours,
   ...words(`resolver resolver_timeout timeout max_errors
     auth_http auth_http_header auth_http_pass_client_cert auth_http_timeout
-    proxy_buffer proxy_pass_error_message proxy_protocol proxy_smtp_auth proxy_timeout set_real_ip_from
+    proxy proxy_buffer proxy_pass_error_message proxy_protocol proxy_smtp_auth proxy_timeout set_real_ip_from xclient
     imap_auth imap_capabilities imap_client_buffer pop3_auth pop3_capabilities
     smtp_auth smtp_capabilities smtp_client_buffer smtp_greeting_delay
-    starttls ssl_ciphers ssl_client_certificate ssl_crl ssl_dhparam ssl_ecdh_curve ssl_prefer_server_ciphers ssl_protocols
+    starttls ssl_certificate_compression ssl_ciphers ssl_client_certificate ssl_crl ssl_dhparam ssl_ecdh_curve ssl_prefer_server_ciphers ssl_protocols
     ssl_session_ticket_key ssl_session_tickets ssl_session_timeout ssl_trusted_certificate ssl_verify_client ssl_verify_depth`),
 ])
 

@@ -135,10 +135,12 @@ test('nginx takes twice what the table does, but for what it overrules', () => {
   using folder = temporaryFolder()
   const file = join(folder.path, 'test.conf')
   const values = new Map([
-    ...['auth_http_pass_client_cert', 'proxy_pass_error_message', 'proxy_protocol', 'proxy_smtp_auth'].map(
+    ...['auth_http_pass_client_cert', 'proxy_pass_error_message', 'proxy_protocol', 'proxy_smtp_auth', 'proxy', 'xclient'].map(
       (name) => [name, 'off'] as const,
     ),
-    ...['ssl_prefer_server_ciphers', 'ssl_session_tickets', 'ssl_verify_client', 'starttls'].map((name) => [name, 'off'] as const),
+    ...['ssl_prefer_server_ciphers', 'ssl_session_tickets', 'ssl_verify_client', 'starttls', 'ssl_certificate_compression'].map(
+      (name) => [name, 'off'] as const,
+    ),
     ...['timeout', 'proxy_timeout', 'resolver_timeout', 'auth_http_timeout', 'smtp_greeting_delay'].map((name) => [name, '1m'] as const),
     ...['imap_auth', 'pop3_auth', 'smtp_auth'].map((name) => [name, 'plain'] as const),
     ...['proxy_buffer', 'imap_client_buffer', 'smtp_client_buffer'].map((name) => [name, '4k'] as const),

@@ -39,7 +39,7 @@ test('a server is taken whole or not at all', () => {
   const { kept, differences, lines } = imported(`
     auth_http 127.0.0.1:9000/auth;
     server { listen mail.test:143; }
-    server { listen 143; ssl on; }
+    server { listen 143; ssl_password_file x; }
     server { listen 110; }
   `)
   expect(kept).toEqual(['auth_http 127.0.0.1:9000/auth', 'server {\n    listen 110;\n}'])
@@ -48,11 +48,27 @@ test('a server is taken whole or not at all', () => {
     'listen mail.test:143',
     'server',
     'listen 143',
-    'ssl on',
+    'ssl_password_file x',
   ])
   expect(differences).toEqual([
     'removed mail server on mail.test:143: listen mail.test:143',
     'removed mail server on 143: listen 143',
-    'removed mail server on 143: ssl on',
+    'removed mail server on 143: ssl_password_file x',
   ])
+})
+
+test('"ssl on", which newer releases refuse, goes into "listen"', () => {
+  const { kept, differences, lines } = imported(`
+    auth_http 127.0.0.1:9000/auth; proxy on; ssl on; ssl_certificate /c.pem; ssl_certificate_key /c.key; ssl_session_cache shared:MAIL:10m;
+    server { listen 993; xclient off; }
+    server { listen 143; ssl off; starttls on; }
+    server { listen 995 ssl; }
+  `)
+  expect(kept?.filter((text) => text.startsWith('server')).map((text) => text.replaceAll(/\s+/g, ' '))).toEqual([
+    'server { listen 993 ssl; xclient off; }',
+    'server { listen 143; starttls on; }',
+    'server { listen 995 ssl; }',
+  ])
+  expect(differences).toEqual([])
+  expect(lines.filter(([directive]) => directive?.startsWith('ssl o')).map(([, outcome]) => outcome)).toEqual(['imported', 'imported'])
 })

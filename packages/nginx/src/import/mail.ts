@@ -1,12 +1,14 @@
 import { checkMailDirectives } from '../check-mail.ts'
 import { inMail } from '../directive-rules.ts'
-import { type Ledger, noteWhole } from './ledger.ts'
+import { type Entry, type Ledger, noteWhole } from './ledger.ts'
+import { withSslInListen } from './mail-ssl.ts'
 import { noteKept, spelledOut } from './nested.ts'
 import { refusedBecause } from './refused.ts'
 import { replacedBecause } from './replaced.ts'
 import type { SourceDirective } from './source.ts'
 import { textOf } from './text.ts'
 
+const saidInListens: Entry = { outcome: 'imported', message: 'is said in "listen", as newer releases want it' }
 const noHeaders = { add_header: [], proxy_set_header: [] }
 
 /**
@@ -18,13 +20,15 @@ export function importMail(mail: readonly SourceDirective[], obstacle: string | 
     for (const directive of mail) noteWhole(ledger, directive, { outcome: 'left_out', message: obstacle })
     return []
   }
+  for (const directive of mail) if (directive.name === 'ssl') ledger.set(directive, saidInListens)
   const common = mail
-    .filter((directive) => directive.name !== 'server' && keepsAlone(directive, ledger))
+    .filter((directive) => directive.name !== 'server' && !ledger.has(directive) && keepsAlone(directive, ledger))
     .map((directive) => textOf(directive))
   const kept: string[] = []
   for (const directive of mail) {
     if (ledger.has(directive)) continue
-    const text = textOf(spelledOut(directive, noHeaders))
+    const isServer = directive.name === 'server' && directive.block !== undefined
+    const text = textOf(spelledOut(isServer ? withSslInListen(directive, mail) : directive, noHeaders))
     const message = directive.name === 'server' ? serverProblem(directive, [...common, text]) : undefined
     if (message !== undefined) {
       noteWhole(ledger, directive, { outcome: 'left_out', message })
@@ -35,6 +39,7 @@ export function importMail(mail: readonly SourceDirective[], obstacle: string | 
       object: { kind: 'settings', name: 'settings' },
       field: `mail_directives.${kept.length}`,
     })
+    for (const child of directive.block ?? []) if (child.name === 'ssl') ledger.set(child, saidInListens)
     kept.push(text)
   }
   return kept

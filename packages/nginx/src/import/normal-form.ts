@@ -3,6 +3,7 @@ import { dollarVariable, quote } from '../quote.ts'
 import { familyOf } from './families.ts'
 import { type HeaderLevels, headersWithin } from './header-sets.ts'
 import { listensOf, placeOf, portsOf, readListen } from './listen.ts'
+import { withSslInListen } from './mail-ssl.ts'
 import { type Claims, claim, namesOf } from './names.ts'
 import { answersNobody, rejectsStrangers } from './nobody.ts'
 import { absolute } from './path.ts'
@@ -155,10 +156,13 @@ function putStreams(form: NormalForm, stream: readonly SourceDirective[], readin
 }
 
 function putMail(form: NormalForm, mail: readonly SourceDirective[], reading: Reading): void {
-  const common = mail.filter(({ name }) => name !== 'server')
+  const common = mail.filter(({ name }) => name !== 'server' && name !== 'ssl')
   if (mail.length > 0) put(form, 'mail', common, reading)
-  for (const { name, block } of mail)
-    if (name === 'server' && block) put(form, `mail server on ${wordsOf(block, 'listen')}`, block, reading)
+  for (const server of mail) {
+    if (server.name !== 'server' || !server.block) continue
+    const { block = [] } = withSslInListen(server, mail)
+    put(form, `mail server on ${wordsOf(block, 'listen')}`, block, reading)
+  }
 }
 
 /** What NxMesh needs in the block for itself. */
