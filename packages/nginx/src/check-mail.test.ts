@@ -47,6 +47,11 @@ test.each([
   [[auth, 'server { protocol imap; }'], 'mail_directives.1 REQUIRED a mail server must have a "listen"'],
   [[auth, 'auth_http 127.0.0.1:1'], 'mail_directives.1 DUPLICATE "auth_http" is set by mail_directives.0 already'],
   [[auth, server('timeout 1m; timeout 2m;')], 'mail_directives.1 DUPLICATE has "timeout" twice'],
+  [[auth, server(''), 'server { listen *:143; }'], 'mail_directives.2 DUPLICATE listens on 143, as mail_directives.1 does'],
+  [
+    [auth, 'server { listen [::1]:143; listen [0::1]:143; }'],
+    'mail_directives.1 DUPLICATE listens on [::1]:143, as mail_directives.1 does',
+  ],
   [[server('')], 'mail_directives.0 REQUIRED a mail server must have "auth_http", here or in the mail block'],
   [[auth, 'server { listen 1430; }'], 'mail_directives.1 REQUIRED a mail server on such a port must have "protocol"'],
   [[auth, 'server { listen 993 ssl; }'], 'mail_directives.1 REQUIRED a mail server with TLS must have "ssl_certificate"'],

@@ -3,19 +3,27 @@ import { inMail } from './directive-rules.ts'
 import { isOfMail, mailListensOf, mayRepeatInMail, readMailListen } from './mail-directives.ts'
 import { type Directive, parse } from './parse.ts'
 import { readExtra } from './render/custom-directives.ts'
+import { listenName } from './shared-sockets.ts'
 
 /** Checks the directives of the settings' mail block. nginx would refuse a whole configuration for one that cannot stand there, or for a server that lacks something. */
 export function checkMailDirectives(directives: readonly string[] | undefined, path: string): Problem[] {
   const read = (directives ?? []).map((text, at) => readMail(text, `${path}.${at}`))
   const common = read.flatMap(({ directive }) => (directive && directive.name !== 'server' ? [directive] : []))
-  const first = new Map<string, string>()
+  const taken = new Map<string, string>()
   return read.flatMap(({ problems, field, directive }) => {
-    const earlier = directive && !mayRepeatInMail(directive.name) ? first.get(directive.name) : undefined
+    const earlier = directive && !mayRepeatInMail(directive.name) ? taken.get(directive.name) : undefined
     if (earlier !== undefined)
       return [...problems, { field, message: `"${directive!.name}" is set by ${earlier} already`, code: 'DUPLICATE' as const }]
-    if (directive) first.set(directive.name, field)
+    if (directive) taken.set(directive.name, field)
     if (directive?.name !== 'server' || problems.length > 0) return problems
-    return [...problemsOfServer(directive, common)].map((problem) => ({ field, ...problem }))
+    const found = [...problemsOfServer(directive, common)]
+    for (const { address, port } of mailListensOf(directive)) {
+      const socket = listenName({ address, port })
+      const holder = taken.get(socket)
+      if (holder !== undefined) found.push({ message: `listens on ${socket}, as ${holder} does`, code: 'DUPLICATE' })
+      taken.set(socket, field)
+    }
+    return found.map((problem) => ({ field, ...problem }))
   })
 }
 
