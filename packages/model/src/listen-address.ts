@@ -3,6 +3,12 @@ export function canonicalAddress(text: string): string {
   return text.includes(':') && URL.canParse(`http://[${text}]`) ? new URL(`http://[${text}]`).hostname.slice(1, -1) : text
 }
 
+/** Whether a text is an IPv4 or IPv6 address, without brackets. */
+export function isIpAddress(text: string): boolean {
+  if (text.includes(':')) return URL.canParse(`http://[${text}]`)
+  return /^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split('.').every((part) => Number(part) <= 255)
+}
+
 /** What stands for all addresses where addresses are compared. */
 export const everyAddress = '*'
 

@@ -64,6 +64,8 @@ test.each([
     [auth, 'server { listen unix:/run/mail.sock; protocol imap; }'],
     'mail_directives.1 INVALID_VALUE "listen unix:/run/mail.sock" must be a port',
   ],
+  [[auth, 'server { listen 10.0.0.256:143; }'], 'mail_directives.1 INVALID_VALUE "listen 10.0.0.256:143" must be a port, or an IP address'],
+  [[auth, 'server { listen [fe80::1]:143; }'], 'mail_directives.1 INVALID_VALUE "listen [fe80::1]:143" must be a port'],
   [[auth, 'server { listen 70000; }'], 'mail_directives.1 INVALID_VALUE "listen 70000" must be a port'],
 ])('%j is refused', (directives, problem) => {
   expect(problems(...directives)[0]).toContain(problem)

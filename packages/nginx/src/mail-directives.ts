@@ -1,8 +1,7 @@
-import { canonicalAddress } from '@nxmesh/model/listen-address'
-import { listenAddresses } from '@nxmesh/model/listen-addresses'
+import { canonicalAddress, isIpAddress } from '@nxmesh/model/listen-address'
 import type { Settings } from '@nxmesh/model/settings'
 import { type Directive, parse } from './parse.ts'
-import { type Socket, takesAll } from './shared-sockets.ts'
+import type { Socket } from './shared-sockets.ts'
 
 const words = (text: string) => text.trim().split(/\s+/)
 
@@ -60,7 +59,8 @@ export function readMailListen([where = '', ...parameters]: readonly string[]): 
   if (!(number >= 1 && number <= 65_535)) return `"listen ${where}" must be a port, or an IP address and a port`
   const written = bracketed ?? plain ?? '*'
   const address = written === '*' ? '0.0.0.0' : written === 'localhost' ? '127.0.0.1' : canonicalAddress(written)
-  if (!takesAll({ address, port: number }) && !listenAddresses.safeParse([written === 'localhost' ? address : written]).success)
+  // nginx has no way to say on which interface a link-local address is.
+  if (!isIpAddress(address) || /^fe[89ab]/.test(address))
     return `"listen ${where}" must be a port, or an IP address and a port: a name would stop nginx on the day it does not resolve`
   return { port: number, address, ssl: parameters.includes('ssl') }
 }

@@ -52,6 +52,7 @@ describe('parseVersion', () => {
         stream: false,
         stream_ssl: false,
         stream_realip: false,
+        mail: false,
         error_log_option: true,
       },
       modules: {},
