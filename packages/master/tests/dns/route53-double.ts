@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { globSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { type Heard, type Receiver, startReceiver } from '../notifications/receiver.ts'
 
@@ -15,7 +16,8 @@ export async function startRoute53(meddle: (sets: Double['sets'], count: number)
   const sets: Double['sets'] = new Map()
   let changes = 0
   const receiver = await startReceiver((response, _count, heard) => {
-    void isSigned(heard).then((signed) => {
+    const judge = async () => {
+      const signed = await isSigned(heard)
       if (!signed) return response.writeHead(403).end(error('SignatureDoesNotMatch', 'The request signature does not match'))
       if (heard.body === '') return response.end(read(heard.path))
       meddle(sets, ++changes)
@@ -24,7 +26,8 @@ export async function startRoute53(meddle: (sets: Double['sets'], count: number)
       return response.end(
         '<ChangeResourceRecordSetsResponse><ChangeInfo><Status>PENDING</Status></ChangeInfo></ChangeResourceRecordSetsResponse>',
       )
-    })
+    }
+    judge().catch((fault) => response.writeHead(500).end(error('InternalFailure', String(fault))))
   })
   function read(path: string): string {
     const { pathname, searchParams } = new URL(path, 'http://localhost')
@@ -67,8 +70,10 @@ async function isSigned({ headers, body, path }: Heard): Promise<boolean> {
   const given = said.flatMap(([name, value]) => (value === undefined ? [] : ['-H', `${name}: ${value}`]))
   const data = body === '' ? [] : ['--data-binary', body]
   const signing = ['--aws-sigv4', 'aws:amz:us-east-1:route53', '--user', `${key.id}:${key.secret}`]
-  const curl = ['curl', '-s', '--noproxy', '*', ...signing, ...given, ...data, `http://127.0.0.1:${other.port}${path}`]
-  await promisify(execFile)('faketime', ['-f', at, ...curl], { env: { ...process.env, TZ: 'UTC' } })
+  const curl = ['-s', '--noproxy', '*', ...signing, ...given, ...data, `http://127.0.0.1:${other.port}${path}`]
+  // The library itself: the command of the same name fails where a killed process of the same number left a semaphore behind.
+  const [faketime] = globSync('/usr/lib/*/faketime/libfaketime.so.1')
+  await promisify(execFile)('curl', curl, { env: { ...process.env, TZ: 'UTC', LD_PRELOAD: faketime, FAKETIME: at } })
   return parts(other.heard[0]!.headers.authorization) === parts(headers.authorization)
 }
 
