@@ -136,6 +136,22 @@ describe.each(usable)('nginx $facts.version', (binary) => {
     expect(server.rendered.findings).toMatchObject([{ id: id(6, 1), field: 'listen_addresses.0', message: reason }])
   })
 
+  test('of two stream hosts on one socket the older has it, and none has the agent’s own', () => {
+    using folder = temporaryFolder()
+    const on = (name: string, listen_port: number) => ({
+      listen_port,
+      listen_addresses: [`unix:${folder.path}/${name}.sock`],
+      extra_directives: ['return x'],
+    })
+    const config = configOf({ stream_hosts: [on('a', 1), on('a', 2), on('nginx', 3)] })
+    const { output, rendered } = testRendered(binary, config, { runtime_directory: folder.path })
+    expect(output).toContain('test is successful')
+    expect(rendered.findings.map(({ id: at, field, message }) => [at, field, message])).toEqual([
+      [id(6, 2), 'listen_addresses.0', expect.stringContaining('is left out')],
+      [id(6, 3), 'listen_addresses.0', `is left out: unix:${folder.path}/nginx.sock is the agent’s own`],
+    ])
+  })
+
   test('datagrams are answered', async () => {
     const origin = createSocket('udp4')
     await new Promise<void>((resolve) => origin.bind(0, '127.0.0.1', resolve))
