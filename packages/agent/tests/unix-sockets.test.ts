@@ -71,12 +71,15 @@ test.each(distinctBinaries().filter(({ path }) => hasModule(path, 'ngx_stream_mo
     }
     await killAll(bench.directory)
     await until('only its file to be left', async () => /ECONNREFUSED/.test(await heardAt(one).catch(String)))
-    await using agent = await startOn(bench, { nginx })
+    await using agent = await startOn(bench, { nginx }, { addressesEvery: 50 })
     await until('the socket to be taken anew', async () => (await heardAt(one).catch(String)) === 'back')
-    const missing = streamOn(join(bench.directory, 'later/a.sock'), 'never')
+    const later = join(bench.directory, 'later')
+    const missing = streamOn(join(later, 'a.sock'), 'late')
     const { status, findings } = await applyOn(agent, bench, desired(4, { stream_hosts: [streamOn(one, 'still'), missing] }))
     expect([status, findings.map(({ kind, field }) => `${kind} ${field}`)]).toEqual(['success', ['stream_host listen_addresses.0']])
     await until('the other is served', async () => (await heardAt(one)) === 'still')
+    await mkdir(later)
+    await until('it comes when it can', async () => (await heardAt(join(later, 'a.sock'))) === 'late')
   },
 )
 
