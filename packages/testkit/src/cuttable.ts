@@ -8,19 +8,22 @@ export interface Cuttable extends AsyncDisposable {
   mute(side: 'client' | 'target'): void
   /** Lets bytes through again. */
   mend(): void
+  /** What clients say takes so many milliseconds more on its way from now on. */
+  slow(milliseconds: number): void
   /** Closes every connection. */
   reset(): void
   /** Has new connections lead to another port. */
   lead(target: number): void
 }
 
-/** A TCP relay to a port of this machine whose line can be cut. */
-export async function startCuttable(first: number): Promise<Cuttable> {
-  let target = first
+/** A TCP relay to a port or a unix socket of this machine whose line can be cut. */
+export async function startCuttable(first: number | string): Promise<Cuttable> {
+  let target: number | string = first
   const pairs = new Set<[Socket, Socket]>()
   let isCut = false
+  let late = 0
   const server = createServer((near) => {
-    const far = connect(target, '127.0.0.1')
+    const far = typeof target === 'number' ? connect(target, '127.0.0.1') : connect(target)
     const pair: [Socket, Socket] = [near, far]
     pairs.add(pair)
     const end = () => {
@@ -29,7 +32,7 @@ export async function startCuttable(first: number): Promise<Cuttable> {
       pairs.delete(pair)
     }
     for (const socket of pair) socket.on('error', end).on('close', end)
-    near.on('data', (chunk) => void far.write(chunk))
+    near.on('data', (chunk) => void (late === 0 ? far.write(chunk) : setTimeout(() => far.write(chunk), late)))
     far.on('data', (chunk) => void near.write(chunk))
     if (isCut) for (const socket of pair) socket.pause()
   })
@@ -50,6 +53,7 @@ export async function startCuttable(first: number): Promise<Cuttable> {
       isCut = false
       each((socket) => socket.resume())
     },
+    slow: (milliseconds) => void (late = milliseconds),
     reset: () => each((socket) => socket.destroy()),
     lead: (port) => void (target = port),
     async [Symbol.asyncDispose]() {

@@ -15,8 +15,10 @@ export interface Feed extends AsyncDisposable {
   reconciler: Reconciler
   /** Takes a place for one more socket of this principal, which the returned function gives back. Throws where that is too many. */
   takePlace(principal: string): () => void
-  /** Takes a client in. With a cursor it is told what came after that first. The caller passes on what the socket says. */
-  admit(socket: Socket, pass: Pass, after: string | undefined): Promise<Listener>
+  /** Where a client begins: at the event of its cursor, without one at what is committed from now on; undefined when that event is not known any longer. */
+  placeOf(cursor: string | undefined): Promise<number | undefined>
+  /** Takes a client in, which is told what came after its place first. The caller passes on what the socket says. */
+  admit(socket: Socket, pass: Pass, place: number | undefined): Listener
   /** Lets go of a client whose socket has closed. */
   leave(listener: Listener): void
   size(): number
@@ -96,9 +98,8 @@ export async function openFeed(ctx: Ctx, limits: Limits): Promise<Feed> {
         else places.set(principal, left)
       }
     },
-    async admit(socket, pass, after) {
-      // Without a cursor it begins with what is committed from now on, also where that has not been passed on yet.
-      const place = after === undefined ? await newestOf(ctx.db) : await placeOf(ctx.db, after)
+    placeOf: (cursor) => (cursor === undefined ? newestOf(ctx.db) : placeOf(ctx.db, cursor)),
+    admit(socket, pass, place) {
       const listener = openListener({ ctx, limits, head: () => head, tails }, socket, pass, place ?? head)
       listeners.set(listener, socket)
       if (place === undefined) listener.miss('last_event_id')

@@ -8,15 +8,14 @@ import type { Actor } from '../access.ts'
 import { authenticate, authenticateCookie, endOf } from '../authenticate.ts'
 import type { Ctx } from '../ctx.ts'
 import type { Feed } from '../events/feed.ts'
-import type { Listener } from '../events/listener.ts'
 import type { Pass } from '../events/pass.ts'
 import { counted, principalOf } from './identify.ts'
 import { readSessionCookie, requireOwnOrigin } from './session-cookie.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who listens, on a request that opens a WebSocket. */
-    pass: Pass | undefined
+    /** Who listens and where they begin, on a request that opens a WebSocket. */
+    arrival: { pass: Pass; place: number | undefined } | undefined
   }
 }
 
@@ -31,7 +30,7 @@ export function isForEvents({ url, headers }: { url?: string | undefined; header
 
 /** Serves the WebSocket of events. The token in its address is read here and nowhere else. */
 export function serveEvents(app: FastifyInstance, ctx: Ctx, feed: Feed): void {
-  app.decorateRequest('pass', undefined)
+  app.decorateRequest('arrival', undefined)
   void app.register(websocket, {
     options: {
       maxPayload: largestMessage,
@@ -60,7 +59,9 @@ export function serveEvents(app: FastifyInstance, ctx: Ctx, feed: Feed): void {
           throw new ApiError('FORBIDDEN', 'you signed in with a one-time password: set one of your own first, with POST /v1/auth/password')
         }
         const principal = principalOf(actor)
-        request.pass = { actor, principal, ends: (await tokenEnd(ctx, request)) ?? Number.POSITIVE_INFINITY }
+        const pass = { actor, principal, ends: (await tokenEnd(ctx, request)) ?? Number.POSITIVE_INFINITY }
+        // Before the client hears that it is in: it is told of all that happens from then on.
+        request.arrival = { pass, place: await feed.placeOf(query.value.last_event_id) }
         // A socket that is gone already tells of no end any more.
         const { socket } = request.raw
         if (request.ws && !socket.destroyed) socket.once('close', feed.takePlace(principal))
@@ -68,31 +69,16 @@ export function serveEvents(app: FastifyInstance, ctx: Ctx, feed: Feed): void {
       handler: async () => {
         throw invalid([{ field: 'Upgrade', message: 'must be websocket: this address is for a WebSocket', code: 'REQUIRED' }])
       },
-      wsHandler: async (socket, request) => {
-        const { last_event_id } = eventsQuery.parse(request.query)
-        await attend(feed, socket, request.pass!, last_event_id)
-      },
+      wsHandler: (socket, request) => attend(feed, socket, request.arrival!),
     })
   })
 }
 
-async function attend(feed: Feed, socket: WebSocket, pass: Pass, after: string | undefined): Promise<void> {
-  const early: string[] = []
-  let listener: Listener | undefined
-  let closed = false
-  socket.on('message', (data: Buffer) => {
-    // Some may have come with the handshake.
-    if (listener) listener.hear(data.toString())
-    else early.push(data.toString())
-  })
-  socket.on('pong', () => listener?.answered())
-  socket.on('close', () => {
-    closed = true
-    if (listener) feed.leave(listener)
-  })
-  listener = await feed.admit(socket, pass, after)
-  if (closed) feed.leave(listener)
-  for (const text of early) listener.hear(text)
+function attend(feed: Feed, socket: WebSocket, { pass, place }: NonNullable<FastifyRequest['arrival']>): void {
+  const listener = feed.admit(socket, pass, place)
+  socket.on('message', (data: Buffer) => listener.hear(data.toString()))
+  socket.on('pong', () => listener.answered())
+  socket.on('close', () => feed.leave(listener))
 }
 
 async function listenerOf(ctx: Ctx, request: FastifyRequest): Promise<Actor> {

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { earliest } from '@nxmesh/api/events'
 import { routes } from '@nxmesh/api/routes'
+import { startCuttable } from '@nxmesh/testkit/cuttable'
 import { accessToken, startTestMaster, type TestMaster } from '@nxmesh/testkit/master'
 import { startPostgres } from '@nxmesh/testkit/postgres'
 import { scratch } from '@nxmesh/testkit/scratch'
@@ -14,6 +15,7 @@ import { tell } from '../../src/events/outbox.ts'
 import { type Listening, listenWith } from './listening.ts'
 
 const stack = new AsyncDisposableStack()
+let settings: string[]
 let masters: TestMaster[]
 let token: string
 
@@ -22,7 +24,7 @@ beforeAll(async () => {
   const directory = stack.use(await scratch()).path
   const keyFile = join(directory, 'secret.key')
   await writeFile(keyFile, randomBytes(32).toString('base64'), { mode: 0o600 })
-  const settings = ['--database', await postgres.createDatabase(), '--secret-key-file', keyFile, '--heartbeat-interval', '10']
+  settings = ['--database', await postgres.createDatabase(), '--secret-key-file', keyFile, '--heartbeat-interval', '10']
   masters = await Promise.all(['one', 'two'].map((name) => startTestMaster(join(directory, name), settings)))
   for (const master of masters) stack.use(master)
   token = await accessToken(masters[0]!.base)
@@ -66,6 +68,19 @@ test('changes and agents at both are heard at both, the same and in one order, a
   }
   const rows = await db.selectFrom('events').select('seq').orderBy('seq').execute()
   expect(rows.map(({ seq }) => seq)).toEqual(rows.map((_, index) => index + 1))
+})
+
+test('what happens once the socket is open is heard, however slow the database of its master', async () => {
+  await using directory = await scratch()
+  const [, database, ...others] = settings
+  const { pathname, searchParams } = new URL(database!)
+  await using line = await startCuttable(join(searchParams.get('host')!, '.s.PGSQL.5432'))
+  const through = `postgres://nxmesh@127.0.0.1:${line.port}${pathname}`
+  await using far = await startTestMaster(directory.path, ['--database', through, ...others])
+  line.slow(500)
+  await using there = await listenWith(far.base, token)
+  await newUpstream(masters[0]!, 'as soon as it is open')
+  expect(await there.next('upstream.created', { name: 'as soon as it is open' })).toMatchObject({ type: 'upstream.created' })
 })
 
 test('an event whose transaction began earlier and ended later is heard all the same', async () => {
