@@ -21,13 +21,17 @@ export function headersWithin(directives: readonly SourceDirective[], inherited:
 /** The custom header that says what a directive says, or undefined where none can. */
 export function customHeader({ name, args }: SourceDirective): Header | undefined {
   const [field = '', written = '', always] = args
-  // A header has one line: what people write over several is one for every browser.
-  const value = written.replace(/\s*[\r\n]\s*/g, ' ')
+  const value = onOneLine(written)
   if (args.length < 2 || args.length > 3 || (always !== undefined && (always !== 'always' || name !== 'add_header'))) return undefined
   if (name === 'add_header' && ourOwnHeaders.has(field.toLowerCase())) return undefined
   const direction = name === 'add_header' ? ('response' as const) : ('request' as const)
   const read = header.safeParse({ name: field, value, always: always === 'always', direction })
   return read.success ? read.data : undefined
+}
+
+/** The value of a header without its line breaks and tabs: what people write over several lines is one for every browser. */
+export function onOneLine(value: string): string {
+  return value.replace(/\s*[\r\n\t]\s*/g, ' ')
 }
 
 /**

@@ -1,5 +1,6 @@
 import { dataBlocks } from '../data-blocks.ts'
-import { type HeaderLevels, headersWithin } from './header-sets.ts'
+import { quote } from '../quote.ts'
+import { type HeaderLevels, headersWithin, onOneLine } from './header-sets.ts'
 import type { Entry, Ledger } from './ledger.ts'
 import { replacedBecause } from './replaced.ts'
 import type { SourceDirective } from './source.ts'
@@ -10,11 +11,20 @@ import type { SourceDirective } from './source.ts'
  */
 export function spelledOut(directive: SourceDirective, inherited: HeaderLevels): SourceDirective {
   const { name, block } = directive
-  if (!block || dataBlocks.has(name)) return directive
+  if (!block) return headers.has(name) ? headerOnOneLine(directive) : directive
+  if (dataBlocks.has(name)) return directive
   const children = block.filter((child) => replacedBecause(child.name, child.args) === undefined)
   const levels = headersWithin(children, inherited)
   const missing = name === 'location' ? missingHeaders(directive, children, inherited) : []
   return { ...directive, block: [...missing, ...children.map((child) => spelledOut(child, levels))] }
+}
+
+const headers: ReadonlySet<string> = new Set<keyof HeaderLevels>(['add_header', 'proxy_set_header'])
+
+function headerOnOneLine(directive: SourceDirective): SourceDirective {
+  const args = directive.args.map(onOneLine)
+  if (args.every((value, at) => value === directive.args[at])) return directive
+  return { ...directive, args, head: [directive.name, ...args.map(quote)].join(' ') }
 }
 
 /** Says of a directive that was kept, and of all in it, what became of it. */

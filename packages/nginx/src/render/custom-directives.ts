@@ -22,7 +22,8 @@ export type ReadStatement = { ok: true; statement: Statement } | { ok: false; re
 
 const plain = /^[A-Za-z0-9_./:@%+,=~^*?&|!<>()[\]$ -]+$/
 const controlCharacter = /\p{Cc}/u
-const notInBodies = /(?![\n\r\t])\p{Cc}/u
+const notInHeaders = /(?!\t)\p{Cc}/u
+const notInText = /(?![\n\r\t])\p{Cc}/u
 
 /**
  * Reads a custom directive: its value is what stands after the name, with or without the final `;`, or a block. Anything but exactly
@@ -105,20 +106,20 @@ function problemOf(directive: Directive, rules: Rules): StatementProblem | undef
   const args = directive.args.map((argument) => argument.value)
   const message = isAllowedIn(rules, name, args) ? undefined : refusal(name, args, rules.allowed)
   if (message !== undefined) return { reason: 'refused', message }
-  const written = textProblem(directive)
+  const written = textProblem(directive, rules.block)
   if (written !== undefined) return { reason: 'malformed', message: written }
   switch (block?.kind) {
     case undefined:
       return name.endsWith('_by_lua_block') ? { reason: 'malformed', message: `"${name}" must have Lua between braces` } : undefined
     case 'lua':
-      return notInBodies.test(block.source)
+      return notInText.test(block.source)
         ? { reason: 'malformed', message: `the Lua of "${name}" must not contain control characters but for line breaks and tabs` }
         : undefined
     case 'directives':
       if (name === 'if' && rules.block !== undefined && rules.block !== 'location')
         return { reason: 'malformed', message: '"if" cannot stand inside another block' }
       for (const child of block.directives) {
-        const inner = dataBlocks.has(name) ? entryProblem(child) : problemOf(child, { ...rules, block: name })
+        const inner = dataBlocks.has(name) ? entryProblem(child, name) : problemOf(child, { ...rules, block: name })
         if (inner !== undefined) return inner
       }
       return undefined
@@ -155,23 +156,31 @@ function isAllowedIn({ level, block }: Pick<Rules, 'level' | 'block'>, name: str
 }
 
 /** The names in these blocks are data, all but `include`. */
-function entryProblem(entry: Directive): StatementProblem | undefined {
+function entryProblem(entry: Directive, block: string): StatementProblem | undefined {
   if (entry.name === 'include') return { reason: 'refused', message: refusal('include', [], nothingMore)! }
-  const message = textProblem(entry)
+  const message = textProblem(entry, block)
   return message === undefined ? undefined : { reason: 'malformed', message }
 }
 
-/** Tells whether the words of a directive become code, or text of a body, where a line break adds no header. */
-function takesLines({ name, args }: Directive): boolean {
-  if (name === 'sub_filter' || name.endsWith('_by_lua')) return true
-  return name === 'return' && args.length === 2 && /^(?!30[12378]$)\d{3}$/.test(args[0]!.value)
+const ofHeaders =
+  /header|trailer|cookie|^userid|^(default_type|charset|auth_basic|rewrite|error_page|proxy_method|[a-z]+_pass|[a-z]+_redirect)$/
+
+/** Tells whether words of a directive become lines of a request or an answer, where a line break would begin another. */
+function becomesHeader({ name, args }: Directive): boolean {
+  if (name === 'return') return args.length !== 2 || !/^(?!30[12378]$)\d{3}$/.test(args[0]!.value)
+  return ofHeaders.test(name)
 }
 
-function textProblem(directive: Directive): string | undefined {
+/** `block` is what the directive stands in. */
+function textProblem(directive: Directive, block: string | undefined): string | undefined {
   const { name, raw, before, beforeEnd, args } = directive
-  const forbidden = takesLines(directive) ? notInBodies : controlCharacter
-  if (controlCharacter.test(name) || args.some(({ value }) => forbidden.test(value)))
-    return `"${name}" must not contain control characters, nor the escapes \\r, \\n and \\t`
+  const data = block !== undefined && dataBlocks.has(block)
+  const inHeader = data ? block === 'types' : becomesHeader(directive)
+  const forbidden = inHeader ? notInHeaders : notInText
+  if ((data ? forbidden : controlCharacter).test(name) || args.some(({ value }) => forbidden.test(value))) {
+    const escapes = inHeader ? ', nor the escapes \\r and \\n' : ' but for line breaks and tabs'
+    return `"${name}" must not contain control characters${escapes}`
+  }
   if (Buffer.byteLength(raw) > maxTokenBytes || args.some((argument) => Buffer.byteLength(argument.raw) > maxTokenBytes))
     return `"${name}" has an argument of more than ${maxTokenBytes} bytes, which nginx refuses`
   if (before.includes('#') || beforeEnd.includes('#') || args.some((argument) => argument.before.includes('#')))

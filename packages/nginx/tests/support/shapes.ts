@@ -297,4 +297,33 @@ server {
     }`.replace("'it''", `"it's"`),
     ),
   },
+
+  'a shop with values over several lines': {
+    'nginx.conf': main(String.raw`
+    map $http_user_agent $odd { "~\n" "a\nb"; default ""; }
+    server {
+        listen 8085;
+        server_name shop.example;
+        root /srv/shop;
+        set $policy "default-src 'self';
+            img-src *";
+        if ($args ~* "[\r\n]") { return 400; }
+        location ~ ^/setup/.+\.php$ {
+            fastcgi_pass 127.0.0.1:9000;
+            fastcgi_param PHP_FLAG "session.auto_start=off \n display_errors=off";
+            fastcgi_param PHP_VALUE "memory_limit=756M
+                max_execution_time=600";
+        }
+        location /policies/ {
+            add_header Content-Security-Policy $policy;
+            location /policies/own/ {
+                add_header Content-Security-Policy "default-src 'none';
+                    img-src 'self'" always;
+            }
+        }
+        location = /robots.txt { return 200 "User-agent: *
+Disallow: /
+"; }
+    }`),
+  },
 }
