@@ -38,6 +38,6 @@ function* refused(top: readonly Directive[]): Generator<Directive> {
 }
 
 function reaches(name: string, args: readonly string[]): boolean {
-  if (reachesHost(name)) return true
+  if (reachesHost(name, args)) return true
   return files.test(name) && !((name === 'access_log' && args[0] === 'off') || (name === 'error_log' && args[0] === 'stderr'))
 }

@@ -57,6 +57,7 @@ describe('custom directives', () => {
     ['perl', 'x', 'NOT_ALLOWED'],
     ['load_module', '/x.so', 'NOT_ALLOWED'],
     ['ssl_engine', '/x.so', 'NOT_ALLOWED'],
+    ['proxy_ssl_conf_command', 'VerifyCAFile /etc/shadow', 'NOT_ALLOWED'],
     ['proxy_store', '/x', 'NOT_ALLOWED'],
     ['proxy_temp_path', '/x', 'NOT_ALLOWED'],
     ['access_log', '/etc/cron.d/x', 'NOT_ALLOWED'],
@@ -74,6 +75,10 @@ describe('custom directives', () => {
 
   test('a directive of a virtual host is checked for that context', () => {
     expect(checkHost({ custom_directives: { ssl_protocols: 'TLSv1.3' } })).toEqual([])
+    expect(checkHost({ custom_directives: { ssl_conf_command: 'Ciphersuites TLS_AES_128_GCM_SHA256' } })).toEqual([])
+    expect(checkHost({ custom_directives: { ssl_conf_command: 'PrivateKey /etc/key.pem' } })).toEqual([
+      'custom_directives.ssl_conf_command NOT_ALLOWED',
+    ])
     expect(checkHost({ custom_directives: { alias: '/x/' } })).toEqual(['custom_directives.alias NOT_ALLOWED'])
   })
 })

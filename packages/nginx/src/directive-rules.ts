@@ -5,7 +5,13 @@ import { isLua } from './lua-directives.ts'
 export type DirectiveContext = 'main' | 'events' | 'http' | 'server' | 'location'
 
 const codeOrFiles =
-  /^(include|load_module|ssl_engine|([a-z]+_)?ssl_conf_command|([a-z]+_)?ssl_password_file|perl.*|js_.*|njs_.*|xslt_stylesheet|.*_temp_path|proxy_store|proxy_store_access|fastcgi_store|uwsgi_store|scgi_store|modsecurity_rules_(file|remote)|google_perftools_profiles|geoip_.*|geoip2|create_full_put_path|dav_.*|passenger.*|exec.*)$/
+  /^(include|load_module|ssl_engine|([a-z]+_)?ssl_password_file|perl.*|js_.*|njs_.*|xslt_stylesheet|.*_temp_path|proxy_store|proxy_store_access|fastcgi_store|uwsgi_store|scgi_store|modsecurity_rules_(file|remote)|google_perftools_profiles|geoip_.*|geoip2|create_full_put_path|dav_.*|passenger.*|exec.*)$/
+
+// The other commands open files: certificates, keys, folders of authorities. Source: OpenSSL, SSL_CONF_cmd, which heeds no case.
+const commandsWithoutFiles: ReadonlySet<string> = new Set(
+  `ciphersuites cipherstring options protocol minprotocol maxprotocol signaturealgorithms clientsignaturealgorithms groups curves
+    ecdhparameters recordpadding numtickets`.split(/\s+/),
+)
 
 const ours: Readonly<Record<string, string>> = {
   server: 'add a virtual host instead',
@@ -60,13 +66,14 @@ export function refusal(name: string, args: readonly string[], { lua, within }: 
     const why = within ? `no ${within} runs any` : 'lua_allowed of the workspace is false'
     return lua ? undefined : `"${name}" is not allowed: it runs code on the host, and ${why}`
   }
-  if (reachesHost(name)) return `"${name}" is not allowed: it runs code or reaches files of the host`
+  if (reachesHost(name, args)) return `"${name}" is not allowed: it runs code or reaches files of the host`
   if (logs.has(name) && !(args.length === 1 && args[0] === 'off')) return `"${name}" may only be "off"`
   if (name === 'log_format' && takenFormats.has(args[0] ?? '')) return `"log_format" cannot have the name "${args[0]}": it is taken`
   return undefined
 }
 
 /** Tells whether a directive runs code, or reads or writes files of its own choice, already while nginx reads the configuration. */
-export function reachesHost(name: string): boolean {
+export function reachesHost(name: string, args: readonly string[]): boolean {
+  if (/^([a-z]+_)?ssl_conf_command$/.test(name)) return !commandsWithoutFiles.has(args[0]?.toLowerCase() ?? '')
   return isLua(name) || codeOrFiles.test(name)
 }

@@ -231,6 +231,19 @@ describe('servers', () => {
 describe('locations', () => {
   const locations = (inside: string, around = '') => hosts(`${around} server { listen 80; ${inside} }`)[0]?.locations
 
+  test('one that no name leads to says so, and one whose names are taken', () => {
+    const servers = (names: string) => `server { listen 80; server_name a.test; return 204; } server { listen 80; ${names} return 205; }`
+    expect(leftOut(servers(''))[0]).toContain('only requests without the name of a host reach it')
+    expect(leftOut(servers('server_name a.test;'))[0]).toContain('all its names are those of servers before it')
+  })
+
+  test('TLS commands that open no file are taken', () => {
+    const server = (command: string) =>
+      `server { listen 443 ssl; server_name a.test; ssl_certificate a.pem; ssl_conf_command ${command}; return 204; }`
+    expect(hosts(server('Options KTLS'))).toHaveLength(1)
+    expect(leftOut(server('ServerInfoFile /x'))[0]).toContain('"ssl_conf_command" is not allowed')
+  })
+
   test('an upstream by name is an object, anything else is an address', () => {
     const around = 'upstream app { server 10.0.0.1; } upstream odd { hash $uri; server 10.0.0.2; }'
     expect(

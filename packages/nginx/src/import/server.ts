@@ -67,6 +67,8 @@ function noPort(server: SourceDirective): Refused {
 
 const nobody = 'NxMesh answers names that no virtual host has in this way by itself'
 
+const hostless = 'only requests without the name of a host reach it, which no virtual host can ask for'
+
 type Refused = Obstacle & { outcome?: ImportLine['outcome'] }
 
 function readServer(server: SourceDirective, context: ServerContext, ledger: Ledger): { hosts: ConfigVirtualHost[] } | Refused {
@@ -135,7 +137,10 @@ function readServer(server: SourceDirective, context: ServerContext, ledger: Led
   }
   if (hosts.length === 0 && rejecting) return { directive: server, message: nobody, outcome: 'replaced' }
   if (hosts.length === 0)
-    return { directive: server, message: 'no request reaches it: all its names are those of servers before it, or it has none' }
+    return {
+      directive: server,
+      message: names.length > 0 ? 'no request reaches it: all its names are those of servers before it' : hostless,
+    }
   return { hosts }
 }
 
