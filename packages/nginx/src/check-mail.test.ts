@@ -37,6 +37,10 @@ test.each([
   [['include mail.d/*.conf'], 'mail_directives.0 NOT_ALLOWED "include" is not allowed: it runs code or reaches files of the host'],
   [['timeout 5s; timeout 6s'], 'mail_directives.0 INVALID_FORMAT must be exactly one "timeout" directive'],
   [['protocol imap'], 'mail_directives.0 NOT_ALLOWED "protocol" is not allowed in the mail block, only in a mail server'],
+  [
+    [String.raw`imap_capabilities "A\r\n* BAD"`],
+    String.raw`mail_directives.0 INVALID_FORMAT "imap_capabilities" must not contain control characters, nor the escapes \r and \n`,
+  ],
   [['timeout { }'], 'mail_directives.0 INVALID_FORMAT "timeout" must not be a block'],
   [['auth_http auth.internal/x'], 'mail_directives.0 INVALID_VALUE "auth_http" must go to an IP address, localhost or unix:/path'],
   [[auth, server('ssl on;')], 'mail_directives.1 NOT_ALLOWED "ssl" cannot be set here'],

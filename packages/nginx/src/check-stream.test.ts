@@ -61,6 +61,7 @@ describe('directives of a stream host', () => {
     'proxy_pass a_block',
     'pass 10.0.0.1:1',
     'return "a; } b"',
+    String.raw`return "$remote_addr\n"`,
   ])('hazard 102: %s leads somewhere', (text) => expect(check({ extra_directives: [text] })).toEqual([]))
 
   test.each([

@@ -106,7 +106,7 @@ function problemOf(directive: Directive, rules: Rules): StatementProblem | undef
   const args = directive.args.map((argument) => argument.value)
   const message = isAllowedIn(rules, name, args) ? undefined : refusal(name, args, rules.allowed)
   if (message !== undefined) return { reason: 'refused', message }
-  const written = textProblem(directive, rules.block)
+  const written = textProblem(directive, rules)
   if (written !== undefined) return { reason: 'malformed', message: written }
   switch (block?.kind) {
     case undefined:
@@ -119,7 +119,7 @@ function problemOf(directive: Directive, rules: Rules): StatementProblem | undef
       if (name === 'if' && rules.block !== undefined && rules.block !== 'location')
         return { reason: 'malformed', message: '"if" cannot stand inside another block' }
       for (const child of block.directives) {
-        const inner = dataBlocks.has(name) ? entryProblem(child, name) : problemOf(child, { ...rules, block: name })
+        const inner = dataBlocks.has(name) ? entryProblem(child, { ...rules, block: name }) : problemOf(child, { ...rules, block: name })
         if (inner !== undefined) return inner
       }
       return undefined
@@ -156,26 +156,27 @@ function isAllowedIn({ level, block }: Pick<Rules, 'level' | 'block'>, name: str
 }
 
 /** The names in these blocks are data, all but `include`. */
-function entryProblem(entry: Directive, block: string): StatementProblem | undefined {
+function entryProblem(entry: Directive, rules: Rules): StatementProblem | undefined {
   if (entry.name === 'include') return { reason: 'refused', message: refusal('include', [], nothingMore)! }
-  const message = textProblem(entry, block)
+  const message = textProblem(entry, rules)
   return message === undefined ? undefined : { reason: 'malformed', message }
 }
 
 const ofHeaders =
   /header|trailer|cookie|^userid|^(default_type|charset|auth_basic|rewrite|error_page|proxy_method|[a-z]+_pass|[a-z]+_redirect)$/
 
-/** Tells whether words of a directive become lines of a request or an answer, where a line break would begin another. */
-function becomesHeader({ name, args }: Directive): boolean {
+/** Tells whether words of a directive become lines of a request or an answer, where a line break would begin another. A stream has no lines. */
+function becomesHeader({ name, args }: Directive, level: Level): boolean {
+  if (level === 'stream_host' || level === 'stream') return false
+  if (level === 'mail') return true
   if (name === 'return') return args.length !== 2 || !/^(?!30[12378]$)\d{3}$/.test(args[0]!.value)
   return ofHeaders.test(name)
 }
 
-/** `block` is what the directive stands in. */
-function textProblem(directive: Directive, block: string | undefined): string | undefined {
+function textProblem(directive: Directive, { level, block }: Rules): string | undefined {
   const { name, raw, before, beforeEnd, args } = directive
   const data = block !== undefined && dataBlocks.has(block)
-  const inHeader = data ? block === 'types' : becomesHeader(directive)
+  const inHeader = data ? block === 'types' : becomesHeader(directive, level)
   const forbidden = inHeader ? notInHeaders : notInText
   if ((data ? forbidden : controlCharacter).test(name) || args.some(({ value }) => forbidden.test(value))) {
     const escapes = inHeader ? ', nor the escapes \\r and \\n' : ' but for line breaks and tabs'
