@@ -265,6 +265,17 @@ describe('locations', () => {
     expect(leftOut(`server { listen 80; ${text} }`)).toContainEqual(expect.stringContaining('is never reached'))
   })
 
+  test('one that no path can lead to is left out alone', () => {
+    const server = (more: string) =>
+      `server { listen 80; server_name a.test; location admin/ { deny all; } location / { return 204; } ${more} }`
+    expect(leftOut(server('rewrite ^/x https://b.test/;'))).toEqual([
+      'location admin/: is never reached: the path of a request begins with a slash',
+      'deny all: is never reached: the path of a request begins with a slash',
+    ])
+    expect(hosts(server(''))[0]!.locations.map(({ path }) => path)).toEqual(['/'])
+    expect(hosts(server('location /in { rewrite ^/in/(.*) admin/$1 last; }'))).toEqual([])
+  })
+
   test('a header that nginx writes itself stays a directive', () => {
     const text = 'location = /502 { add_header grpc-status 14; add_header content-length 0; return 204; }'
     expect(locations(text)).toMatchObject([

@@ -7,10 +7,10 @@ import { withSslInListen } from './mail-ssl.ts'
 import { type Claims, claim, namesOf } from './names.ts'
 import { answersNobody, rejectsStrangers } from './nobody.ts'
 import { absolute } from './path.ts'
-import { repeatedLocations } from './repeated.ts'
 import { replacedBecause } from './replaced.ts'
 import type { SourceDirective } from './source.ts'
 import { readStreamListen, streamPlaceOf } from './stream-listen.ts'
+import { unreachedLocations } from './unreached.ts'
 
 /** What a configuration says, by block: its statements in an order of their own where their order says nothing. */
 export type NormalForm = Map<string, string[]>
@@ -99,8 +99,8 @@ function putServers(form: NormalForm, servers: readonly SourceDirective[], withi
     const block = server.block!
     const { names } = namesOf(server)
     const levels = headersWithin(block, outer)
-    const repeated = repeatedLocations(block)
-    const locations = block.filter((directive) => directive.name === 'location' && !repeated.has(directive))
+    const unreached = unreachedLocations(block)
+    const locations = block.filter((directive) => directive.name === 'location' && !unreached.has(directive))
     const inherited = http.filter(({ name }) => comparedInServers.has(name) && !block.some((own) => own.name === name))
     const certificate = [...block, ...http].find(({ name }) => name === 'ssl_certificate')?.args[0]
     for (const place of new Set(listensOf(server).map(placeOf))) {

@@ -17,9 +17,9 @@ import { noteKept, spelledOut } from './nested.ts'
 import { answersNobody, rejectsStrangers } from './nobody.ts'
 import { type Place, placesOf } from './places.ts'
 import { refusedBecause } from './refused.ts'
-import { repeatedLocations } from './repeated.ts'
 import { replacedBecause } from './replaced.ts'
 import type { SourceDirective } from './source.ts'
+import { unreachedLocations } from './unreached.ts'
 
 /** What a server is read with: what the http block says, and what the servers before it have taken. */
 export interface ServerContext {
@@ -238,14 +238,12 @@ function readLocations(
   entry: Noting['entry'],
 ): Location[] | Obstacle {
   const locations: Location[] = []
-  const repeated = repeatedLocations(server.block!)
+  const unreached = unreachedLocations(server.block!)
   for (const directive of server.block!) {
     if (directive.name !== 'location') continue
-    if (repeated.has(directive)) {
-      noteWhole(ledger, directive, {
-        outcome: 'left_out',
-        message: 'is never reached: an earlier location has the same regular expression',
-      })
+    const message = unreached.get(directive)
+    if (message !== undefined) {
+      noteWhole(ledger, directive, { outcome: 'left_out', message })
       continue
     }
     if (directive.block?.some(({ name }) => name === 'stub_status')) {
