@@ -23,6 +23,8 @@ describe('custom directives', () => {
     ['access_log', 'off'],
     ['types', '{ text/x-own own; }'],
     ['some_module_directive', 'x y'],
+    ['proxy_store', 'off'],
+    ['dav_methods', 'off'],
     ['return', '301 https://$host$request_uri'],
   ])('allows %s %s', (name, value) => {
     expect(checkDirective(name, value)).toEqual([])
@@ -59,6 +61,7 @@ describe('custom directives', () => {
     ['ssl_engine', '/x.so', 'NOT_ALLOWED'],
     ['proxy_ssl_conf_command', 'VerifyCAFile /etc/shadow', 'NOT_ALLOWED'],
     ['proxy_store', '/x', 'NOT_ALLOWED'],
+    ['dav_methods', 'PUT', 'NOT_ALLOWED'],
     ['proxy_temp_path', '/x', 'NOT_ALLOWED'],
     ['access_log', '/etc/cron.d/x', 'NOT_ALLOWED'],
     ['error_log', '/x', 'NOT_ALLOWED'],

@@ -7,6 +7,9 @@ export type DirectiveContext = 'main' | 'events' | 'http' | 'server' | 'location
 const codeOrFiles =
   /^(include|load_module|ssl_engine|([a-z]+_)?ssl_password_file|perl.*|js_.*|njs_.*|xslt_stylesheet|.*_temp_path|proxy_store|proxy_store_access|fastcgi_store|uwsgi_store|scgi_store|modsecurity_rules_(file|remote)|google_perftools_profiles|geoip_.*|geoip2|create_full_put_path|dav_.*|passenger.*|exec.*)$/
 
+// Said to be off, these write nothing.
+const switches = /^((proxy|fastcgi|uwsgi|scgi)_store|dav_methods|create_full_put_path)$/
+
 // The other commands open files: certificates, keys, folders of authorities. Source: OpenSSL, SSL_CONF_cmd, which heeds no case.
 const commandsWithoutFiles: ReadonlySet<string> = new Set(
   `ciphersuites cipherstring options protocol minprotocol maxprotocol signaturealgorithms clientsignaturealgorithms groups curves
@@ -75,5 +78,5 @@ export function refusal(name: string, args: readonly string[], { lua, within }: 
 /** Tells whether a directive runs code, or reads or writes files of its own choice, already while nginx reads the configuration. */
 export function reachesHost(name: string, args: readonly string[]): boolean {
   if (/^([a-z]+_)?ssl_conf_command$/.test(name)) return !commandsWithoutFiles.has(args[0]?.toLowerCase() ?? '')
-  return isLua(name) || codeOrFiles.test(name)
+  return isLua(name) || (codeOrFiles.test(name) && !(switches.test(name) && args.length === 1 && args[0] === 'off'))
 }

@@ -1,5 +1,5 @@
 import type { SourceDirective } from './source.ts'
-import { argumentsOf, textOf } from './text.ts'
+import { argumentsOf, everything, textOf } from './text.ts'
 
 const families: Readonly<Record<string, string>> = {
   set: 'rewrite',
@@ -36,7 +36,8 @@ export function keep(directives: readonly SourceDirective[]): Kept {
   for (const directive of directives) {
     const { name } = directive
     const value = argumentsOf(directive)
-    if (counts.get(familyOf(name)) === 1 && value.length <= longestCustom && isName.test(name) && !onlyExtra.has(name)) {
+    const alone = counts.get(familyOf(name)) === 1 && value.length <= longestCustom && isName.test(name)
+    if (alone && ![...everything([directive])].some((each) => onlyExtra.has(each.name))) {
       kept.custom_directives[name] = value
       kept.fields.set(directive, `custom_directives.${name}`)
     } else {

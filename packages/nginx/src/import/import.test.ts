@@ -276,6 +276,15 @@ describe('locations', () => {
     expect(hosts(server('location /in { rewrite ^/in/(.*) admin/$1 last; }'))).toEqual([])
   })
 
+  test('what proxies within a block of its own is kept with it', () => {
+    const [host] = hosts(`server { listen 80; server_name a.test; location / { if ($uri ~ "/(.*)") { proxy_pass http://127.0.0.1:1/$1; } }
+      location /b { limit_except POST { proxy_pass http://127.0.0.1:1; } proxy_pass http://127.0.0.1:2; } }`)
+    expect(host!.locations.map(({ extra_directives }) => extra_directives?.[0])).toEqual([
+      expect.stringContaining('proxy_pass http://127.0.0.1:1/$1;'),
+      expect.stringContaining('proxy_pass http://127.0.0.1:1;'),
+    ])
+  })
+
   test('a header that nginx writes itself stays a directive', () => {
     const text = 'location = /502 { add_header grpc-status 14; add_header content-length 0; return 204; }'
     expect(locations(text)).toMatchObject([
