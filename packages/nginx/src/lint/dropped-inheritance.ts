@@ -1,5 +1,5 @@
 import { found, type LintFinding } from './finding.ts'
-import type { Scope } from './scope.ts'
+import type { LocationScope, Scope } from './scope.ts'
 import type { Statement } from './statement.ts'
 
 const rule = {
@@ -24,20 +24,24 @@ export function droppedInheritance(scope: Scope): LintFinding[] {
   return families.flatMap(({ names, what }) => {
     const pick = (statements: readonly Statement[]) =>
       statements.filter(({ name, within }) => within.length === 0 && (names as readonly string[]).includes(name))
-    const server = pick(scope.statements)
-    const inherited = server.length > 0 ? server : pick(outer.statements)
-    if (inherited.length === 0) return []
+    const holding = (around: (readonly Statement[])[]) => around.map(pick).find((each) => each.length > 0) ?? []
     const levels = [
-      ...(server.length > 0 && pick(outer.statements).length > 0 ? [server] : []),
-      ...locations.map(({ statements }) => pick(statements)),
+      { own: scope.statements, around: [outer.statements] },
+      ...locations.map((location) => ({
+        own: location.statements,
+        around: [...levelsAround(location), scope.statements, outer.statements],
+      })),
     ]
-    return levels.flatMap((own) => {
-      const lost = (own === server ? pick(outer.statements) : inherited).filter(
-        (each) => !own.some((mine) => mine.args.join(' ') === each.args.join(' ')),
-      )
-      if (own.length === 0 || lost.length === 0) return []
+    return levels.flatMap(({ own, around }) => {
+      const mine = pick(own)
+      const lost = holding(around).filter((each) => !mine.some(({ args }) => args.join(' ') === each.args.join(' ')))
+      if (mine.length === 0 || lost.length === 0) return []
       const reason = `drops the ${what} of the levels around it: ${lost.map(({ name, args }) => `${name} ${args.join(' ')}`).join(', ')}`
-      return [found(rule, scope.object, own[0]!.field, reason, `repeat here what shall hold here, or move it all to one level`)]
+      return [found(rule, scope.object, mine[0]!.field, reason, `repeat here what shall hold here, or move it all to one level`)]
     })
   })
+}
+
+function levelsAround({ outer }: LocationScope): (readonly Statement[])[] {
+  return outer ? [outer.statements, ...levelsAround(outer)] : []
 }

@@ -52,6 +52,36 @@ test('try_files_with_proxy', () => {
     'try_files_with_proxy locations.0.custom_directives.try_files',
   ])
   expect(codes(location({ root: '/srv', custom_directives: { try_files: '$uri @app' } }))).toEqual([])
+  const scripts = (tried: string) =>
+    codes(directives({ try_files: tried, fastcgi_pass: '127.0.0.1:9000' })).filter((each) => each.startsWith('try_'))
+  expect(scripts('$fastcgi_script_name =404')).toEqual([])
+  expect(scripts('$uri $uri/ /index.php')).toEqual(['try_files_with_proxy locations.0.custom_directives.try_files'])
+})
+
+describe('locations within others', () => {
+  const nested = (text: string, more: object = {}) => codes(location({ root: '/srv', ...more, extra_directives: [text] }))
+
+  test('are judged by themselves', () => {
+    const proxied = 'location /api { proxy_pass http://127.0.0.1:81; proxy_read_timeout 9s; proxy_connect_timeout 9s; }'
+    expect(nested(proxied, { custom_directives: { try_files: '$uri =404' } })).toEqual([])
+    expect(nested('location /a { location /a/files { alias /data/; } }')).toEqual(['alias_traversal locations.0.extra_directives.0'])
+    expect(nested('location ~ ^/files/(.+)$ { alias /data/$1; }', { path: '/files' })).toEqual([])
+  })
+
+  test('lose what the levels around them say', () => {
+    const denied = {
+      access: {
+        rules: [
+          { action: 'allow', address: '10.0.0.0/8' },
+          { action: 'deny', address: 'all' },
+        ],
+      },
+    }
+    expect(nested('location /a { location /a/b { allow 192.0.2.1; deny all; } }', denied)).toEqual([
+      'dropped_inheritance locations.0.extra_directives.0',
+    ])
+    expect(nested('location /a { error_page 404 /x; location /a/b { error_page 404 /x; error_page 500 /y; } }')).toEqual([])
+  })
 })
 
 test('access_after_return', () => {

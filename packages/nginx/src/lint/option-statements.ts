@@ -17,6 +17,18 @@ interface OptionStatements {
   elsewhere: Statement[]
   /** By the place of the location in the virtual host. */
   locations: ReadonlyMap<number, Statement[]>
+  nested: readonly NestedLocation[]
+}
+
+/** A location within others, outermost first. */
+export interface NestedLocation {
+  /** The place in the virtual host of the location that all of it stands in. */
+  at: number
+  field: string
+  directive: Directive
+  /** Those between the two. */
+  within: readonly Directive[]
+  statements: Statement[]
 }
 
 // Read from the objects themselves, where the path is exact.
@@ -30,16 +42,29 @@ const readFromSettings = /^(nginx_directives|env_vars)\./
  */
 export function hostOptions(host: VirtualHost, upstreams: Upstreams, settings: Settings): OptionStatements {
   const found = { server: [] as Statement[], elsewhere: [] as Statement[], locations: new Map<number, Statement[]>() }
+  const nested = new Map<Directive, NestedLocation>()
   for (const { directive, source, around } of renderedFrom(configOf(host, upstreams, settings))) {
     const { kind, id, field } = source
     if (kind !== 'virtual_host' || id !== host.id || field === undefined || readFromHost.test(field)) continue
     const at = /^locations\.(\d+)\./.exec(field)?.[1]
-    const isOwn = at === undefined && around !== undefined
-    const statements = placed(directive, field, isOwn ? [around] : [])
-    if (at !== undefined) found.locations.set(Number(at), [...(found.locations.get(Number(at)) ?? []), ...statements])
-    else (isOwn ? found.elsewhere : found.server).push(...statements)
+    if (at !== undefined) {
+      const place = Number(at)
+      const statements = placed(directive, field, [])
+      const own = around.at(-1)
+      if (around.length < 2 || own === undefined) {
+        found.locations.set(place, [...(found.locations.get(place) ?? []), ...statements])
+        continue
+      }
+      const known = nested.get(own)
+      if (known) known.statements.push(...statements)
+      else nested.set(own, { at: place, field, directive: own, within: around.slice(1, -1), statements })
+    } else {
+      const [location] = around
+      if (location) found.elsewhere.push(...placed(directive, field, [statement('location', valuesOf(location), '')]))
+      else found.server.push(...placed(directive, field, []))
+    }
   }
-  return found
+  return { ...found, nested: [...nested.values()] }
 }
 
 /** The directives that the options of the settings become in the http block. */
@@ -52,29 +77,27 @@ export function settingsOptions(settings: Settings): Statement[] {
 interface RenderedDirective {
   directive: Directive
   source: LineSource
-  /** The location that it stands in. */
-  around: Statement | undefined
+  /** The locations that it stands in, outermost first. */
+  around: readonly Directive[]
 }
 
 /** Every directive that is rendered for something, in server blocks and locations too. */
 function renderedFrom(config: AgentConfig): RenderedDirective[] {
   const rendered = render(config, reference)
   const parsed = parse(rendered.files.find(({ path }) => path === 'http.conf')?.text ?? '')
-  const collect = (directives: readonly Directive[], around?: Statement): RenderedDirective[] =>
+  const collect = (directives: readonly Directive[], around: readonly Directive[] = []): RenderedDirective[] =>
     directives.flatMap((directive) => {
       const isLevel = directive.name === 'server' || directive.name === 'location'
-      if (isLevel && directive.block?.kind === 'directives') {
-        const location = statement(
-          'location',
-          directive.args.map(({ value }) => value),
-          '',
-        )
-        return collect(directive.block.directives, directive.name === 'location' ? location : undefined)
-      }
+      if (isLevel && directive.block?.kind === 'directives')
+        return collect(directive.block.directives, directive.name === 'location' ? [...around, directive] : [])
       const source = rendered.sources('http.conf', directive.line)
       return source ? [{ directive, source, around }] : []
     })
   return parsed.ok ? collect(parsed.tree.directives) : []
+}
+
+function valuesOf({ args }: Directive): string[] {
+  return args.map(({ value }) => value)
 }
 
 /** An nginx that can do everything, so that every option is written. */

@@ -2,8 +2,9 @@ import type { Location } from '@nxmesh/model/location'
 import { splitPath } from '@nxmesh/model/location-path'
 import type { Settings } from '@nxmesh/model/settings'
 import type { VirtualHost } from '@nxmesh/model/virtual-host'
+import type { Directive } from '../parse.ts'
 import type { LintObject } from './finding.ts'
-import { hostOptions, settingsOptions, type Upstreams } from './option-statements.ts'
+import { hostOptions, type NestedLocation, settingsOptions, type Upstreams } from './option-statements.ts'
 import { customStatements, headerStatements, type Statement, statement } from './statement.ts'
 
 /** One location with everything that stands in it. */
@@ -14,6 +15,8 @@ export interface LocationScope {
   modifier: ReturnType<typeof splitPath>['modifier']
   pattern: string
   statements: readonly Statement[]
+  /** The location that it stands in; undefined for those of the virtual host itself. */
+  outer?: LocationScope
 }
 
 /** What the rules over directives look at: the http level as the settings make it. */
@@ -30,6 +33,7 @@ export interface HostScope {
   object: LintObject
   host: VirtualHost
   statements: readonly Statement[]
+  /** Those of the virtual host, then those that stand in others. */
   locations: readonly LocationScope[]
   /** What stands in locations that its options make for themselves. */
   elsewhere: readonly Statement[]
@@ -63,7 +67,7 @@ export function hostScope(host: VirtualHost, upstreams: Upstreams, outer: Settin
     object: { kind: 'virtual_host', id: host.id, name: host.name },
     host,
     statements: [...customStatements(host.custom_directives, 'custom_directives'), ...options.server],
-    locations,
+    locations: [...locations, ...nestedScopes(options.nested, locations)],
     elsewhere: options.elsewhere,
     outer,
   }
@@ -79,9 +83,23 @@ export function* statementsOf(scope: Scope): Generator<{ statement: Statement; l
 
 /** What holds in a location, or in the server block where none is given: its own statements, then those of each level around it. */
 export function* inForce(scope: HostScope, location?: LocationScope): Generator<Statement> {
-  if (location) yield* location.statements
+  for (let each = location; each; each = each.outer) yield* each.statements
   yield* scope.statements
   yield* scope.outer.statements
+}
+
+/** Locations within others: they have no fields, all in them is a statement. */
+function nestedScopes(nested: readonly NestedLocation[], locations: readonly LocationScope[]): LocationScope[] {
+  const made = new Map<Directive, LocationScope>()
+  return nested.map(({ at, field, directive, within, statements }) => {
+    const path = directive.args.map(({ value }) => value).join(' ')
+    const location = { path, custom_headers: [], rewrite_rules: [], custom_directives: {} }
+    const around = within.findLast((each) => made.has(each))
+    const outer = (around && made.get(around)) ?? locations[at]
+    const scope: LocationScope = { location, field, ...splitPath(path), statements, ...(outer && { outer }) }
+    made.set(directive, scope)
+    return scope
+  })
 }
 
 function locationStatements(location: Location, field: string): Statement[] {

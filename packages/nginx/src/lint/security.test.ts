@@ -232,6 +232,7 @@ describe('unanchored_regex', () => {
     named('~^(a|b)\\.test$'),
     named('~^(?<sub>.+)\\.a\\.test$'),
     settings({ map: '$http_origin $cors { default ""; ~^https://a\\.test$ $http_origin; }' }),
+    settings({ map: '$http_referer $page { default $http_referer; ~^(?<page_only>.*)\\? $page_only; }' }),
     settings({ map: '$http_user_agent $bot { default 0; ~bot 1; }' }),
     directives({ valid_referers: 'server_names ~^https?://a\\.test/' }),
     directives({ if: '($http_referer !~ "^https://a\\.test/") { return 403; }' }),

@@ -33,7 +33,7 @@ interface Regex {
 /** A location that no request can reach, as another always takes it first. */
 export function shadowedLocation(scope: Scope): LintFinding[] {
   if (scope.kind === 'settings') return []
-  const candidates = scope.locations.filter(({ modifier }) => modifier !== '@').map(candidate)
+  const candidates = scope.locations.filter(({ modifier, outer }) => modifier !== '@' && outer === undefined).map(candidate)
   const first = new Map<string, Candidate>()
   for (const each of candidates) if (!first.has(each.key)) first.set(each.key, each)
   return candidates.flatMap((loser) => {

@@ -1,6 +1,7 @@
 import { found, type LintFinding } from './finding.ts'
 import { passesTo } from './passing.ts'
 import type { Scope } from './scope.ts'
+import type { Statement } from './statement.ts'
 
 const rule = {
   severity: 'warning',
@@ -13,9 +14,15 @@ export function tryFilesWithProxy(scope: Scope): LintFinding[] {
   if (scope.kind === 'settings') return []
   return scope.locations.flatMap(({ statements }) => {
     const tries = statements.find(({ name, within }) => name === 'try_files' && within.length === 0)
-    if (!tries || !statements.some((each) => each.within.length === 0 && passesTo(each) !== undefined)) return []
+    const passing = statements.find((each) => each.within.length === 0 && passesTo(each) !== undefined)
+    if (!tries || !passing || guardsScripts(tries, passing)) return []
     const reason = 'files that are found are not sent: the location passes every request on, with the name of the file as its path'
     const fix = 'let this location serve files and end "try_files" in a named location, as "@app", that passes requests on'
     return [found(rule, scope.object, tries.field, reason, fix)]
   })
+}
+
+/** Whether it sees to it that the server of the scripts is asked for none that is not there. */
+function guardsScripts({ args }: Statement, { name }: Statement): boolean {
+  return name === 'fastcgi_pass' && args.at(-1)?.startsWith('=') === true
 }

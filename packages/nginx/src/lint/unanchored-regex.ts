@@ -1,9 +1,9 @@
 import { parseServerNames } from '@nxmesh/model/server-name'
 import { found, type LintFinding } from './finding.ts'
-import { isAnchored } from './regex.ts'
+import { groupsOf, isAnchored } from './regex.ts'
 import { type Scope, statementsOf } from './scope.ts'
 import type { Statement } from './statement.ts'
-import { conditionOf, mapPattern } from './variables.ts'
+import { conditionOf, mapPattern, variablesIn } from './variables.ts'
 
 const rule = {
   severity: 'warning',
@@ -38,7 +38,11 @@ function patternsOf(statement: Statement): string[] {
   const { name, args, entries } = statement
   switch (name) {
     case 'map':
-      return names.test(args[0]?.slice(1) ?? '') ? entries.flatMap(({ key }) => mapPattern(key) ?? []) : []
+      if (!names.test(args[0]?.slice(1) ?? '')) return []
+      return entries.flatMap(({ key, args: [value = ''] }) => {
+        const pattern = mapPattern(key)
+        return pattern === undefined || isPart(value, pattern) ? [] : [pattern]
+      })
     case 'valid_referers':
       // What follows the name is the path of the page, so the end of the name is what has to be said.
       return args.flatMap((arg) => (arg.startsWith('~') && !endsName(arg.slice(1)) ? [arg.slice(1)] : []))
@@ -51,6 +55,12 @@ function patternsOf(statement: Statement): string[] {
     default:
       return []
   }
+}
+
+/** Whether a value is made of what the regular expression takes out of the text: then it cuts the text and judges nothing. */
+function isPart(value: string, pattern: string): boolean {
+  const used = variablesIn(value)
+  return groupsOf(pattern).some(({ name }, at) => used.includes(name ?? '') || used.includes(String(at + 1)))
 }
 
 function endsName(pattern: string): boolean {
