@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises'
+import { createServer, type ServerHttp2Session } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AgentConfig } from '@nxmesh/model/agent-config'
@@ -38,6 +40,25 @@ async function state(agent: Agent, backend: Backend) {
 async function answering(port: number, requests = 30): Promise<string[]> {
   const answers = await Promise.all(Array.from({ length: requests }, () => Promise.race([ask(port), delay(1000, 'nothing')])))
   return [...new Set(answers)].sort()
+}
+
+/** A server of HTTP/2 without TLS, as those of gRPC are. */
+async function startHttp2(name: string): Promise<AsyncDisposable & { address: string }> {
+  const server = createServer()
+  const sessions = new Set<ServerHttp2Session>()
+  server.on('session', (session) => sessions.add(session))
+  server.on('stream', (stream) => {
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' })
+    stream.end(name)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      for (const session of sessions) session.destroy()
+      if (server.listening) await new Promise((resolve) => server.close(resolve))
+    },
+  }
 }
 
 const generationOf = (agent: Agent) => agent.state.good?.generation
@@ -114,6 +135,27 @@ describe.each(oldestAndNewest)('health checks on nginx $label', ({ path }) => {
     await until('that is told', async () => Object.values(await rotation(agent)).join() === 'true,true,true')
     await a.become('well')
     await until('the one that recovers takes all', async () => (await answering(port)).join() === 'a')
+  })
+
+  test('servers that are spoken to by gRPC need not speak HTTP/1.1', async () => {
+    await using bench = await openBench()
+    await using stack = new AsyncDisposableStack()
+    const [a, b] = await Promise.all(['a', 'b'].map((name) => startHttp2(name)))
+    stack.use(a!)
+    stack.use(b!)
+    const port = await freePort()
+    await using agent = await startOn(bench, { nginx: path })
+    const config = balanced(port, [a!, b!])
+    const [site] = config.virtual_hosts!
+    const locations = site!.locations.map((location) => ({ ...location, upstream_protocol: 'grpc' as const }))
+    expect((await applyOn(agent, bench, desired(1, { ...config, virtual_hosts: [{ ...site!, locations }] }))).status).toBe('success')
+    const states = async () => (await agent.health()).servers.map(({ state }) => state).join()
+    await until('both have been tried', async () => /^(up|down),(up|down)$/.test(await states()))
+    expect(await states()).toBe('up,up')
+    await until('both answer', async () => (await answering(port)).join() === 'a,b')
+    await b![Symbol.asyncDispose]()
+    await until('the one that is gone is out', async () => (await rotation(agent))[b!.address] === false)
+    await until('nginx leaves it out', async () => (await answering(port)).join() === 'a')
   })
 
   test('an agent that is killed leaves the marks, and takes them up again', async () => {

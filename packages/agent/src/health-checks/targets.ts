@@ -1,5 +1,7 @@
 import type { AgentConfig, ConfigUpstream, ConfigVirtualHost } from '@nxmesh/model/agent-config'
+import type { Location } from '@nxmesh/model/location'
 import type { HealthCheck } from '@nxmesh/model/upstream'
+import { speaksGrpc } from '@nxmesh/model/upstream-protocol'
 import { isChecked, usableServers } from '@nxmesh/nginx/health-marks'
 
 /** One server to probe, and how. */
@@ -12,11 +14,14 @@ export interface Target {
   check: HealthCheck
 }
 
-/** The servers that a config asks to be probed, each once for an upstream. What only stream hosts send to need not speak HTTP. */
+/** The servers that a config asks to be probed, each once for an upstream. What only stream hosts and calls of gRPC go to need not speak HTTP/1.1. */
 export function targetsOf(config: AgentConfig): Target[] {
   const connected = new Set(config.stream_hosts?.flatMap(({ protocol, upstream_id }) => (protocol === 'tcp' ? (upstream_id ?? []) : [])))
+  for (const { upstream_id } of config.virtual_hosts.flatMap(({ locations }) => locations.filter(speaksGrpc)))
+    if (upstream_id !== undefined) connected.add(upstream_id)
   return config.upstreams.filter(isChecked).flatMap((upstream) => {
-    const hosts = config.virtual_hosts.filter((host) => host.locations.some((location) => location.upstream_id === upstream.id))
+    const asks = (location: Location) => location.upstream_id === upstream.id && !speaksGrpc(location)
+    const hosts = config.virtual_hosts.filter((host) => host.locations.some(asks))
     if (hosts.length === 0 && !connected.has(upstream.id)) return []
     const addresses = new Set(usableServers(upstream).map((server) => server.address))
     return [...addresses].map((address): Target => {
