@@ -55,3 +55,8 @@ test('labels of the agent win, and labels that cannot be are left out', () => {
   const [, , line] = lines([series('a', 'load', Number.POSITIVE_INFINITY, { agent: 'other', 'not a label': '', __name__: 'x', ok: '1' })])
   expect(line).toBe('load{agent_id="a",agent="web \\"1\\"",exported_agent="other",ok="1"} +Inf')
 })
+
+test('a label that gives way takes no name that is there already', () => {
+  const [, , line] = lines([series('a', 'load', 1, { agent: 'other', exported_agent: 'third' })])
+  expect(line).toBe('load{agent_id="a",agent="web \\"1\\"",exported_exported_agent="other",exported_agent="third"} 1')
+})

@@ -77,8 +77,11 @@ function kindOf({ kinds }: Metric): Kind {
 }
 
 function pairsOf(labels: Record<string, string>, reserved: ReadonlySet<string> = new Set()): string {
+  // A name that is there twice spoils the whole scrape, also what it says of others.
+  const given = (name: string, as: string): string =>
+    reserved.has(as) || (as !== name && Object.hasOwn(labels, as)) ? given(name, `exported_${as}`) : as
   return Object.entries(labels)
-    .map(([name, value]): [string, string] => [reserved.has(name) ? `exported_${name}` : name, value])
+    .map(([name, value]): [string, string] => [given(name, name), value])
     .filter(([name]) => labelName.test(name))
     .map(([name, value]) => `${name}="${escaped(value)}"`)
     .join(',')
