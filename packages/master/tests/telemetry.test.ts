@@ -240,6 +240,20 @@ describe.each(stores)('on $name', (store) => {
     expect(status_codes).toEqual({ '2xx': 2, '3xx': 8, '4xx': 0, '5xx': 4 })
   })
 
+  test('each of many counters is counted', async () => {
+    const from = Date.parse('2026-05-03T00:00:00Z')
+    const query = { from: '2026-05-03T00:00:00Z', to: '2026-05-03T00:01:00Z' }
+    const agent = stack.use(await newTelemetryAgent(place, 'very many'))
+    for (const sequence of [1, 2, 3]) {
+      const metrics = Array.from({ length: 10_000 }, (_, at) =>
+        requestsOf(from, 1, { status_class: '2xx', virtual_host: `${sequence}-${at}` }),
+      )
+      expect(await agent.metrics({ metrics, spool: 'v', sequence: BigInt(sequence) })).toMatchObject(taken)
+    }
+    const { requests_total } = await mesh.client.call(routes.getAgentMetrics, { params: { agent_id: agent.id }, query })
+    expect(requests_total).toBe(30_000)
+  })
+
   test('percentiles of response times come with the metrics', async () => {
     const query = { from: day.from, to: '2026-03-01T00:00:30Z' }
     const { response_time_ms } = await mesh.client.call(routes.getWorkspaceMetrics, { params, query })

@@ -24,7 +24,7 @@ export interface Mark {
 export interface State {
   marks: Map<string, Mark>
   counters: Map<string, KeptCounter>
-  /** How many counters an agent has; each new label value makes one. */
+  /** What the counters of an agent take up; each new label value makes one. */
   perAgent: Map<string, number>
   /** Names of counters that an agent sent, by the same key without labels. */
   names: Set<string>
@@ -35,7 +35,9 @@ export interface State {
 }
 
 const perMillisecond = 1024
-const mostCounters = 20_000
+// About what a counter takes up in bytes, besides its texts. There is room for some 250,000 as our agents have them, 21 of each virtual host.
+const sizeOfCounter = 200
+const mostPerAgent = 84_000_000
 const counterLifetime = 7 * 86_400_000
 
 export function newState(): State {
@@ -70,9 +72,9 @@ export function addMark(state: State, { agent, kind, spool, ranges, at }: Mark):
 export function setCounter(state: State, counter: KeptCounter): boolean {
   const key = counterKey(counter)
   if (!state.counters.has(key)) {
-    const count = state.perAgent.get(counter.agent) ?? 0
-    if (count >= mostCounters) return false
-    state.perAgent.set(counter.agent, count + 1)
+    const size = (state.perAgent.get(counter.agent) ?? 0) + sizeOfCounter + counter.name.length + counter.labels.length
+    if (size > mostPerAgent) return false
+    state.perAgent.set(counter.agent, size)
     state.names.add(nameKey(counter.agent, counter.spool, counter.name))
   }
   state.counters.set(key, counter)
