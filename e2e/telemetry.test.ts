@@ -1,4 +1,4 @@
-import { chmod, copyFile, readdir, rename, stat, truncate } from 'node:fs/promises'
+import { appendFile, chmod, copyFile, readdir, readFile, rename, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { routes } from '@nxmesh/api/routes'
 import { startMesh } from '@nxmesh/testkit/mesh'
@@ -34,6 +34,24 @@ test('every request is counted by its host and status, and is a line that can be
   expect(broken).toHaveLength(100)
   expect(broken[0]).toMatchObject({ agent_id: id, virtual_host_id: one.id, method: 'GET', protocol: 'HTTP/1.1', host: one.name })
   expect(lines.filter(({ virtual_host_id }) => virtual_host_id === two.id)).toHaveLength(50)
+})
+
+test('the requests of thousands of hosts are counted, and told in messages that a master takes', async () => {
+  await using mesh = await startMesh({ agents: 0 })
+  const { id, dataDir } = await mesh.addAgent('many', { overrides: { telemetry: quick } })
+  const host = await addHost(mesh, 'one-of-many')
+  await mesh.settled(id)
+  await requestTimes(host.port, host.name, 1)
+  const log = join(dataDir, 'runtime', 'access.log')
+  const line = await until('a line', async () => (await readFile(log, 'utf8')) || undefined)
+  // As nginx would have written them for as many hosts, which would take it a while to load.
+  const idOf = (index: number) => `00000000-0000-7000-8000-${String(index).padStart(12, '0')}`
+  await appendFile(log, Array.from({ length: 4000 }, (_, index) => line.replace(host.id, idOf(index))).join(''))
+  await until('all to be counted', async () => (await metricsOf(mesh)).requests_total === 4001)
+  expect(await linesOf(mesh)).toHaveLength(4001)
+  expect(await requestTimes(host.port, host.name, 10)).toEqual({ 200: 10 })
+  await until('the next ones too', async () => (await metricsOf(mesh)).requests_total === 4011)
+  expect(await mesh.show(id)).toMatchObject({ state: 'online' })
 })
 
 test('no line is lost or doubled while the agent rotates the log, and what has arrived is deleted', async () => {

@@ -240,6 +240,26 @@ describe.each(stores)('on $name', (store) => {
     expect(status_codes).toEqual({ '2xx': 2, '3xx': 8, '4xx': 0, '5xx': 4 })
   })
 
+  test('the counters of one telling are of one moment, in however many batches they come', async () => {
+    const from = Date.parse('2026-05-02T00:00:00Z')
+    const query = { from: '2026-05-02T00:00:00Z', to: '2026-05-02T00:01:00Z' }
+    const agent = stack.use(await newTelemetryAgent(place, 'many'))
+    const batch = (sequence: number, since: number, counts: Record<string, number>) => ({
+      metrics: Object.entries(counts).map(([status_class, value]) => requestsOf(from + sequence, value, { status_class })),
+      spool: 'many',
+      sequence: BigInt(sequence),
+      since: BigInt(since),
+    })
+    const counted = async () => (await mesh.client.call(routes.getAgentMetrics, { params: { agent_id: agent.id }, query })).status_codes
+    // Somebody else had the beginning of the spool.
+    expect(await agent.metrics(batch(500, 500, { '2xx': 5000 }))).toMatchObject(taken)
+    expect(await agent.metrics(batch(501, 500, { '4xx': 300 }))).toMatchObject(taken)
+    expect(await counted()).toEqual({ '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 })
+    expect(await agent.metrics(batch(502, 502, { '2xx': 5001 }))).toMatchObject(taken)
+    expect(await agent.metrics(batch(503, 502, { '4xx': 302, '5xx': 4 }))).toMatchObject(taken)
+    expect(await counted()).toEqual({ '2xx': 1, '3xx': 0, '4xx': 2, '5xx': 4 })
+  })
+
   test('each of many counters is counted', async () => {
     const from = Date.parse('2026-05-03T00:00:00Z')
     const query = { from: '2026-05-03T00:00:00Z', to: '2026-05-03T00:01:00Z' }

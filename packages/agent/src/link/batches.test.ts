@@ -40,8 +40,8 @@ test('samples of every type are what protobuf reads', () => {
     { name: 'nginx_http_requests_total', value: 2 ** 40 + 0.5, type: 'counter', labels: { status_class: '2xx', virtual_host: '' } },
     { name: 'nginx_http_request_duration_seconds_bucket', value: 0, type: 'histogram', labels: { le: '+Inf' } },
   ] as const
-  const read = fromBinary(MetricsBatchSchema, metricsBatch(samples, { spool: 's', sequence: 7, time: 5 }))
-  expect(read).toMatchObject({ timestamp: 5n, spool: 's', sequence: 7n })
+  const read = fromBinary(MetricsBatchSchema, metricsBatch(samples, { spool: 's', sequence: 7, since: 6, time: 5 }))
+  expect(read).toMatchObject({ timestamp: 5n, spool: 's', sequence: 7n, since: 6n })
   const types = { gauge: MetricType.GAUGE, counter: MetricType.COUNTER, histogram: MetricType.HISTOGRAM }
   expect(read.metrics).toMatchObject(
     samples.map(({ labels = {}, ...rest }: (typeof samples)[number] & { labels?: object }) => ({

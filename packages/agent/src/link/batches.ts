@@ -26,7 +26,7 @@ export interface Sample {
 const envelope = { agentId: 1, timestamp: 2, metrics: 6, logs: 7 } as const
 const logBatch = { entries: 1, spool: 100, sequence: 101, rows: 102 } as const
 const logEntry = { timestamp: 1, level: 2, message: 3, fields: 4 } as const
-const metricsOf = { timestamp: 1, metrics: 2, spool: 101, sequence: 102 } as const
+const metricsOf = { timestamp: 1, metrics: 2, spool: 101, sequence: 102, since: 103 } as const
 const metric = { name: 1, value: 2, timestamp: 3, labels: 4, type: 5 } as const
 const types = { gauge: 1, counter: 2, histogram: 3 } as const
 // Of an entry of a map. Source: protobuf.dev/programming-guides/encoding, "Maps".
@@ -65,7 +65,7 @@ export function logBatchWriter(): LogBatchWriter {
 /** The bytes of a MetricsBatch of the present. */
 export function metricsBatch(
   samples: readonly Sample[],
-  { spool, sequence, time }: { spool: string; sequence: number; time: number },
+  { spool, sequence, since, time }: { spool: string; sequence: number; since: number; time: number },
 ): Uint8Array<ArrayBuffer> {
   const out = protoWriter()
   out.integer(metricsOf.timestamp, time)
@@ -80,6 +80,7 @@ export function metricsBatch(
   }
   out.text(metricsOf.spool, spool)
   out.integer(metricsOf.sequence, sequence)
+  out.integer(metricsOf.since, since)
   return out.take()
 }
 

@@ -29,25 +29,23 @@ export function count(counters: Counters, { virtual_host, status_class, request_
   host.seconds = Math.round((host.seconds + seconds) * 1000) / 1000
 }
 
-/** The series of all hosts, in the form that Prometheus gives them. */
-export function samplesOf(counters: Counters): Sample[] {
-  return Object.entries(counters).flatMap(([virtual_host, host]) => {
-    const series = (name: string, value: number, more: Record<string, string> = {}): Sample => {
-      return { name, value, type: name.startsWith(duration) ? 'histogram' : 'counter', labels: { virtual_host, ...more } }
-    }
-    let below = 0
-    return [
-      ...Object.entries(host.requests).map(([status_class, value]) => series('nginx_http_requests_total', value, { status_class })),
-      series('nginx_http_request_bytes_total', host.request_bytes),
-      series('nginx_http_response_bytes_total', host.response_bytes),
-      ...host.buckets.map((amount, index) => {
-        below += amount
-        return series(`${duration}_bucket`, below, { le: index < bounds.length ? String(bounds[index]) : '+Inf' })
-      }),
-      series(`${duration}_sum`, host.seconds),
-      series(`${duration}_count`, below),
-    ]
-  })
+/** The series of one host, in the form that Prometheus gives them. */
+export function samplesOf(virtual_host: string, host: HostCounters): Sample[] {
+  const series = (name: string, value: number, more: Record<string, string> = {}): Sample => {
+    return { name, value, type: name.startsWith(duration) ? 'histogram' : 'counter', labels: { virtual_host, ...more } }
+  }
+  let below = 0
+  return [
+    ...Object.entries(host.requests).map(([status_class, value]) => series('nginx_http_requests_total', value, { status_class })),
+    series('nginx_http_request_bytes_total', host.request_bytes),
+    series('nginx_http_response_bytes_total', host.response_bytes),
+    ...host.buckets.map((amount, index) => {
+      below += amount
+      return series(`${duration}_bucket`, below, { le: index < bounds.length ? String(bounds[index]) : '+Inf' })
+    }),
+    series(`${duration}_sum`, host.seconds),
+    series(`${duration}_count`, below),
+  ]
 }
 
 const duration = 'nginx_http_request_duration_seconds'

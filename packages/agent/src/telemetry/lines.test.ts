@@ -1,7 +1,7 @@
 import { accessLogFields } from '@nxmesh/nginx/access-log'
 import { expect, test } from 'vitest'
 import { readAccessLine } from './access-line.ts'
-import { count, samplesOf } from './counters.ts'
+import { type Counters, count, samplesOf } from './counters.ts'
 import { readErrorLine } from './error-line.ts'
 
 function lineWith(values: Record<string, string>): string {
@@ -52,12 +52,14 @@ test('lines of an error log have a level and a local time, others go on with the
 })
 
 test('requests are counted by host, class and duration', () => {
-  const counters = {}
+  const counters: Counters = {}
   const request = { virtual_host: 'v', status_class: '2xx', request_bytes: 10, response_bytes: 20, seconds: 0.005 }
   for (const seconds of [0.005, 0.006, 11]) count(counters, { ...request, seconds })
   count(counters, { ...request, virtual_host: '', status_class: '4xx' })
   const value = (name: string, labels: object) =>
-    samplesOf(counters).find((sample) => sample.name === name && JSON.stringify(sample.labels) === JSON.stringify(labels))?.value
+    Object.entries(counters)
+      .flatMap(([id, host]) => samplesOf(id, host))
+      .find((sample) => sample.name === name && JSON.stringify(sample.labels) === JSON.stringify(labels))?.value
   const bucket = (le: string) => value('nginx_http_request_duration_seconds_bucket', { virtual_host: 'v', le })
   expect(value('nginx_http_requests_total', { virtual_host: 'v', status_class: '2xx' })).toBe(3)
   expect(value('nginx_http_requests_total', { virtual_host: '', status_class: '4xx' })).toBe(1)

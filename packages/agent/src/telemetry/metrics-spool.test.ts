@@ -3,7 +3,7 @@ import { MetricsBatchSchema } from '@nxmesh/proto/gen/nxmesh/agent/v1/agent_pb'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Sample } from '../link/batches.ts'
-import { openMetricsSpool } from './metrics-spool.ts'
+import { type Group, openMetricsSpool } from './metrics-spool.ts'
 
 const counter = (name: string, value: number): Sample => ({ name, value, type: 'counter' })
 
@@ -22,33 +22,40 @@ function master() {
   }
 }
 
-test('whatever is lost on the way, sent twice or forgotten by a restart, the master comes to know each counter', () => {
+const group = (name: string, samples: Sample[]): Group => ({ name, samples: () => samples })
+
+test('whatever is lost on the way, sent twice or forgotten by a restart, and however little a batch holds, the present master comes to know each counter', () => {
   const step = fc.record({
     rise: fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 2 }),
     arrives: fc.boolean(),
     isAnswered: fc.boolean(),
     restarts: fc.boolean(),
+    moves: fc.boolean(),
   })
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-      const there = master()
+    fc.property(fc.array(step, { maxLength: 30 }), fc.constantFrom(1, 2, 100), (steps, room) => {
+      let there = master()
       const counters: Record<string, number> = { a: 0, b: 0, c: 0 }
       let state = { spool: 's', stored: 0 }
       let saved = { ...state }
-      let spool = openMetricsSpool(state)
-      const samples = () => Object.entries(counters).map(([name, value]) => counter(name, value))
-      for (const { rise, arrives, isAnswered, restarts } of [
+      let spool = openMetricsSpool(state, room)
+      const groups = () => Object.entries(counters).map(([name, value]) => group(name, [counter(name, value)]))
+      for (const { rise, arrives, isAnswered, restarts, moves } of [
         ...steps,
-        ...Array(3).fill({ rise: [], arrives: true, isAnswered: true, restarts: false }),
+        ...Array(7).fill({ rise: [], arrives: true, isAnswered: true, restarts: false, moves: false }),
       ]) {
+        if (moves) {
+          there = master()
+          spool.tellAll()
+        }
         for (const name of rise) counters[name]!++
-        const { batch, bytes } = spool.next(samples(), 1)
+        const { batch, bytes } = spool.next([], groups(), 1)
         if (arrives) there.take(bytes)
         if (arrives && isAnswered) spool.done(batch.sequence, true)
         // What was stored last may not be in the checkpoint yet.
         if (restarts) {
           state = { ...saved }
-          spool = openMetricsSpool(state)
+          spool = openMetricsSpool(state, room)
         } else saved = { ...state }
       }
       expect(Object.fromEntries(there.values)).toEqual(counters)
@@ -59,7 +66,7 @@ test('whatever is lost on the way, sent twice or forgotten by a restart, the mas
 test('a counter that has not changed is left out, for an hour', () => {
   const spool = openMetricsSpool({ spool: 's', stored: 0 })
   const namesAt = (time: number) => {
-    const { batch, bytes } = spool.next([counter('a', 1)], time)
+    const { batch, bytes } = spool.next([], [group('g', [counter('a', 1)])], time)
     spool.done(batch.sequence, true)
     return fromBinary(MetricsBatchSchema, bytes).metrics.map(({ name }) => name)
   }
@@ -70,7 +77,7 @@ test('a counter that has not changed is left out, for an hour', () => {
 test('whoever hears of an agent for the first time is told every counter', () => {
   const spool = openMetricsSpool({ spool: 's', stored: 0 })
   const told = (a: number) => {
-    const { batch, bytes } = spool.next([counter('a', a), counter('b', 1)], 1)
+    const { batch, bytes } = spool.next([], [group('g', [counter('a', a), counter('b', 1)])], 1)
     spool.done(batch.sequence, true)
     return fromBinary(MetricsBatchSchema, bytes).metrics.map(({ name, value }) => [name, value])
   }
@@ -84,4 +91,32 @@ test('whoever hears of an agent for the first time is told every counter', () =>
     ],
     [],
   ])
+})
+
+test('what one batch has no room for goes out in the next ones, which say with which the telling began', () => {
+  const spool = openMetricsSpool({ spool: 's', stored: 0 }, 2)
+  const gauge: Sample = { name: 'up', value: 1, type: 'gauge' }
+  const values = { a: 1, b: 1, c: 1, d: 1, e: 1 }
+  const groups = () => Object.entries(values).map(([name, value]) => group(name, [counter(name, value)]))
+  const told = (gauges: Sample[] = []) => {
+    const { batch, bytes } = spool.next(gauges, groups(), 1)
+    const { metrics, since } = fromBinary(MetricsBatchSchema, bytes)
+    return { sequence: batch.sequence, since: Number(since), names: metrics.map(({ name }) => name).join('') }
+  }
+  const stored = ({ sequence }: { sequence: number }) => {
+    spool.done(sequence, true)
+    return spool.goesOn
+  }
+  expect(stored(told())).toBe(true)
+  expect(told([gauge])).toEqual({ sequence: 2, since: 1, names: 'upab' })
+  // It was not answered: what was in it goes out once more, and of the others as many as there is room for.
+  values.a++
+  const again = told()
+  expect(again).toEqual({ sequence: 2, since: 1, names: 'ab' })
+  expect(stored(again)).toBe(true)
+  expect(told()).toEqual({ sequence: 3, since: 1, names: 'cd' })
+  expect(stored({ sequence: 3 })).toBe(true)
+  expect(told()).toEqual({ sequence: 4, since: 1, names: 'e' })
+  expect(stored({ sequence: 4 })).toBe(false)
+  expect(told()).toEqual({ sequence: 5, since: 5, names: 'a' })
 })

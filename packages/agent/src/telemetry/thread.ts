@@ -10,7 +10,7 @@ import { count, samplesOf } from './counters.ts'
 import { addErrorLines } from './error-line.ts'
 import { type Follower, type LogKind, openFollower } from './follower.ts'
 import type { BatchName, FromThread, Outcome, ThreadSetting, ToThread } from './messages.ts'
-import { openMetricsSpool } from './metrics-spool.ts'
+import { type Group, openMetricsSpool } from './metrics-spool.ts'
 
 // The thread that reads nginx's logs. It takes what processor nothing else wants, so that nginx and the rest of the agent come first.
 setPriority(threadId(), 19)
@@ -31,6 +31,8 @@ const logs = [follow(accessLog, access, checkpoint.access, false)]
 if (errorLog !== undefined) logs.push(follow(errorLog, { add: addErrorLines }, checkpoint.error, isForeign))
 
 let isOpen = false
+// Of measurements one goes out at a time: a master that is slow is not sent more for it.
+let isTelling = false
 let trouble: string | undefined
 let saved = JSON.stringify(checkpoint)
 
@@ -42,6 +44,7 @@ parentPort!.on('message', (message: ToThread) => {
       asRows = message.open && message.takesRows
       // What a master has not heard of when it begins to hear of an agent it would take for new, and count from zero.
       metrics.tellAll()
+      isTelling = false
       for (const log of logs) log.underWay.clear()
       return look()
     case 'outcome':
@@ -123,8 +126,12 @@ function post({ log, cut, bytes }: Due): void {
 
 function hear({ kind, spool, sequence }: BatchName, outcome: Outcome): void {
   if (kind === 'metrics') {
-    if (outcome !== 'later' && spool === checkpoint.metrics.spool) metrics.done(sequence, outcome === 'stored')
-    return
+    isTelling = false
+    if (outcome === 'later' || spool !== checkpoint.metrics.spool) return
+    metrics.done(sequence, outcome === 'stored')
+    if (!metrics.goesOn) return
+    look()
+    return tell([])
   }
   const log = logs.find(({ progress }) => progress.spool === spool)
   if (!log?.underWay.has(sequence)) return
@@ -142,18 +149,23 @@ function hear({ kind, spool, sequence }: BatchName, outcome: Outcome): void {
   if (log.isBehind && log.underWay.size <= mostUnderWay / 2) look()
 }
 
-// Counters go out as they were saved: a later process must never know less than the master.
 function measure(gauges: readonly Sample[]): void {
   look()
-  if (trouble !== undefined || !isOpen) return
+  const backlog = logs.reduce((sum, { follower }) => sum + follower.backlog(), 0)
+  tell([...gauges, { name: 'nxmesh_agent_log_backlog_bytes', value: backlog, type: 'gauge' }])
+}
+
+// Counters go out as they were saved: a later process must never know less than the master.
+function tell(gauges: readonly Sample[]): void {
+  if (trouble !== undefined || !isOpen || isTelling) return
+  isTelling = true
+  say({ kind: 'batch', ...metrics.next(gauges, groups(), Date.now()) })
+}
+
+function* groups(): Generator<Group> {
   const dropped = logs.reduce((sum, { progress }) => sum + progress.dropped, 0)
-  const samples: Sample[] = [
-    ...gauges,
-    ...samplesOf(checkpoint.counters),
-    { name: 'nxmesh_agent_log_lines_dropped_total', value: dropped, type: 'counter' },
-    { name: 'nxmesh_agent_log_backlog_bytes', value: logs.reduce((sum, { follower }) => sum + follower.backlog(), 0), type: 'gauge' },
-  ]
-  say({ kind: 'batch', ...metrics.next(samples, Date.now()) })
+  yield { name: 'agent', samples: () => [{ name: 'nxmesh_agent_log_lines_dropped_total', value: dropped, type: 'counter' }] }
+  for (const [id, host] of Object.entries(checkpoint.counters)) yield { name: `host ${id}`, samples: () => samplesOf(id, host) }
 }
 
 function save(): void {

@@ -269,10 +269,19 @@ function forget(span: Span): void {
   span.end = -1
 }
 
+/** A batch of metrics. */
+interface Measured extends Numbered {
+  /** Milliseconds since the epoch; 0 if it has none. */
+  timestamp: number
+  /** The number of the first of the batches that tell all counters together; 0 where one tells them all. */
+  since: number
+  samples: Sample[]
+}
+
 /** Reads a batch of metrics. */
-export function readMetrics(bytes: Uint8Array): Read<Numbered & { timestamp: number; samples: Sample[] }> {
+export function readMetrics(bytes: Uint8Array): Read<Measured> {
   try {
-    const { metrics, timestamp, spool, sequence } = fromBinary(MetricsBatchSchema, bytes, { readUnknownFields: false })
+    const { metrics, timestamp, spool, sequence, since } = fromBinary(MetricsBatchSchema, bytes, { readUnknownFields: false })
     const numbered = { spool, sequence: Number(sequence) }
     const samples = metrics.map((metric) => ({
       name: metric.name,
@@ -282,7 +291,8 @@ export function readMetrics(bytes: Uint8Array): Read<Numbered & { timestamp: num
       cumulative: isCumulative(metric.type, metric.name),
     }))
     const reason = refuseMetrics(Number(timestamp), samples) ?? refuseNumber(numbered)
-    return reason === undefined ? { ok: true, ...numbered, timestamp: Number(timestamp), samples } : { ok: false, reason }
+    if (reason !== undefined) return { ok: false, reason }
+    return { ok: true, ...numbered, timestamp: Number(timestamp), since: Number(since), samples }
   } catch {
     return { ok: false, reason: 'metrics cannot be read' }
   }

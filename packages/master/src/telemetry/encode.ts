@@ -85,14 +85,17 @@ function encodeBatch(
     })
     count += encodeRows(state, encoded, batch, read)
   } else {
-    // Of what was known before this batch: its own samples are of one moment, and say nothing of each other's past.
+    // Of what was known before this batch: its own samples are of one moment, and say nothing of each other's past. Nor do those of the
+    // batches that it goes on from.
     const known = new Map<string, boolean>()
+    const goesOn = read.since > 0 && read.since < sequence
+    const wasHeard = goesOn ? read.since === 1 || ranges.some(([first]) => first < read.since) : sequence === 1 || ranges.length > 0
     for (const sample of read.samples) {
       const { name } = sample
       const time = sample.timestamp || read.timestamp || batch.receivedAt
-      if (!known.has(name)) known.set(name, knowsName(state, agentId, spool, name))
+      if (!known.has(name)) known.set(name, !goesOn && knowsName(state, agentId, spool, name))
       // A counter of a spool begins at zero; any other that was there before anybody looked may have begun long ago.
-      const isFollowed = sequence === 1 || ranges.length > 0 || known.get(name)!
+      const isFollowed = wasHeard || known.get(name)!
       if (encodeSample(state, encoded, batch, { ...sample, timestamp: time }, { spool, sequence, isFollowed })) count++
     }
   }
