@@ -29,3 +29,22 @@ test('a virtual host made through REST is served by nginx, balanced over its ser
   expect(agent.config).toMatchObject({ status: 'success', error: null, applied: { version: 2 }, serving: { version: 2 } })
   expect(agent.health).toMatchObject({ nginx_status: 'running', config_version: 2 })
 })
+
+test('a config is told to be applied, however much of it had to be left out', async () => {
+  await using mesh = await startMesh()
+  const { id } = mesh.agents[0]!
+  const params = { workspace_id: mesh.workspaceId }
+  for (const name of ['first', 'second']) {
+    const locations = Array.from({ length: 600 }, (_, at) => ({ path: `/${at}`, proxy_pass: 'http://nowhere.invalid' }))
+    const body = { name, server_name: `${name}.test`, listen_port: await freePort(), locations }
+    await mesh.client.call(routes.createVirtualHost, { params, body })
+  }
+  const { config, state } = await until('both to be applied', async () => {
+    const agent = await mesh.show(id)
+    return agent.config.applied?.version === 2 && agent.config.status === 'success' && agent
+  })
+  expect(state).toBe('degraded')
+  expect(config.findings).toHaveLength(1000)
+  expect(config.findings[0]).toMatchObject({ kind: 'virtual_host', field: 'locations.0.proxy_pass' })
+  expect(config.findings.at(-1)).toEqual({ severity: 'warning', message: '201 more findings have no room here' })
+})

@@ -82,6 +82,18 @@ test('an agent that does not change with a version is known to run it, also once
   await until('healed', async () => (await mesh.row(id)).state === 'online')
 })
 
+test('what became of a config counts with more findings than are kept', async () => {
+  await using mesh = await startHarness()
+  await mesh.setHosts([{ server_name: 'much.test' }])
+  const { id, token } = await mesh.agentToken()
+  using agent = await connected(mesh, token)
+  const { configChecksum } = await agent.next('configUpdate')
+  const findings = Array.from({ length: 1200 }, (_, line) => ({ severity: 'warning', message: 'odd', line: line + 1 }))
+  agent.send({ case: 'configStatus', value: { configChecksum, status: ConfigApplyStatus.FAILED, errorMessage: 'no', findings } })
+  await until('refused', async () => (await mesh.row(id)).rejected_digest === configChecksum)
+  expect(JSON.parse((await mesh.row(id)).findings)).toEqual(findings.slice(0, 1000))
+})
+
 test('what an agent refused stays refused over a reconnect, unless it lost everything', async () => {
   await using mesh = await startHarness()
   await mesh.setHosts([{ server_name: 'bad.test' }])

@@ -19,6 +19,8 @@ export type Payload = NonNullable<MessageInitShape<typeof AgentMessageSchema>['p
 // A report stays well below what one message may hold; servers out of rotation come first.
 const mostServers = 2000
 const mostNames = 10_000
+// What a master takes of them.
+const mostFindings = 1000
 
 const statuses = {
   pending: ConfigApplyStatus.PENDING,
@@ -43,9 +45,16 @@ export function configStatus(report: StatusReport): MessageInitShape<typeof Conf
     errorMessage: report.error_message,
     appliedAt: BigInt(report.applied_at),
     configChecksum: report.digest,
-    findings: report.findings.map(wireFinding),
+    findings: fitting(report.findings).map(wireFinding),
     durationMs: report.duration_ms,
   }
+}
+
+/** As many findings as there is room for, errors first where that is not for all. */
+function fitting(findings: readonly Finding[]): readonly Finding[] {
+  if (findings.length <= mostFindings) return findings
+  const kept = findings.toSorted((a, b) => Number(a.severity !== 'error') - Number(b.severity !== 'error')).slice(0, mostFindings - 1)
+  return [...kept, { severity: 'warning', message: `${findings.length - kept.length} more findings have no room here` }]
 }
 
 function wireFinding({ severity, message, kind, id = '', name = '', field = '', file = '', line = 0 }: Finding) {
