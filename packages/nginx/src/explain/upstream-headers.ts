@@ -15,9 +15,8 @@ export function requestHeaders(visit: Visit, proxyHost: string, placeOf: PlaceOf
   const own = (name: string, value: string | null) => (names.has(name.toLowerCase()) ? [] : [ofNginx(name, value)])
   const version = setting(visit.level, 'proxy_http_version')?.args[0]
   headers.push(...own('Host', text(proxyHost)), ...own('Connection', version === '1.0' ? 'close' : null))
-  const length = visit.incoming.headers.get('content-length')
-  if (length && isOn(visit.level, 'proxy_pass_request_body', true))
-    headers.push(...own('Content-Length', isBodyKept(visit) ? length[0]! : null))
+  const length = proxiedLength(visit, proxyHost)
+  if (length !== undefined) headers.push(...own('Content-Length', length))
   return isOn(visit.level, 'proxy_pass_request_headers', true) ? [...headers, ...othersOfClient(visit, names)] : headers
 }
 
@@ -27,7 +26,7 @@ export function grpcHeaders(visit: Visit, authority: string, placeOf: PlaceOf): 
   // Where Host is set, even to nothing, nginx names no authority.
   if (!names.has('host')) headers.unshift(ofNginx(':authority', text(authority)))
   const length = visit.incoming.headers.get('content-length')
-  if (length && !names.has('content-length')) headers.push(ofNginx('Content-Length', isBodyKept(visit) ? length[0]! : null))
+  if (length && !names.has('content-length')) headers.push(ofNginx('Content-Length', visit.bodyDropped ? null : length[0]!))
   if (!names.has('te') && /\btrailers\b/i.test(visit.incoming.headers.get('te')?.join() ?? '')) headers.push(ofNginx('TE', 'trailers'))
   return [...headers, ...othersOfClient(visit, names)]
 }
@@ -56,9 +55,16 @@ function othersOfClient({ incoming }: Visit, names: ReadonlySet<string>): Explai
   return others.flatMap(([name, values]) => values.map((value) => ofClient(name, value)))
 }
 
-// Once nginx has dropped the body, or is told another, its length is not the client's.
-function isBodyKept(visit: Visit): boolean {
-  return !visit.bodyDropped && !setting(visit.level, 'proxy_set_body')
+// That of the body which is written for the upstream, else the client's, also where its body is not passed on. Once nginx has dropped the
+// body its length is another. Source: nginx, ngx_http_proxy_create_request.
+function proxiedLength(visit: Visit, proxyHost: string): string | null | undefined {
+  const written = setting(visit.level, 'proxy_set_body')
+  if (written) {
+    const body = valueOrNull(() => expandForProxy(visit, written.args[0] ?? '', proxyHost, written))
+    return body === null ? null : String(Buffer.byteLength(body))
+  }
+  const length = visit.incoming.headers.get('content-length')
+  return length && visit.bodyDropped ? null : length?.[0]
 }
 
 function expandForProxy(visit: Visit, value: string, proxyHost: string, node: Parameters<typeof expand>[2]): string {

@@ -109,6 +109,17 @@ const grpc = fc
   )
   .map((all) => `grpc_pass grpc://{GRPC}; ${all.map(([name, value]) => `grpc_set_header ${name} ${value};`).join(' ')}`)
 
+/** What becomes of the request itself where it is passed on. */
+const sent = pick(
+  'proxy_set_body "b=$arg_x";',
+  'proxy_set_body "$v1|é";',
+  'proxy_set_body "";',
+  'proxy_pass_request_body off;',
+  'proxy_pass_request_headers off;',
+  'proxy_method PUT;',
+  'proxy_http_version 1.0;',
+)
+
 type Kind = 'plain' | 'regex' | 'named'
 const content = (kind: Kind) => {
   const proxied = [
@@ -124,7 +135,7 @@ const content = (kind: Kind) => {
       : []
   const alias = kind === 'plain' ? ['alias {ROOT}/alt/;', 'alias {ROOT}/a;'] : kind === 'regex' ? ['alias {ROOT}/$1;', 'alias {ROOT};'] : []
   return fc.oneof(
-    { weight: 5, arbitrary: pick(...proxied, ...withUri) },
+    { weight: 5, arbitrary: fc.tuple(pick(...proxied, ...withUri), maybe(sent, 3)).map((parts) => parts.join(' ')) },
     { weight: 2, arbitrary: fc.oneof(application, grpc) },
     { weight: 3, arbitrary: template.map((text) => `return 200 "C|${text}";`) },
     {
