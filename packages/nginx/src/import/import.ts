@@ -95,7 +95,7 @@ function importWithout(
   const certificates: CertificateUse = {
     find: findCertificate,
     folder: folderOf(read[0] ?? '/etc/nginx/nginx.conf'),
-    around: http.filter(({ name }) => name !== 'server'),
+    around: http.filter(({ name }) => name.startsWith('ssl_certificate')),
     used: new Map(),
   }
   const context: ServerContext = {

@@ -92,7 +92,8 @@ function isPrivate(block: readonly SourceDirective[]): boolean {
 function putServers(form: NormalForm, servers: readonly SourceDirective[], within: readonly SourceDirective[], reading: Reading): void {
   const ports = portsOf(servers)
   const claims: Claims = new Map()
-  const http = within.filter(({ name }) => name !== 'server')
+  // Each server looks through them, so what may be as many as they are is none of them.
+  const http = within.filter(({ name }) => name !== 'server' && name !== 'upstream')
   const outer = headersWithin(http, empty)
   for (const server of servers) {
     if (answersNobody(server, ports)) continue
