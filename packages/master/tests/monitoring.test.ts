@@ -87,8 +87,10 @@ describe.each(stores)('on $name', (store) => {
     await mesh.client.call(routes.createUpstream, { params, body: { name: 'web', servers: [{ address: '10.0.0.1:80' }] } })
     const failed = 'nxmesh_notification_attempts_total{kind="webhook",result="failed"} 1'
     await until('it to have failed', async () => (await get('/metrics', secret)).text.split('\n').includes(failed))
-    const fleet = (await get('/metrics/fleet', secret)).text
-    expect(samples(fleet, 'nxmesh_notification_channel_failing')).toEqual([expect.stringMatching(/channel="nowhere"\} 1$/)])
+    const failing = async () => samples((await get('/metrics/fleet', secret)).text, 'nxmesh_notification_channel_failing')
+    // An attempt is counted before its end is written down.
+    await until('the channel to be told of', async () => (await failing()).some((line) => line.endsWith(' 1')))
+    expect(await failing()).toEqual([expect.stringMatching(/channel="nowhere"\} 1$/)])
   })
 
   test('its own work is for whoever runs it', async () => {
