@@ -35,11 +35,16 @@ export function droppedInheritance(scope: Scope): LintFinding[] {
     return levels.flatMap(({ own, around }) => {
       const mine = pick(own)
       const lost = holding(around).filter((each) => !mine.some(({ args }) => args.join(' ') === each.args.join(' ')))
-      if (mine.length === 0 || lost.length === 0) return []
+      if (mine.length === 0 || lost.length === 0 || saysAll(mine)) return []
       const reason = `drops the ${what} of the levels around it: ${lost.map(({ name, args }) => `${name} ${args.join(' ')}`).join(', ')}`
       return [found(rule, scope.object, mine[0]!.field, reason, `repeat here what shall hold here, or move it all to one level`)]
     })
   })
+}
+
+/** Who lets everybody in, or nobody, means to leave nothing of what holds around it. */
+function saysAll([first, ...others]: readonly Statement[]): boolean {
+  return others.length === 0 && (first?.name === 'allow' || first?.name === 'deny') && first.args[0] === 'all'
 }
 
 function levelsAround({ outer }: LocationScope): (readonly Statement[])[] {

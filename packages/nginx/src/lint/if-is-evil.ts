@@ -19,7 +19,7 @@ export function ifIsEvil(scope: Scope): LintFinding[] {
       const inside = statements.filter(({ within }) => within.at(-1) === block)
       const ends = inside.some(({ name, args }) => name === 'return' || (name === 'rewrite' && args.length > 2))
       if (ends) return []
-      const evil = inside.filter(({ name }) => !safe.has(name)).map(({ name }) => name)
+      const evil = [...new Set(inside.flatMap(({ name }) => (safe.has(name) ? [] : [name])))]
       const lost = statements.filter(({ name, within }) => within.length === 0 && name === 'try_files').map(({ name }) => name)
       if (evil.length === 0 && lost.length === 0) return []
       const what = lost.length > 0 ? `"${lost[0]}" does not act` : `only "${evil.join('", "')}" and what is inherited holds`

@@ -127,6 +127,7 @@ test('dropped_inheritance', () => {
   expect(within({ deny: '10.1.0.0/16' }, { allow: '10.0.0.0/8', deny: 'all' })).toEqual([
     'dropped_inheritance locations.0.custom_directives.allow',
   ])
+  expect(within({ allow: '10.0.0.0/8', deny: 'all' }, { allow: 'all' })).toEqual([])
   expect(within({ error_page: '404 /404.html' }, {}, { error_page: '500 /500.html' })).toEqual([
     'dropped_inheritance custom_directives.error_page',
   ])
