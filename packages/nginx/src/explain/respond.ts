@@ -3,6 +3,12 @@ import type { Node } from './read-config.ts'
 import { expand } from './template.ts'
 import { note, type Visit } from './visit.ts'
 
+/** Tells whether a status ends a request without an answer, or a page for it. Source: nginx, ngx_http_finalize_request. */
+export function closes(status: number): boolean {
+  // Those of successes that have no page come of "try_files … =200", which ends the request and sends nothing.
+  return [408, 444, 499].includes(status) || (status < 300 && status !== 201 && status !== 204)
+}
+
 /** What follows on a status that ends a request: an answer, or another way through the configuration. */
 export type Response =
   | { kind: 'end'; status: number }

@@ -1,6 +1,7 @@
 import { conditionOf, holds } from './condition.ts'
 import { handlerOf, type Level } from './level.ts'
 import type { Node } from './read-config.ts'
+import { closes } from './respond.ts'
 import { type Engine, goesOn, type RewriteEnd } from './rewrite-end.ts'
 import { runRewrite } from './rewrite-rule.ts'
 import { expand, partsOf, type Quoting, valuesOf } from './template.ts'
@@ -108,7 +109,7 @@ function runReturn(visit: Visit, node: Node): RewriteEnd {
     return { kind: 'redirect', status, location, node }
   }
   if (text === undefined && status >= 400) {
-    note(visit, 'return', status === 444 ? 'closes the connection without an answer' : `answers ${status}`, node)
+    note(visit, 'return', closes(status) ? 'closes the connection without an answer' : `answers ${status}`, node)
     // An error page that answers with an error keeps the first one.
     return { kind: 'status', status, node }
   }

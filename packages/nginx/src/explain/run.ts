@@ -3,7 +3,7 @@ import { limitCautions, refuseForeign } from './cautions.ts'
 import { contentOf, tryFiles } from './content.ts'
 import { findLocation, type Place } from './find-location.ts'
 import type { Node } from './read-config.ts'
-import { respond } from './respond.ts'
+import { closes, respond } from './respond.ts'
 import { enter, runRewrites } from './rewrite.ts'
 import { Unsure } from './unsure.ts'
 import { note, type Visit } from './visit.ts'
@@ -83,7 +83,7 @@ const phases: Record<Phase, (visit: Visit, place: Place) => Next> = {
 // Follows the error page of a status, if there is one.
 function settle(visit: Visit, next: Next): Next {
   if (next.kind !== 'status' && next.kind !== 'redirect') return next
-  if (next.status === 444) return next
+  if (closes(next.status)) return next
   const response = respond(visit, next.status)
   switch (response.kind) {
     case 'end':

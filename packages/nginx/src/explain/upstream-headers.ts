@@ -13,8 +13,8 @@ const kept = new Set(['host', 'connection', 'content-length', 'transfer-encoding
 export function requestHeaders(visit: Visit, proxyHost: string, placeOf: PlaceOf): ExplainedHeader[] {
   const { names, headers } = headersSet(visit, 'proxy_set_header', placeOf, (value, node) => expandForProxy(visit, value, proxyHost, node))
   const own = (name: string, value: string | null) => (names.has(name.toLowerCase()) ? [] : [ofNginx(name, value)])
-  const version = setting(visit.level, 'proxy_http_version')?.args[0]
-  headers.push(...own('Host', text(proxyHost)), ...own('Connection', version === '1.0' ? 'close' : null))
+  // "close" up to nginx 1.29.6; from then on it may be left out, with HTTP/1.0, too.
+  headers.push(...own('Host', text(proxyHost)), ...own('Connection', null))
   const length = proxiedLength(visit, proxyHost)
   if (length !== undefined) headers.push(...own('Content-Length', length))
   return isOn(visit.level, 'proxy_pass_request_headers', true) ? [...headers, ...othersOfClient(visit, names)] : headers

@@ -32,7 +32,7 @@ export function differenceOf(told: Explanation, seen: Seen | undefined, method: 
   if (method === 'HEAD') return undefined
   switch (outcome.kind) {
     case 'answer':
-      return status === 204 || seen.body === outcome.body ? undefined : `told body ${outcome.body}, got ${seen.body}`
+      return seen.body === outcome.body ? undefined : `told body ${outcome.body}, got ${seen.body}`
     case 'file':
       return seen.body === `FILE ${outcome.path.replace(/\/{2,}/g, '/')}` ? undefined : `told file ${outcome.path}, got ${seen.body}`
     case 'listing':

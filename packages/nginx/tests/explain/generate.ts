@@ -156,6 +156,8 @@ const content = (kind: Kind) => {
           pick(
             'try_files $uri $uri/ /e404.html;',
             'try_files $uri =404;',
+            'try_files $uri =408;',
+            'try_files $uri =200;',
             'try_files $uri @n1;',
             'try_files /no$uri $uri/index.html /a?t=$args;',
             'try_files $uri $uri.html $uri/ =403;',
