@@ -7,7 +7,7 @@ import { closes } from './respond.ts'
 import type { End } from './run.ts'
 import type { Visit } from './visit.ts'
 
-// nginx's own statuses for these are nobody else's business. Source: nginx, ngx_http_special_response_handler.
+// nginx keeps these statuses to itself. Source: nginx, ngx_http_special_response_handler.
 const badRequests: ReadonlySet<number> = new Set([494, 495, 496, 497])
 
 // Source: RFC 9110, section 6.4.1.
