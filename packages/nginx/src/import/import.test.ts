@@ -305,6 +305,30 @@ describe('locations', () => {
     )
   })
 
+  test('an upstream that variables may name keeps its name', () => {
+    const kept = (text: string) =>
+      (
+        importText(`http { upstream blue { server 10.0.0.1; } upstream green { server 10.0.0.2; } ${text} }`).result.settings
+          .extra_directives ?? []
+      ).flatMap((each) => /^upstream (\w+)/.exec(each)?.[1] ?? [])
+    const server = (inside: string) => `server { listen 80; server_name a.test; ${inside} }`
+    const passing = (address: string) => server(`location / { proxy_pass ${address}; }`)
+    expect(kept(`map $cookie_side $pool { default blue; new $other; } map $uri $other { ~x green; } ${passing('http://$pool')}`)).toEqual([
+      'blue',
+      'green',
+    ])
+    expect(kept(`split_clients $remote_addr $pool { 5% green; * 10.0.0.9; } ${passing('http://$pool/x$request_uri')}`)).toEqual(['green'])
+    expect(kept(server('set $to http://Blue; location / { proxy_pass $to; }'))).toEqual(['blue'])
+    expect(kept(server('location ~ ^/(\\w+)/ { proxy_pass http://$1; }'))).toEqual(['blue', 'green'])
+    expect(kept(server('location ~ ^/(\\w+)/ { proxy_pass http://b$1; }'))).toEqual(['blue'])
+    expect(kept(passing('$scheme://green'))).toEqual(['green'])
+    expect(
+      kept(
+        `map $uri $pool { default 10.0.0.9; } ${server('location / { proxy_pass http://$pool; } location /b { proxy_pass http://blue; }')}`,
+      ),
+    ).toEqual([])
+  })
+
   test('an upstream is named in any case, as nginx does', () => {
     const around = 'upstream App { server 10.0.0.1; }'
     expect(locations('location / { proxy_pass http://app; }', around)).toMatchObject([{ upstream_id: id(1, 1) }])

@@ -12,6 +12,7 @@ import { type Ledger, linesOf, noteWhole } from './ledger.ts'
 import { portsOf } from './listen.ts'
 import { type LostNames, lostNames, usesLost } from './lost-names.ts'
 import { importMail } from './mail.ts'
+import { namedByVariables } from './named-by-variables.ts'
 import { folderOf } from './path.ts'
 import { importServer, type ServerContext } from './server.ts'
 import { importSettings } from './settings.ts'
@@ -154,13 +155,15 @@ function importUpstreams(
   lost: LostNames,
 ): ConfigUpstream[] {
   const { byLocation, otherwise } = namedIn(servers)
+  const byVariable = namedByVariables(http)
   const found: ConfigUpstream[] = []
   for (const directive of http.filter(({ name, block }) => name === 'upstream' && block)) {
     const name = directive.args[0] ?? ''
     const read = readUpstream(directive)
-    if (!read.ok || usesLost(directive, lost) || (otherwise.has(name.toLowerCase()) && !byLocation.has(name.toLowerCase()))) continue
+    const isKept = otherwise.has(name.toLowerCase()) || byVariable(name.toLowerCase())
+    if (!read.ok || usesLost(directive, lost) || (isKept && !byLocation.has(name.toLowerCase()))) continue
     found.push({ id: newId(), ...read.upstream })
-    if (!otherwise.has(name.toLowerCase())) noteWhole(ledger, directive, { outcome: 'imported', object: { kind: 'upstream', name } })
+    if (!isKept) noteWhole(ledger, directive, { outcome: 'imported', object: { kind: 'upstream', name } })
   }
   return found
 }

@@ -64,8 +64,13 @@ function readServer([address = '', ...parameters]: readonly string[]): Record<st
 /** The name of the upstream, or the host, that a directive passes requests to, as in `http://NAME/path`; nginx takes them in any case. */
 export function passedTo({ name, args }: SourceDirective): string | undefined {
   if (!/^(proxy|fastcgi|uwsgi|scgi|grpc|memcached)_pass$/.test(name)) return undefined
-  return (args[0] ?? '')
-    .replace(/^[a-z]+:\/\//, '')
+  return serverIn(args[0] ?? '')
+}
+
+/** The server that an address names, in lower case, without the scheme before it and the URI behind it. */
+export function serverIn(address: string): string {
+  return address
+    .replace(/^(?:[a-z]+|\$\{?\w+\}?):\/\//i, '')
     .split(/[/?]/)[0]!
     .toLowerCase()
 }
