@@ -175,6 +175,16 @@ test('missing_resolver', () => {
   expect(found('http://$1.internal$request_uri', { resolver: '127.0.0.1' })).toEqual([])
   expect(found('http://127.0.0.1:$server_port$request_uri')).toEqual([])
   expect(found('http://backend$request_uri')).toEqual([])
+  const chosen = (value: string) =>
+    codes({
+      ...location({ proxy_pass: 'http://$pool' }),
+      settings: {
+        nginx_directives: {},
+        extra_directives: ['upstream blue { server 10.0.0.1; }', `map $uri $pool { default blue; /x ${value}; }`],
+      },
+    }).filter((each) => each.startsWith('missing_resolver'))
+  expect(chosen('10.0.0.2:81')).toEqual([])
+  expect(chosen('other.internal')).toEqual(['missing_resolver locations.0.proxy_pass'])
 })
 
 test('missing_timeouts: once for a virtual host, and wherever they are set is fine', () => {

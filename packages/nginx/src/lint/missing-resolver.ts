@@ -1,7 +1,7 @@
 import { found, type LintFinding } from './finding.ts'
 import { passesTo } from './passing.ts'
-import { inForce, type Scope } from './scope.ts'
-import { variablesIn } from './variables.ts'
+import { type HostScope, inForce, type Scope } from './scope.ts'
+import { valuesOf, variablesIn } from './variables.ts'
 
 const rule = {
   severity: 'warning',
@@ -19,9 +19,18 @@ export function missingResolver(scope: Scope): LintFinding[] {
       // An address needs none, whatever its port.
       if (name === undefined || /^(\d+(\.\d+){3}|\[[^\]]*\])(:|$)/.test(authority)) return []
       if ([...inForce(scope, location)].some((each) => each.name === 'resolver')) return []
+      const values = /^\$\{?\w+\}?$/.test(authority) ? valuesOf(name, { scope, location }) : []
+      if (values.length > 0 && values.every((value) => needsNoLookup(value, scope))) return []
       const reason = `the server follows from $${name}, and there is no resolver to look names up: such requests are answered with 502`
       const fix = 'set "resolver" in the location, the virtual host or the settings, or name an upstream'
       return [found(rule, scope.object, statement.field, reason, fix)]
     }),
   )
+}
+
+/** Whether a value is an address, or the name of an upstream of the settings: nginx knows these by itself. */
+function needsNoLookup(value: string, { outer }: HostScope): boolean {
+  const server = value.replace(/^[a-z]+:\/\//, '').split(/[/?]/)[0]!
+  const isAddress = /^(\d+(\.\d+){3}|\[[^\]]*\])(:\d+)?$|^unix:/.test(server)
+  return isAddress || outer.statements.some(({ name, args }) => name === 'upstream' && args[0]?.toLowerCase() === server.toLowerCase())
 }

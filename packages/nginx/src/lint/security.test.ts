@@ -81,6 +81,13 @@ describe('http_splitting', () => {
 
   test.each([
     ['the URI as it was asked for', directives({ return: '302 https://a.test$request_uri' })],
+    [
+      'what a map takes out of the name of the host',
+      {
+        ...directives({ add_header: 'X-Tenant $tenant' }),
+        settings: { nginx_directives: { map: '$host $tenant { default ""; "~^(?<t>[^.]+)\\." $t; }' } },
+      },
+    ],
     ['the body of an answer', directives({ return: '200 "$uri"' })],
     ['a variable that only begins so', directives({ return: '302 https://a.test/$uri_of_mine' })],
     ['a group of dots', directives({ return: '301 https://a.test/$1' }, '~ ^/v1/(.*)$')],

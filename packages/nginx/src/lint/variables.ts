@@ -29,7 +29,7 @@ export function chosenByClients(text: string, place: Place): string[] {
 /** The variables in a text that can hold a line break: the decoded URI, and groups of regular expressions that take one from it. */
 export function holdingLineBreaks(text: string, place: Place): string[] {
   return variablesIn(text).filter((name) =>
-    holds(name, place, (origin) => origin === 'uri' || origin === 'document_uri' || captures(origin, place, takesLineBreak)),
+    holds(name, place, (origin) => origin === 'uri' || origin === 'document_uri' || captures(origin, place, takesLineBreak, true)),
   )
 }
 
@@ -52,7 +52,8 @@ function holds(name: string, place: Place, test: (name: string) => boolean, seen
   return valuesOf(name, place).some((value) => variablesIn(value).some((each) => holds(each, place, test, next)))
 }
 
-function valuesOf(name: string, { scope, location }: Place): string[] {
+/** What `set` and `map` give a variable in a place. */
+export function valuesOf(name: string, { scope, location }: Place): string[] {
   const found: string[] = []
   const all: Iterable<Statement> = scope.kind === 'settings' ? scope.statements : inForce(scope, location)
   for (const { name: directive, args, entries } of all) {
@@ -62,27 +63,45 @@ function valuesOf(name: string, { scope, location }: Place): string[] {
   return found
 }
 
-/** Whether a name is that of a group of a regular expression which may have been matched, and the group passes a test. */
-function captures(name: string, place: Place, test: (group: string) => boolean): boolean {
-  return patternsFor(place).some((pattern) =>
-    groupsOf(pattern).some((group, at) => (group.name === name || String(at + 1) === name) && test(group.text)),
+/** Whether a name is that of a group of a regular expression which may have been matched, with what is decoded if need be, and the group passes a test. */
+function captures(name: string, place: Place, test: (group: string) => boolean, decodedOnly = false): boolean {
+  return patternsFor(place).some(
+    ({ pattern, subject }) =>
+      !(decodedOnly && isRaw(subject)) &&
+      groupsOf(pattern).some((group, at) => (group.name === name || String(at + 1) === name) && test(group.text)),
   )
 }
 
-function patternsFor({ scope, location, statement: inner }: Place): string[] {
-  const found: string[] = []
-  for (const { name, args } of inner?.within ?? []) if (name === 'location' && args[0]?.startsWith('~')) found.push(args[1] ?? '')
-  if (location?.modifier === '~' || location?.modifier === '~*') found.push(location.pattern)
+/** Whether a text is of variables that hold a piece of the request as it came, where nginx takes no line break. */
+function isRaw(text: string): boolean {
+  return variablesIn(text).every((name) =>
+    /^(host|server_name|request_method|request_uri|args|query_string|scheme|(http|arg|cookie|remote|ssl)_.+)$/.test(name),
+  )
+}
+
+/** A regular expression and the text that it is held against. */
+interface Matched {
+  pattern: string
+  subject: string
+}
+
+function patternsFor({ scope, location, statement: inner }: Place): Matched[] {
+  const found: Matched[] = []
+  const add = (pattern: string, subject: string) => void found.push({ pattern, subject })
+  for (const { name, args } of inner?.within ?? []) if (name === 'location' && args[0]?.startsWith('~')) add(args[1] ?? '', '$uri')
+  if (location?.modifier === '~' || location?.modifier === '~*') add(location.pattern, '$uri')
   if (scope.kind === 'virtual_host') {
-    for (const name of scope.host.server_name.split(/\s+/)) if (name.startsWith('~')) found.push(name.slice(1))
+    for (const name of scope.host.server_name.split(/\s+/)) if (name.startsWith('~')) add(name.slice(1), '$host')
   }
   for (const { statement, location: own } of statementsOf(scope)) {
     if (own !== undefined && own !== location) continue
-    if (statement.name === 'rewrite' && statement.args[0] !== undefined) found.push(statement.args[0])
-    if (statement.name === 'if') found.push(conditionOf(statement)?.pattern ?? '')
+    if (statement.name === 'rewrite' && statement.args[0] !== undefined) add(statement.args[0], '$uri')
+    const condition = statement.name === 'if' ? conditionOf(statement) : undefined
+    if (condition) add(condition.pattern, `$${condition.variable}`)
   }
   const outer = scope.kind === 'settings' ? scope : scope.outer
-  for (const { name, entries } of outer.statements) if (name === 'map') found.push(...entries.flatMap(({ key }) => mapPattern(key) ?? []))
+  for (const { name, args, entries } of outer.statements)
+    if (name === 'map') for (const { key } of entries) add(mapPattern(key) ?? '', args[0] ?? '')
   return found
 }
 
