@@ -87,15 +87,20 @@ export function openLogFiles(path: string, aside: string): LogFiles {
   }
 }
 
-/** One file of each log: of several that begin alike the one that holds most; a packed one where no other goes as far as is needed. */
+/** One file of each log: of several that begin alike the one that holds most; a packed one where no other goes as far as is needed, or all of the other was read. */
 export function onePerLog(files: readonly LogFile[], path: string, need: { head: string | undefined; size: number }): LogFile[] {
   const best = new Map<string, LogFile>()
-  const rank = ({ head, size, isPacked }: LogFile) => (isPacked ? 1 : head === need.head && size < need.size ? 0 : 2)
+  const isPackedBetter = (one: LogFile, other: LogFile) =>
+    other.head === need.head && (other.size < need.size || (other.size === need.size && one.size > other.size))
+  const isBetter = (file: LogFile, other: LogFile) => {
+    if (file.isPacked && !other.isPacked) return isPackedBetter(file, other)
+    if (other.isPacked && !file.isPacked) return !isPackedBetter(other, file)
+    return file.size === other.size ? file.path === path : file.size > other.size
+  }
   for (const file of files) {
     const key = file.head ?? file.id
     const other = best.get(key)
-    const more = other ? rank(file) - rank(other) || file.size - other.size || (file.path === path ? 1 : 0) : 1
-    if (more > 0) best.set(key, file)
+    if (!other || isBetter(file, other)) best.set(key, file)
   }
   return files.filter((file) => best.get(file.head ?? file.id) === file)
 }
