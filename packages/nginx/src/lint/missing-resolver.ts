@@ -1,5 +1,5 @@
 import { found, type LintFinding } from './finding.ts'
-import { passesTo } from './passing.ts'
+import { addressIn, passesTo } from './passing.ts'
 import { type HostScope, inForce, type Scope } from './scope.ts'
 import { valuesOf, variablesIn } from './variables.ts'
 
@@ -30,7 +30,7 @@ export function missingResolver(scope: Scope): LintFinding[] {
 
 /** Whether a value is an address, or the name of an upstream of the settings: nginx knows these by itself. */
 function needsNoLookup(value: string, { outer }: HostScope): boolean {
-  const server = value.replace(/^[a-z]+:\/\//, '').split(/[/?]/)[0]!
+  const server = addressIn(value).authority
   const isAddress = /^(\d+(\.\d+){3}|\[[^\]]*\])(:\d+)?$|^unix:/.test(server)
   return isAddress || outer.statements.some(({ name, args }) => name === 'upstream' && args[0]?.toLowerCase() === server.toLowerCase())
 }

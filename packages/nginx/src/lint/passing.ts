@@ -12,7 +12,11 @@ const parts = /^(?:[a-z]+:\/\/)?((?:(?!\$\{?(?:request_uri|uri|document_uri|is_a
 
 /** Where a statement passes requests to; undefined for one that passes none. */
 export function passesTo({ name, args }: Statement): Address | undefined {
-  if (!passing.test(name) || args[0] === undefined) return undefined
-  const [, authority = '', uri = ''] = parts.exec(args[0]) ?? []
+  return passing.test(name) && args[0] !== undefined ? addressIn(args[0]) : undefined
+}
+
+/** The server that a text names, and the rest of the address. */
+export function addressIn(text: string): Address {
+  const [, authority = '', uri = ''] = parts.exec(text) ?? []
   return { authority, uri }
 }
