@@ -329,6 +329,16 @@ describe('locations', () => {
     ).toEqual([])
   })
 
+  test('that an upstream lost the name that a variable holds is a difference', () => {
+    const { sources, result } = importText(`http { upstream blue { server 10.0.0.1; } map $uri $pool { default blue; }
+      server { listen 80; server_name a.test; location / { proxy_pass http://blue; } location /b { proxy_pass http://$pool; } } }`)
+    const named = ({ settings }: typeof result) =>
+      differencesAfterImport(sources, { ...result, settings }).filter(({ directive }) => directive.includes('for variables'))
+    expect(named(result)).toEqual([])
+    const extra_directives = result.settings.extra_directives!.filter((each) => !each.startsWith('upstream'))
+    expect(named({ ...result, settings: { ...result.settings, extra_directives } })).toMatchObject([{ change: 'removed' }])
+  })
+
   test('an upstream is named in any case, as nginx does', () => {
     const around = 'upstream App { server 10.0.0.1; }'
     expect(locations('location / { proxy_pass http://app; }', around)).toMatchObject([{ upstream_id: id(1, 1) }])

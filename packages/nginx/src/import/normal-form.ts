@@ -4,6 +4,7 @@ import { familyOf } from './families.ts'
 import { type HeaderLevels, headersWithin } from './header-sets.ts'
 import { listensOf, placeOf, portsOf, readListen } from './listen.ts'
 import { withSslInListen } from './mail-ssl.ts'
+import { namedByVariables } from './named-by-variables.ts'
 import { type Claims, claim, namesOf } from './names.ts'
 import { answersNobody, rejectsStrangers } from './nobody.ts'
 import { absolute } from './path.ts'
@@ -60,6 +61,12 @@ export function normalForm(directives: readonly SourceDirective[], reading: Read
     http.filter((directive) => !apart.has(directive) && directive.name !== 'server' && !isApart(directive)),
     reading,
   )
+  // Variables hold the names of upstreams as they are written: an object has another.
+  const isNamed = namedByVariables(http)
+  for (const {
+    args: [name = ''],
+  } of upstreams)
+    if (!name.startsWith('nxmesh_') && isNamed(name.toLowerCase())) form.get('http')!.push(`upstream ${name} for variables`)
   for (const { args, block = [] } of upstreams) {
     const name = reading.upstreams.get(args[0]!) ?? args[0]!
     // One that is an object and stays in the settings, too, is one all the same.
